@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The heap of a turn: a bump allocator of words, emptied as a whole (docs/adr/0001). The first
+ * chunk is lent by the owner (the top of a process's stack); further ones are linked blocks. */
+#ifndef COP_BASE_HEAP_H
+#define COP_BASE_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cop__chunk; /* a further chunk; heap.c knows its inside */
+
+/* Bytes shared by any number of terms and processes. */
+struct cop__shared {
+    _Atomic(uint64_t) refs;
+    size_t size;
+    char bytes[];
+};
+
+/* A counted binary inside a heap or message: header word first, then these. The list through
+ * `next` is how the owner finds what to release. */
+struct cop__counted {
+    uint64_t header;
+    struct cop__shared *shared;
+    uint64_t bit_offset;
+    uint64_t bit_size;
+    struct cop__counted *next;
+};
+
+struct cop__heap {
+    uint64_t *top;                /* next free word */
+    uint64_t *end;                /* end of the current chunk */
+    struct cop__chunk *chunks;    /* newest first; NULL while only the lent chunk is used */
+    struct cop__counted *counted; /* counted binaries that live here */
+    uint64_t *lent, *lent_end;    /* the first chunk, which reset returns to */
+};
+
+/* Slow path of cop__heap_alloc: a new chunk of at least `words`. Exits the process with
+ * system_limit when there is no memory. */
+uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words);
+
+/* Release counted binaries and further chunks; the heap is as new. */
+void cop__heap_reset(struct cop__heap *heap);
+void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words);
+
+/* Link a block of foreign memory (a received message) so that reset gives it back by `release`. */
+static inline uint64_t *cop__heap_alloc(struct cop__heap *heap, size_t words)
+{
+    uint64_t *at = heap->top;
+
+    if (__builtin_expect((size_t)(heap->end - at) < words, 0))
+        return cop__heap_grow(heap, words);
+    heap->top = at + words;
+    return at;
+}
+
+struct cop__shared *cop__shared_new(size_t size); /* refs 1; NULL when there is no memory */
+void cop__shared_release(struct cop__shared *shared);
+static inline void cop__shared_retain(struct cop__shared *shared)
+{
+    __atomic_fetch_add(&shared->refs, 1, __ATOMIC_RELAXED);
+}
+void cop__counted_release_all(struct cop__counted *list);
+
+#endif
