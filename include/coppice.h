@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Coppice: OTP for C. Includes all public headers. */
+#ifndef COPPICE_H
+#define COPPICE_H
+
+#include <coppice/base.h>
+#include <coppice/term.h>
+#include <coppice/process.h>
+#include <coppice/timer.h>
+#include <coppice/gen.h>
+#include <coppice/sys.h>
+#include <coppice/gen_server.h>
+#include <coppice/supervisor.h>
+#include <coppice/application.h>
+#include <coppice/runtime.h>
+#include <coppice/log.h>
+#include <coppice/socket.h>
+#include <coppice/file.h>
+
+#endif

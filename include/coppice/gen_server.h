@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gen_server: a process that serves calls, casts and messages with C callbacks over a C struct. */
+#ifndef COPPICE_GEN_SERVER_H
+#define COPPICE_GEN_SERVER_H
+
+#include <coppice/gen.h>
+#include <coppice/sys.h>
+
+COP_BEGIN_DECLS
+
+/* The fields of a state struct, declared once: the state then prints as a map, can be replaced from
+ * a map, and appears in reports.
+ *   static const cop_field fields[] = { COP_FIELD(struct counter, value), COP_FIELDS_END }; */
+typedef struct {
+    const char *name;
+    size_t offset;
+    enum cop_field_type { COP_FIELD_END, COP_FIELD_BOOL, COP_FIELD_INT32, COP_FIELD_UINT32, COP_FIELD_INT64,
+        COP_FIELD_UINT64, COP_FIELD_DOUBLE, COP_FIELD_TERM, COP_FIELD_PID, COP_FIELD_REF,
+        COP_FIELD_ATOM, COP_FIELD_STRING /* const char *, read only */ } type;
+} cop_field;
+#ifndef __cplusplus
+#define COP_FIELD(STRUCT, MEMBER)                                                                  \
+    { #MEMBER, offsetof(STRUCT, MEMBER),                                                           \
+        _Generic(((STRUCT *)0)->MEMBER, bool: COP_FIELD_BOOL, int: COP_FIELD_INT32,                \
+            unsigned: COP_FIELD_UINT32, long: COP_FIELD_INT64, long long: COP_FIELD_INT64,         \
+            unsigned long: COP_FIELD_UINT64, unsigned long long: COP_FIELD_UINT64,                 \
+            double: COP_FIELD_DOUBLE, cop_term: COP_FIELD_TERM, cop_pid: COP_FIELD_PID,            \
+            cop_ref: COP_FIELD_REF, cop_atom: COP_FIELD_ATOM, const char *: COP_FIELD_STRING,      \
+            char *: COP_FIELD_STRING) }
+#define COP_FIELDS_END { 0, 0, COP_FIELD_END }
+#endif
+
+typedef cop_step cop_handler(void *state, cop_term message);
+
+/* What a server is made of; a static const. Only init and handle_call are usual; all are optional
+ * but init. Clauses GS-58 to GS-112. */
+typedef struct cop_gen_server {
+    const char *name;        /* registered name, or NULL */
+    const char *module;      /* how reports and $initial_call call it; default: name */
+    size_t state_size;       /* bytes of state, zeroed before init, freed at exit */
+    const cop_field *fields; /* ends with COP_FIELDS_END; NULL: the state shows as {c_state, Size} */
+    cop_handler *init;       /* message: the start argument */
+    cop_handler *handle_call, *handle_cast, *handle_info, *handle_continue;
+    void (*terminate)(void *state, cop_term reason);
+    /* {ok, NewState}: return cop_ok(); {error, R}: cop_init_error(R). message: {OldVsn, Extra} */
+    cop_handler *code_change;
+    cop_term (*format_status)(void *state, cop_term status); /* a map, GS-108 */
+    bool trap_exit;          /* set before init */
+    bool (*replace_state)(void *state, cop_term term); /* in place of fields: sys:replace_state */
+    cop_term (*get_state)(void *state);                /* in place of fields: sys:get_state */
+} cop_gen_server;
+
+struct cop_gen_server_options {
+    cop_dest name;             /* overrides .name: a name or cop_via(); GS-24 */
+    int64_t timeout_ms;        /* of init; 0: infinity */
+    int64_t hibernate_after_ms; /* 0: never */
+    cop_term debug;            /* list as in GS-04, SYS-35 */
+    struct cop_spawn_options spawn;
+};
+
+/* 0 and *ret_pid; or a negative error and *ret_error (may be NULL) is Erlang's Reason: -COP_EALREADY
+ * with {already_started, Pid}, -COP_EEXIT with the reason, -ECANCELED for ignore. arg is any C value
+ * that cop_lift takes. */
+#ifndef __cplusplus
+#define cop_gen_server_start(RET_PID, MODULE, ARG, ...)                                            \
+    cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 0,                            \
+        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+#define cop_gen_server_start_link(RET_PID, MODULE, ARG, ...)                                       \
+    cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 1,                            \
+        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+#define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ARG, ...)                           \
+    cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), 2,                    \
+        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+#endif
+/* how: 0 start, 1 start_link, 2 start_monitor. */
+COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module,
+    cop_term arg, int how, const struct cop_gen_server_options *options, cop_term *ret_error);
+
+/* Make the calling proc_lib process a server; never returns. state is copied (state_size bytes). GS-113 */
+COP_NORETURN COP_API void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state,
+    cop_dest name, cop_step action);
+
+COP_END_DECLS
+
+#endif
