@@ -25,6 +25,9 @@ COP_API int cop_run(const cop_supervisor *tree);
 COP_API int cop_run_with(const cop_supervisor *tree, const struct cop_options *options);
 COP_API void cop_stop_node(int status); /* init:stop/1: orderly, from any process */
 COP_NORETURN COP_API void cop_halt(int status);
+/* From now on the operating-system signal comes to receiver as the message {signal, sigterm} (its
+ * name in lower case) instead of having its default effect. 0, -EINVAL. OTP: os:set_signal/2. */
+COP_API int cop_os_signal(int signal, cop_pid receiver);
 
 /* Counters of the runtime, for tests and benchmarks. */
 struct cop_statistics {
