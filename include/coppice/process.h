@@ -62,6 +62,9 @@ static inline cop_dest cop_dest_same(cop_dest dest)
 
 typedef void cop_process_main(cop_term arg);
 
+/* What can be raised. */
+enum cop_class { COP_CLASS_NONE, COP_CLASS_EXIT, COP_CLASS_ERROR, COP_CLASS_THROW };
+
 enum cop_priority { COP_PRIORITY_DEFAULT, COP_LOW, COP_NORMAL, COP_HIGH, COP_MAX };
 
 struct cop_spawn_options {
@@ -91,8 +94,13 @@ COP_API cop_ref cop_spawn_request(cop_process_main *fn, cop_term arg, cop_term o
  * from then on each message is one call of handle_message on a borrowed stack. A server of
  * thousands is made of these; gen_server is. */
 typedef struct cop_loop {
-    void (*handle_message)(void *state, cop_term message); /* one turn for each message */
-    void (*handle_timeout)(void *state);                   /* after cop_loop_timeout */
+    /* One turn for each message. A call that is under way has no term: message is none, and
+     * cop_current_call gives it. */
+    void (*handle_message)(void *state, cop_term message);
+    void (*handle_timeout)(void *state); /* after cop_loop_timeout */
+    /* A turn raised what nobody caught: runs on the stack started anew, then the process goes on with
+     * its next message, unless this exits. NULL: the process ends. */
+    void (*handle_crash)(void *state, enum cop_class, cop_term reason, cop_term stack);
 } cop_loop;
 
 COP_NORETURN COP_API void cop_become(const cop_loop *loop, void *state);
@@ -169,7 +177,6 @@ COP_NORETURN COP_API void cop_throw(cop_term value);               /* throw(Valu
 COP_API void cop_exit_signal(cop_pid to, cop_term reason);         /* exit(Pid, Reason), P-41 to P-54 */
 COP_API void cop_exit_signal_priority(cop_pid to, cop_term reason);
 
-enum cop_class { COP_CLASS_NONE, COP_CLASS_EXIT, COP_CLASS_ERROR, COP_CLASS_THROW };
 /* Run fn(arg) and catch what it raises: try ... catch. The class, reason and stack (a list) live
  * for the turn. cop_defer functions registered inside run. An exit signal is not caught. */
 COP_API enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, cop_term *ret_stack);

@@ -138,7 +138,7 @@ COP_API bool cop_map_get(cop_term *ret_value, cop_term map, cop_term key);
  *   for (cop_map_iterator i = cop_map_begin(map); cop_map_next(&key, &value, &i);) */
 typedef struct {
     cop_term map;
-    uint64_t position[16];
+    uint64_t position[36]; /* private */
 } cop_map_iterator;
 COP_API cop_map_iterator cop_map_begin(cop_term map);
 COP_API bool cop_map_next(cop_term *ret_key, cop_term *ret_value, cop_map_iterator *iterator);

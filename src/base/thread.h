@@ -23,6 +23,9 @@ struct cop__thread {
     struct cop__blocks *blocks;  /* caches of the scheduler this thread holds, NULL without one */
 };
 
+/* Room for the record of the process layer, which begins with struct cop__thread. */
+enum { COP__THREAD_RECORD_MAX = 512 };
+
 /* The only thread-local of the library. Named in asm, hence `used` and not static. */
 extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct cop__thread
     *cop__thread_current;

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slow half of the heap of a turn: further chunks, and the counts of shared bytes. Layer 0.
+ *
+ * The hard idea: nothing in a heap is freed alone. What must be given back is found through two
+ * lists, chunks and counted binaries, so emptying costs nothing for words. */
+#include "base/heap.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/raise.h"
+
+struct cop__chunk {
+    struct cop__chunk *next;
+    size_t words;
+    uint64_t data[];
+};
+
+enum { CHUNK_WORDS_MIN = 1022, CHUNK_WORDS_DOUBLED_MAX = 1 << 17 };
+
+uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
+{
+    /* Double, so that the number of chunks stays small, but only up to a megabyte. */
+    size_t size = heap->chunks ? heap->chunks->words * 2 + 2 : CHUNK_WORDS_MIN;
+    struct cop__chunk *chunk;
+
+    if (size > CHUNK_WORDS_DOUBLED_MAX)
+        size = CHUNK_WORDS_DOUBLED_MAX;
+    if (size < words)
+        size = words;
+    if (size > (SIZE_MAX - sizeof(*chunk)) / sizeof(uint64_t))
+        cop__raise("system_limit", "a term larger than the address space");
+    chunk = malloc(sizeof(*chunk) + size * sizeof(uint64_t));
+    if (!chunk)
+        cop__raise("system_limit", "no memory for a term");
+    chunk->words = size;
+    chunk->next = heap->chunks;
+    heap->chunks = chunk;
+    heap->top = chunk->data + words;
+    heap->end = chunk->data + size;
+    return chunk->data;
+}
+
+void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words)
+{
+    heap->top = heap->lent = lent;
+    heap->end = heap->lent_end = lent + words;
+    heap->chunks = NULL;
+    heap->counted = NULL;
+}
+
+void cop__heap_reset(struct cop__heap *heap)
+{
+    struct cop__chunk *chunk = heap->chunks;
+
+    if (heap->counted) {
+        cop__counted_release_all(heap->counted);
+        heap->counted = NULL;
+    }
+    while (chunk) {
+        struct cop__chunk *next = chunk->next;
+
+        free(chunk);
+        chunk = next;
+    }
+    heap->chunks = NULL;
+    heap->top = heap->lent;
+    heap->end = heap->lent_end;
+}
+
+struct cop__shared *cop__shared_new(size_t size)
+{
+    struct cop__shared *shared;
+
+    if (size > SIZE_MAX - sizeof(*shared))
+        return NULL;
+    shared = malloc(sizeof(*shared) + size);
+    if (!shared)
+        return NULL;
+    atomic_init(&shared->refs, 1);
+    shared->size = size;
+    return shared;
+}
+
+void cop__shared_release(struct cop__shared *shared)
+{
+    /* Alone with it: nobody else can take a count any more, so no atomic write is needed. The
+     * acquire pairs with the release of the others' decrements. */
+    if (atomic_load_explicit(&shared->refs, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) == 1)
+        free(shared);
+}
+
+void cop__counted_release_all(struct cop__counted *list)
+{
+    while (list) {
+        struct cop__counted *next = list->next;
+
+        cop__shared_release(list->shared);
+        list = next;
+    }
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one thread-local pointer, and records for threads that no scheduler owns. Layer 0.
+ *
+ * A thread of the user's own program may build and read terms: its first use of the library gives
+ * it a record with a heap of its own, which is freed when the thread ends. */
+#include "base/thread.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/raise.h"
+
+_Thread_local struct cop__thread *cop__thread_current;
+
+enum { FOREIGN_HEAP_WORDS = 4096 };
+
+struct foreign {
+    union {
+        struct cop__thread thread; /* first: cop__thread_current points here */
+        char record[COP__THREAD_RECORD_MAX]; /* the process layer's record begins with it; zeroed */
+    };
+    struct cop__heap heap;
+    uint64_t words[FOREIGN_HEAP_WORDS];
+};
+
+static pthread_key_t foreign_key;
+static pthread_once_t foreign_once = PTHREAD_ONCE_INIT;
+
+static struct cop__thread *enter_slow(struct cop__thread *self)
+{
+    atomic_store_explicit(&self->claim, 0, memory_order_relaxed);
+    return self;
+}
+
+struct cop__thread *(*cop__enter_slow)(struct cop__thread *self) = enter_slow;
+
+static void foreign_free(void *value)
+{
+    struct foreign *foreign = value;
+
+    /* The process layer may have put a larger record in place of ours. */
+    if (cop__thread_current == &foreign->thread)
+        cop__thread_current = NULL;
+    cop__heap_reset(&foreign->heap);
+    free(foreign);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&foreign_key, foreign_free) != 0)
+        cop__raise("system_limit", "no thread key");
+}
+
+struct cop__thread *cop__thread_new_foreign(void)
+{
+    struct foreign *foreign = calloc(1, sizeof(*foreign));
+
+    if (!foreign)
+        cop__raise("system_limit", "no memory for a thread");
+    pthread_once(&foreign_once, make_key);
+    atomic_init(&foreign->thread.rt, 0);
+    atomic_init(&foreign->thread.claim, 0);
+    foreign->thread.heap = &foreign->heap;
+    foreign->thread.blocks = NULL;
+    cop__heap_init(&foreign->heap, foreign->words, FOREIGN_HEAP_WORDS);
+    pthread_setspecific(foreign_key, foreign);
+    cop__thread_current = &foreign->thread;
+    return &foreign->thread;
+}

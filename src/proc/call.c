@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls: monitor, alias and message in one block that comes back as the answer. If the server ends it answers
+ * what it holds (exit.c); if it is gone already the push is refused; a late answer is dropped by its
+ * reference. So a local call needs no monitor, and one allocation serves both ways. */
+#include "proc/proc.h"
+#include "term/atoms.h"
+
+/* {[alias | ref], Reply} sent as a message: by who was told to answer in the server's place. */
+static bool is_reply_message(const struct cop__msg *msg, uint64_t ref, cop_term *ret_reply)
+{
+    cop_term tag;
+
+    if (msg->kind != COP__PLAIN || cop_tuple_size(msg->term) != 2)
+        return false;
+    tag = cop__elements(msg->term)[0];
+    if (!cop__is_cons(tag) || cop__cell(tag)[0].word != cop__atom(COP__ATOM_alias).word ||
+        cop__cell(tag)[1].word != ref)
+        return false;
+    *ret_reply = cop__elements(msg->term)[1];
+    return true;
+}
+
+static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc, uint64_t ref,
+    struct cop__msg **mark, uint64_t server)
+{
+    struct cop__msg *prev = *mark, *msg;
+    cop_term reply;
+
+    for (msg = prev ? prev->next : proc->first; msg; prev = msg, msg = msg->next) {
+        if (cop__likely(msg->kind == COP__REPLY || msg->kind == COP__DOWN_REPLY) && msg->ref == ref) {
+            cop__queue_unlink(proc, prev, msg);
+            *mark = prev;
+            return msg;
+        }
+        if (cop__unlikely(is_reply_message(msg, ref, &reply))) {
+            cop__queue_unlink(proc, prev, msg);
+            *mark = prev;
+            msg->kind = COP__REPLY;
+            msg->term = reply;
+            if (server)
+                cop__signal_send(self, server, COP__FORGET, ref, COP_NONE);
+            return msg;
+        }
+    }
+    *mark = prev;
+    return NULL;
+}
+
+/* As cop__call_wait; server, when not 0, is told when it need not answer any more. */
+static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms,
+    uint64_t server)
+{
+    uint64_t ref = proc->call_ref, deadline_ns = 0;
+    struct cop__msg *msg;
+
+    while (!(msg = find_reply(self, proc, ref, &mark, server))) {
+        if (cop__fetch(self, proc)) {
+            self = cop__obey(self, proc);
+            continue;
+        }
+        if (timeout_ms != COP_INFINITY) {
+            if (!deadline_ns)
+                deadline_ns = cop__deadline_in(timeout_ms);
+            else if (cop__now_ns() >= deadline_ns)
+                break;
+            cop__deadline_set(self, proc, deadline_ns);
+        }
+        self = cop__wait_any(self, proc);
+    }
+    if (deadline_ns)
+        cop__deadline_clear(proc);
+    proc->call_ref = 0;
+    if (!msg && server)
+        cop__signal_send(self, server, COP__FORGET, ref, COP_NONE);
+    return msg;
+}
+
+struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
+    int64_t timeout_ms)
+{
+    return wait(self, proc, mark, timeout_ms, 0);
+}
+
+static cop_term to_turn(struct cop__proc *proc, struct cop__msg *msg)
+{
+    msg->next = proc->turn;
+    proc->turn = msg;
+    return msg->term;
+}
+
+enum cop_call_outcome cop_process_call(cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request,
+    int64_t timeout_ms)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__msg *msg, *mark;
+    enum cop_call_outcome outcome;
+
+    if (cop__unlikely(!proc)) {
+        cop__leave();
+        cop__badarg("call");
+    }
+    if (cop__unlikely(timeout_ms != COP_INFINITY && (timeout_ms < 0 || timeout_ms > 0xffffffffll))) {
+        cop__leave();
+        cop_error(cop__atom(COP__ATOM_timeout_value));
+    }
+    if (cop__unlikely(server.node || !server.id)) {
+        cop__leave();
+        *ret_reply = server.node ? cop__atom(COP__ATOM_noconnection) : cop__atom(COP__ATOM_noproc);
+        return COP_CALL_DOWN;
+    }
+    msg = cop__msg_new(self, COP__CALL, request);
+    msg->from = cop__id_of(proc);
+    msg->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
+    msg->aux = label.index;
+    mark = proc->last;
+    if (cop__unlikely(!cop__push(self, server.id, msg))) {
+        proc->call_ref = 0;
+        cop__msg_free(self, msg);
+        *ret_reply = cop__atom(COP__ATOM_noproc);
+        cop__leave();
+        return COP_CALL_DOWN;
+    }
+    msg = wait(self, proc, mark, timeout_ms, server.id);
+    self = cop__self_thr();
+    if (cop__likely(msg != NULL)) {
+        outcome = msg->kind == COP__REPLY ? COP_CALL_REPLY : COP_CALL_DOWN;
+        *ret_reply = to_turn(proc, msg);
+    } else {
+        outcome = COP_CALL_TIMEOUT;
+        *ret_reply = cop__atom(COP__ATOM_timeout);
+    }
+    self = cop__charge(self, 2);
+    cop__leave();
+    return outcome;
+}
+
+struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term)
+{
+    struct cop__proc *proc = self->current;
+    struct cop__msg *mark = proc->last, *msg;
+    uint64_t ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
+
+    if (!cop__signal_send(self, to, kind, ref, term)) {
+        proc->call_ref = 0;
+        return NULL;
+    }
+    msg = wait(self, proc, mark, COP_INFINITY, 0);
+    if (msg)
+        to_turn(proc, msg);
+    return msg;
+}
+
+/* --- The server's side --------------------------------------------------------------------------------------- */
+
+bool cop_current_call(cop_atom *ret_label, cop_term *ret_request)
+{
+    const struct cop__proc *proc = cop__self_thr()->current;
+    const struct cop__msg *msg = proc ? proc->current : NULL;
+
+    if (!msg || msg->kind != COP__CALL)
+        return false;
+    ret_label->index = msg->aux;
+    *ret_request = msg->term;
+    return true;
+}
+
+cop_term cop_current_from(void)
+{
+    const struct cop__proc *proc = cop__self_thr()->current;
+
+    return proc && proc->current && proc->current->kind == COP__CALL ? cop__from_term(proc->current) : COP_NONE;
+}
+
+void cop_current_reply(cop_term reply)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+
+    if (proc && proc->current && proc->current->kind == COP__CALL) {
+        struct cop__msg *call = proc->current;
+
+        proc->current = NULL;
+        cop__answer(self, call, COP__REPLY, reply);
+        self = cop__charge(self, 1);
+    }
+    cop__leave();
+}
+
+/* The call with this reference that is here and not answered; it stays readable until the turn ends. */
+static struct cop__msg *find_owed(struct cop__proc *proc, uint64_t ref)
+{
+    struct cop__msg *msg = proc->current;
+
+    if (msg && msg->kind == COP__CALL && msg->ref == ref) {
+        msg->kind = COP__PLAIN; /* nobody waits any more: end_turn frees it */
+        return msg;
+    }
+    for (struct cop__msg **place = &proc->owed; (msg = *place); place = &msg->next) {
+        if (msg->ref == ref) {
+            *place = msg->next;
+            to_turn(proc, msg);
+            return msg;
+        }
+    }
+    return NULL;
+}
+
+/* The alias in [alias | Ref] or [[alias | Ref] | _]: GS-33. */
+static uint64_t alias_of(cop_term tag)
+{
+    if (cop__is_cons(tag) && cop__is_cons(cop__cell(tag)[0]))
+        tag = cop__cell(tag)[0];
+    if (cop__is_cons(tag) && cop__cell(tag)[0].word == cop__atom(COP__ATOM_alias).word &&
+        cop__is_local_ref(cop__cell(tag)[1]))
+        return cop__cell(tag)[1].word;
+    return 0;
+}
+
+void cop_process_reply(cop_term from, cop_term reply)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__msg *call, *answer;
+    cop_term message;
+    cop_ref alias;
+    cop_pid pid;
+
+    if (cop_tuple_size(from) != 2) {
+        cop__leave();
+        cop__badarg("reply");
+    }
+    alias.id = alias_of(cop_tuple_at(from, 1));
+    call = proc && alias.id ? find_owed(proc, alias.id) : NULL;
+    if (call) {
+        answer = cop__msg_new(self, COP__REPLY, reply);
+        answer->ref = call->ref;
+        if (!cop__push(self, call->from, answer))
+            cop__msg_free(self, answer);
+        self = cop__charge(self, 1);
+        cop__leave();
+        return;
+    }
+    cop__leave();
+    {
+        cop_term items[2] = { cop_tuple_at(from, 1), reply };
+
+        message = cop_tuple_from(items, 2);
+    }
+    if (alias.id)
+        cop_send_to(cop_dest_alias(alias), message);
+    else if (cop_to_pid(&pid, cop_tuple_at(from, 0)))
+        cop_send_to(cop_dest_pid(pid), message);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a process. The order is the contract (P-55, P-17): first all that others could want is free, then
+ * the mailbox closes, then those who wait hear of it, then its memory goes.
+ *
+ *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
+ *   2 name, timers, resources   5 calls taken and not answered
+ *   3 group, dictionary         6 links, monitors      7 memory, slot */
+#include "proc/proc.h"
+#include "term/atoms.h"
+
+#include <stdlib.h>
+
+static void release_resources(struct cop__proc *proc)
+{
+    while (proc->ext && proc->ext->resources) {
+        struct cop__resource *resource = proc->ext->resources;
+
+        proc->ext->resources = resource->next;
+        if (resource->next)
+            resource->next->prev = NULL;
+        resource->release(resource);
+    }
+}
+
+static void release_timer(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__timer *timer = proc->ext ? proc->ext->timer : NULL;
+
+    if (!timer)
+        return;
+    proc->ext->timer = NULL;
+    if (!cop__timer_cancel(self, timer))
+        cop__block_put(&self->base, timer, timer->class);
+}
+
+static void answer_owed(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
+{
+    struct cop__msg *current = proc->current;
+
+    while (proc->owed) {
+        struct cop__msg *call = proc->owed;
+
+        proc->owed = call->next;
+        cop__answer(self, call, COP__DOWN_REPLY, reason);
+    }
+    proc->current = NULL;
+    if (current) {
+        /* The reason may lie in the call's own block: keep that until the end. */
+        if (current->kind == COP__CALL && current->from) {
+            struct cop__msg *answer = cop__msg_new(self, COP__DOWN_REPLY, reason);
+
+            answer->ref = current->ref;
+            if (!cop__push(self, current->from, answer))
+                cop__msg_free(self, answer);
+        }
+        current->next = proc->turn;
+        proc->turn = current;
+    }
+}
+
+static void send_exit_link(struct cop__thr *self, struct cop__proc *proc, uint64_t other, cop_term reason)
+{
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop__word(cop__id_of(proc)), reason };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT_LINK, items, 3);
+
+    msg->from = cop__id_of(proc);
+    if (!cop__push(self, other, msg))
+        cop__msg_free(self, msg);
+}
+
+static void break_links(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
+{
+    struct cop__map_entry *entry;
+
+    if (proc->link0)
+        send_exit_link(self, proc, proc->link0, reason);
+    for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->links, &i));)
+        send_exit_link(self, proc, entry->key, reason);
+}
+
+static void send_down(struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t watcher, cop_term reason)
+{
+    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(ref), cop__atom(COP__ATOM_process),
+        cop__word(cop__id_of(proc)), reason };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__DOWN, items, 5);
+
+    msg->from = cop__id_of(proc);
+    msg->ref = ref;
+    if (!cop__push(self, watcher, msg))
+        cop__msg_free(self, msg);
+}
+
+static void fire_monitors(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
+{
+    struct cop__map_entry *entry;
+
+    for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitored_by, &i));)
+        send_down(self, proc, entry->key, entry->value, reason);
+}
+
+/* Those it watches forget it, or their tables would grow with every watcher that came and went. */
+static void drop_monitors(struct cop__thr *self, struct cop__proc *proc)
+{
+    while (proc->ext && proc->ext->monitors.count) {
+        uint32_t position = 0;
+        struct cop__map_entry *entry = cop__map_each(&proc->ext->monitors, &position);
+
+        cop__monitor_drop(self, proc, (struct cop__monitor *)(uintptr_t)entry->value);
+    }
+}
+
+/* The starter of a proc_lib process that has not acknowledged: P-126, P-128. */
+static void answer_start(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
+{
+    struct cop__msg *start = proc->start;
+    cop_term failed[2] = { cop__atom(COP__ATOM_error), reason };
+
+    if (!start)
+        return;
+    proc->start = NULL;
+    if (proc->ext && proc->ext->start_result) {
+        start->aux = 0;
+        cop__answer(self, start, COP__DOWN_REPLY, proc->ext->start_result->term);
+        cop__msg_free(self, proc->ext->start_result);
+        proc->ext->start_result = NULL;
+    } else {
+        cop__answer(self, start, COP__DOWN_REPLY, cop_tuple_from(failed, 2));
+    }
+}
+
+void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
+{
+    struct cop__msg *left;
+
+    cop__store_release(proc->flags, cop__load(proc->flags) | COP__P_EXITING);
+    if (proc->ext) {
+        proc->ext->exit_reason = reason; /* a raise in a defer comes back here */
+        proc->ext->catch = NULL;
+        cop__defers_run(proc, NULL);
+    }
+    cop__name_release(proc);
+    self = cop__self_thr();
+    release_timer(self, proc);
+    release_resources(proc);
+    left = cop__mailbox_close(proc);
+    while (left) {
+        struct cop__msg *next = left->next;
+
+        if (left->kind >= COP__SIGNALS || left->kind == COP__CALL)
+            cop__signal_refused(self, left, reason);
+        else
+            cop__msg_free(self, left);
+        left = next;
+    }
+    answer_owed(self, proc, reason);
+    break_links(self, proc, reason);
+    fire_monitors(self, proc, reason);
+    answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
+    drop_monitors(self, proc);
+    cop__dictionary_free(proc);
+    cop__memory_free_all(proc);
+    cop__ext_free(self, proc);
+    cop__origin_release(self, proc->origin);
+    proc->origin = NULL;
+    cop__turn_clear(self, proc);
+    cop__switch_out(self, COP__ACT_EXIT);
+    __builtin_unreachable();
+}
+
+void cop__ext_free(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__ext *ext = proc->ext;
+
+    if (!ext)
+        return;
+    proc->ext = NULL;
+    cop__map_free(&ext->links);
+    cop__map_free(&ext->monitors);
+    cop__map_free(&ext->monitored_by);
+    cop__origin_release(self, ext->child_origin);
+    if (ext->start_result)
+        cop__msg_free(self, ext->start_result);
+    free(ext);
+}
+
+/* Ends a doomed process; holds a suspended one until it is resumed or doomed. */
+struct cop__thr *cop__obey_slow(struct cop__thr *self, struct cop__proc *proc)
+{
+    for (;;) {
+        uint32_t flags = cop__load(proc->flags);
+
+        if (flags & COP__P_EXITING)
+            return self;
+        if (flags & COP__P_DOOMED)
+            cop__exit_process(self, proc, proc->ext->exit_reason);
+        if (!(flags & COP__P_SUSPENDED))
+            return self;
+        self = cop__switch_out(self, COP__ACT_WAIT_SIG);
+        cop__fetch(self, proc);
+    }
+}
+
+void cop_exit_signal(cop_pid to, cop_term reason)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    uint64_t from = proc ? cop__id_of(proc) : 0;
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), proc ? cop__word(from) : cop__atom(COP__ATOM_undefined), reason };
+    struct cop__msg *msg;
+
+    if (!to.id) {
+        cop__leave();
+        cop__badarg("exit");
+    }
+    if (to.node) {
+        cop__leave();
+        cop__remote->exit(proc ? cop_self() : cop__pid_of(0), to, reason);
+        return;
+    }
+    msg = cop__msg_tuple(self, COP__EXIT, items, 3);
+    msg->from = from;
+    if (!cop__push(self, to.id, msg))
+        cop__msg_free(self, msg);
+    if (to.id == from) {
+        cop__fetch(self, proc); /* P-49: fatal before the call returns */
+        self = cop__obey(self, proc);
+    }
+    self = cop__charge(self, 1);
+    cop__leave();
+}
+
+void cop_exit_signal_priority(cop_pid to, cop_term reason)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), proc ? cop__word(cop__id_of(proc)) : cop__nil(), reason };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
+
+    msg->from = proc ? cop__id_of(proc) : 0;
+    msg->flags |= COP__MSG_PRIORITY;
+    if (!cop__push(self, to.id, msg))
+        cop__msg_free(self, msg);
+    cop__leave();
+}

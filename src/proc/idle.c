@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens when there is nothing to do: schedulers are given up and taken, threads wait, one of them in
+ * the poller with the earliest timer as its deadline.
+ *
+ * The hard idea: work must not be put into a queue and stay there while all sleep. The putter stores the
+ * work and then looks at the idle count; the sleeper counts itself idle and then looks at the
+ * queues. One of the two sees the other, if neither's store is delayed past its look: the sleeper,
+ * who has time, pays for that with membarrier, and the putter with a compiler barrier. */
+#include "proc/idle.h"
+
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/poller.h"
+#include "proc/run_queue.h"
+
+enum { THREADS_MAX = 256, THREAD_STACK = 256 * 1024 };
+
+static struct {
+    _Alignas(64) _Atomic(uint32_t) scheds;   /* how many are idle */
+    _Atomic(uint32_t) searching;             /* threads that look for work to steal */
+    struct cop__spinlock lock;               /* the two lists */
+    struct cop__sched *first;
+    struct cop__thr *spare;
+    _Atomic(uint32_t) polling;               /* a thread waits in the poller */
+    _Atomic(uint64_t) poll_deadline_ms;      /* until when */
+    _Atomic(uint32_t) threads;
+    _Atomic(uint32_t) detached;              /* of these, in blocking sections */
+    struct cop__thr *thread[THREADS_MAX];
+    _Atomic(uint64_t) wakes, waits, polls;
+    bool membarrier;
+} idle;
+
+static void count(_Atomic(uint64_t) *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* The sleeper's side of the pair above. */
+static void heavy_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (idle.membarrier)
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+/* The putter's side. */
+static inline void light_fence(void)
+{
+    if (cop__likely(idle.membarrier) && !COP__TSAN)
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* --- Giving and taking schedulers -------------------------------------------------------------- */
+
+static void take(struct cop__thr *self, struct cop__sched *sched)
+{
+    self->sched = sched;
+    self->base.blocks = &sched->blocks;
+    cop__store_release(sched->thr, self);
+}
+
+static void put_idle(struct cop__sched *sched)
+{
+    cop__store(sched->thr, NULL);
+    sched->next_idle = idle.first;
+    idle.first = sched;
+    atomic_fetch_add_explicit(&idle.scheds, 1, memory_order_relaxed);
+}
+
+/* The one whose timer is due soonest, so that nobody's timers are left behind. The lock is held. */
+static struct cop__sched *take_idle(void)
+{
+    struct cop__sched **best = &idle.first, **place, *sched;
+
+    for (place = &idle.first; *place; place = &(*place)->next_idle)
+        if (cop__load((*place)->next_timer_ms) < cop__load((*best)->next_timer_ms))
+            best = place;
+    sched = *best;
+    if (sched) {
+        *best = sched->next_idle;
+        atomic_fetch_sub_explicit(&idle.scheds, 1, memory_order_relaxed);
+    }
+    return sched;
+}
+
+static bool take_any(struct cop__thr *self)
+{
+    struct cop__sched *sched;
+
+    cop__spin_lock(&idle.lock);
+    sched = take_idle();
+    cop__spin_unlock(&idle.lock);
+    if (sched)
+        take(self, sched);
+    return sched != NULL;
+}
+
+static void *thread_main(void *arg);
+
+static struct cop__thr *new_thread(struct cop__sched *sched, bool searching)
+{
+    uint32_t index = atomic_fetch_add(&idle.threads, 1);
+    struct cop__thr *thr = index < THREADS_MAX ? aligned_alloc(64, (sizeof *thr + 63) & ~(size_t)63) : NULL;
+    pthread_attr_t attributes;
+    int failed;
+
+    if (!thr)
+        cop__out_of_memory("a thread");
+    *thr = (struct cop__thr){ .index = index, .given = sched, .searching = searching };
+    cop__store(thr->base.rt, 1);
+    idle.thread[index] = thr;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    failed = pthread_create(&thr->thread, &attributes, thread_main, thr);
+    pthread_attr_destroy(&attributes);
+    if (failed)
+        cop__out_of_memory("a thread");
+    return thr;
+}
+
+static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
+{
+    thr->given = sched;
+    thr->searching = searching;
+    count(&idle.wakes);
+    cop__store_release(thr->wake, 1); /* pairs with the acquire in thread_wait */
+    cop__futex_wake(&thr->wake, 1);
+}
+
+/* --- Searching and waking ------------------------------------------------------------------------ */
+
+bool cop__search_begin(struct cop__thr *self)
+{
+    if (self->searching)
+        return true;
+    if (2 * cop__load(idle.searching) >= cop__node.scheds - cop__load(idle.scheds))
+        return false;
+    self->searching = true;
+    atomic_fetch_add(&idle.searching, 1);
+    return true;
+}
+
+/* W4: the last searcher that finds work wakes the next. */
+void cop__search_end(struct cop__thr *self)
+{
+    if (cop__likely(!self->searching))
+        return;
+    self->searching = false;
+    if (atomic_fetch_sub(&idle.searching, 1) == 1)
+        cop__wake_idle();
+}
+
+static void wake_one(void)
+{
+    struct cop__sched *sched;
+    struct cop__thr *thr = NULL;
+    uint32_t none = 0;
+    bool kick = false;
+
+    if (!atomic_compare_exchange_strong(&idle.searching, &none, 1))
+        return; /* somebody searches and will find it */
+    cop__spin_lock(&idle.lock);
+    sched = idle.first;
+    if (sched) {
+        thr = idle.spare;
+        kick = !thr && cop__load(idle.polling);
+        if (thr)
+            idle.spare = thr->next;
+        else if (!kick && atomic_load(&idle.threads) - atomic_load(&idle.detached) >= cop__node.scheds)
+            sched = NULL; /* a thread is on its way to the list, and will look again */
+        if (sched && !kick)
+            sched = take_idle();
+    }
+    cop__spin_unlock(&idle.lock);
+    if (!sched || kick) {
+        atomic_fetch_sub(&idle.searching, 1);
+        if (kick)
+            cop__poller_kick();
+        return;
+    }
+    if (thr)
+        give(thr, sched, true);
+    else
+        new_thread(sched, true); /* all others are detached in blocking sections */
+}
+
+void cop__wake_idle(void)
+{
+    light_fence();
+    if (cop__likely(cop__load(idle.scheds) == 0 || cop__load(idle.searching) > 0))
+        return;
+    wake_one();
+}
+
+void cop__wake_all(void)
+{
+    struct cop__thr *thr;
+
+    cop__poller_kick();
+    cop__spin_lock(&idle.lock);
+    thr = cop__load(cop__node.stopping) ? idle.spare : NULL;
+    if (thr)
+        idle.spare = NULL;
+    cop__spin_unlock(&idle.lock);
+    while (thr) {
+        struct cop__thr *next = thr->next;
+
+        give(thr, NULL, false);
+        thr = next;
+    }
+}
+
+/* --- Waiting ------------------------------------------------------------------------------------- */
+
+static bool any_work(void)
+{
+    for (uint32_t i = 0; i < cop__node.scheds; i++)
+        if (cop__ring_length(cop__node.sched[i]))
+            return true;
+    return cop__global_work();
+}
+
+static bool thread_wait(struct cop__thr *self)
+{
+    count(&idle.waits);
+    while (!cop__load_acquire(self->wake))
+        cop__futex_wait(&self->wake, 0, NULL);
+    cop__store(self->wake, 0);
+    if (!self->given)
+        return false;
+    take(self, self->given);
+    self->given = NULL;
+    return true;
+}
+
+bool cop__thread_park(struct cop__thr *self)
+{
+    cop__spin_lock(&idle.lock);
+    if (cop__load(cop__node.stopping)) {
+        cop__spin_unlock(&idle.lock);
+        return false;
+    }
+    self->next = idle.spare;
+    idle.spare = self;
+    cop__spin_unlock(&idle.lock);
+    /* Between our last look and the list a waker may have found no thread to give its scheduler to. */
+    heavy_fence();
+    if (any_work())
+        cop__wake_idle();
+    return thread_wait(self);
+}
+
+static uint64_t earliest_timer(void)
+{
+    uint64_t earliest = UINT64_MAX;
+
+    for (uint32_t i = 0; i < cop__node.scheds; i++) {
+        uint64_t when = atomic_load(&cop__node.sched[i]->next_timer_ms);
+
+        if (when < earliest)
+            earliest = when;
+    }
+    return earliest;
+}
+
+/* Wait in the poller until something happens. True: we have a scheduler again. */
+static bool poll_wait(struct cop__thr *self)
+{
+    struct cop__poll_event events[COP__POLL_MAX];
+    uint64_t when = earliest_timer(), again;
+    int happened;
+    bool have;
+
+    atomic_store(&idle.poll_deadline_ms, when);
+    again = earliest_timer(); /* one that came meanwhile saw the old deadline */
+    if (again < when)
+        atomic_store(&idle.poll_deadline_ms, when = again);
+    count(&idle.polls);
+    if (atomic_load(&cop__node.stopping) || any_work())
+        when = 0;
+    happened = cop__poller_wait(events, COP__POLL_MAX, when == UINT64_MAX ? UINT64_MAX : when * 1000000);
+    atomic_store(&idle.polling, 0);
+    have = take_any(self);
+    for (int i = 0; i < happened; i++)
+        cop__on_poll_event(events[i].data, events[i].events);
+    return have;
+}
+
+void cop__idle(struct cop__thr *self)
+{
+    uint32_t none = 0;
+    bool searched = self->searching;
+
+    cop__spin_lock(&idle.lock);
+    put_idle(self->sched);
+    self->sched = NULL;
+    self->base.blocks = NULL;
+    cop__spin_unlock(&idle.lock);
+    if (searched) {
+        self->searching = false;
+        atomic_fetch_sub(&idle.searching, 1);
+    }
+    heavy_fence();
+    if (cop__load(cop__node.stopping))
+        return;
+    if (any_work() && take_any(self))
+        return;
+    if (atomic_compare_exchange_strong(&idle.polling, &none, 1)) {
+        if (poll_wait(self))
+            return;
+    } else if (earliest_timer() < atomic_load(&idle.poll_deadline_ms)) {
+        cop__poller_kick(); /* it sleeps longer than our timers allow */
+    }
+    cop__thread_park(self);
+}
+
+/* --- Blocking sections ---------------------------------------------------------------------------- */
+
+void cop__blocking_begin(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__sched *sched = self->sched;
+    struct cop__thr *spare;
+
+    if (sched && self->current) {
+        cop__store(sched->current, NULL);
+        self->sched = NULL;
+        self->base.blocks = NULL;
+        cop__spin_lock(&idle.lock);
+        spare = idle.spare;
+        if (spare)
+            idle.spare = spare->next;
+        cop__spin_unlock(&idle.lock);
+        atomic_fetch_add(&idle.searching, 1);
+        atomic_fetch_add(&idle.detached, 1);
+        if (spare)
+            give(spare, sched, true);
+        else
+            new_thread(sched, true);
+    }
+    cop__leave();
+}
+
+void cop__blocking_end(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+
+    if (self->current && !self->sched) {
+        bool have = take_any(self);
+
+        atomic_fetch_sub(&idle.detached, 1);
+        if (!have)
+            self = cop__switch_out(self, COP__ACT_LOST);
+    }
+    cop__leave();
+}
+
+/* On the base stack: the process whose thread has lost its scheduler goes to the global queue. */
+void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc)
+{
+    self->act = COP__ACT_NONE;
+    cop__store(proc->on, NULL);
+    cop__global_put(proc);
+    cop__wake_idle();
+}
+
+/* --- Threads -------------------------------------------------------------------------------------- */
+
+static void *thread_main(void *arg)
+{
+    struct cop__thr *self = arg;
+    static const size_t own_heap = 512;
+    uint64_t *lent = malloc(own_heap * sizeof *lent);
+
+    if (!lent)
+        cop__out_of_memory("a thread");
+    cop__heap_init(&self->heap, lent, own_heap);
+    self->base.heap = &self->heap;
+    cop__thread_current = &self->base;
+#if COP__TSAN
+    self->fiber.fiber = __tsan_get_current_fiber();
+#endif
+    if (self->given) {
+        take(self, self->given);
+        self->given = NULL;
+    }
+    cop__scheduler_main(self);
+    cop__thread_current = NULL;
+    cop__heap_reset(&self->heap);
+    free(lent);
+    return NULL;
+}
+
+bool cop__threads_start(uint32_t count_wanted)
+{
+    static bool registered;
+
+    if (!registered)
+        idle.membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    registered = true;
+    cop__store(idle.scheds, 0);
+    cop__store(idle.searching, count_wanted);
+    cop__store(idle.polling, 0);
+    cop__store(idle.threads, 0);
+    cop__store(idle.detached, 0);
+    cop__store(idle.wakes, 0);
+    cop__store(idle.waits, 0);
+    cop__store(idle.polls, 0);
+    idle.first = NULL;
+    idle.spare = NULL;
+    for (uint32_t i = 0; i < count_wanted; i++)
+        new_thread(cop__node.sched[i], true);
+    return true;
+}
+
+void cop__threads_join(void)
+{
+    uint32_t threads = atomic_load(&idle.threads);
+
+    cop__wake_all();
+    for (uint32_t i = 0; i < threads; i++) {
+        pthread_join(idle.thread[i]->thread, NULL);
+        free(idle.thread[i]);
+        idle.thread[i] = NULL;
+        cop__wake_all();
+    }
+}
+
+void cop__threads_statistics(uint64_t *ret_wakes, uint64_t *ret_waits, uint64_t *ret_polls)
+{
+    *ret_wakes = cop__load(idle.wakes);
+    *ret_waits = cop__load(idle.waits);
+    *ret_polls = cop__load(idle.polls);
+}

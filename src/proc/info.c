@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process_info and what else asks about other processes (P-59, P-100 to P-108). A question is a signal, so what
+ * the asker sent before is counted (P-105); the process asked answers it itself, and nobody ever looks
+ * into another's memory. */
+#include "proc/proc.h"
+#include "term/atoms.h"
+
+#include <string.h>
+
+static cop_term pair(cop_term first, cop_term second)
+{
+    cop_term items[2] = { first, second };
+
+    return cop_tuple_from(items, 2);
+}
+
+static cop_term status_of(const struct cop__proc *proc, bool self)
+{
+    uint32_t flags = cop__load(proc->flags);
+
+    if (flags & COP__P_EXITING)
+        return cop__atom(COP__ATOM_exiting);
+    if (flags & COP__P_SUSPENDED)
+        return cop__atom(COP__ATOM_suspended);
+    if (self)
+        return cop__atom(COP__ATOM_running);
+    return flags & COP__P_PARKED ? cop__atom(COP__ATOM_waiting) : cop__atom(COP__ATOM_runnable);
+}
+
+static cop_term current_function(const struct cop__proc *proc)
+{
+    cop_term items[3] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_hibernate), cop__small(3) };
+
+    if (cop__load(proc->flags) & COP__P_HIBERNATING)
+        return cop_tuple_from(items, 3);
+    return cop__initial_call(proc);
+}
+
+static cop_term links_of(const struct cop__proc *proc)
+{
+    cop_term list = cop_nil();
+    struct cop__map_entry *entry;
+
+    for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->links, &i));)
+        if (!entry->value)
+            list = cop_cons(cop__word(entry->key), list);
+    return proc->link0 ? cop_cons(cop__word(proc->link0), list) : list;
+}
+
+static cop_term monitors_of(const struct cop__proc *proc)
+{
+    cop_term list = cop_nil();
+    struct cop__map_entry *entry;
+
+    for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitors, &i));) {
+        const struct cop__monitor *monitor = (const struct cop__monitor *)(uintptr_t)entry->value;
+        cop_term object = monitor->name.index ? pair(cop_from_atom(monitor->name), cop_from_atom(monitor->node))
+                                              : cop__word(monitor->target);
+
+        if (monitor->monitoring && monitor->target)
+            list = cop_cons(pair(cop__atom(COP__ATOM_process), object), list);
+    }
+    return list;
+}
+
+static cop_term monitored_by(const struct cop__proc *proc)
+{
+    cop_term list = cop_nil();
+    struct cop__map_entry *entry;
+
+    for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitored_by, &i));)
+        list = cop_cons(cop__word(entry->value), list);
+    return list;
+}
+
+static cop_term messages_of(const struct cop__proc *proc)
+{
+    cop_term list = cop_nil();
+
+    for (const struct cop__msg *msg = proc->first; msg; msg = msg->next) {
+        cop_term term = msg->term;
+
+        if (msg->kind == COP__CALL) {
+            cop_term items[3] = { cop__atom(msg->aux), cop__from_term(msg), msg->term };
+
+            term = cop_tuple_from(items, 3);
+        }
+        list = cop_cons(cop__turn_copy(term), list);
+    }
+    return cop_list_reverse(list);
+}
+
+static int64_t queue_length(const struct cop__proc *proc)
+{
+    int64_t count = 0;
+
+    for (const struct cop__msg *msg = proc->first; msg; msg = msg->next)
+        count++;
+    return count;
+}
+
+static cop_term priority_atom(const struct cop__proc *proc)
+{
+    static const uint32_t names[] = { COP__ATOM_normal, COP__ATOM_low, COP__ATOM_normal, COP__ATOM_high,
+        COP__ATOM_max };
+
+    return cop__atom(names[proc->priority <= COP_MAX ? proc->priority : 0]);
+}
+
+static int64_t memory_of(const struct cop__proc *proc)
+{
+    int64_t bytes = sizeof *proc;
+
+    if (proc->ext)
+        bytes += (int64_t)sizeof *proc->ext;
+    if (proc->stack)
+        bytes += 4096;
+    return bytes;
+}
+
+static cop_term leader_term(const struct cop__proc *proc)
+{
+    uint64_t id = proc->ext && proc->ext->group_leader ? proc->ext->group_leader
+                  : proc->origin                       ? proc->origin->group_leader
+                                                       : 0;
+
+    return cop__word(id ? id : cop__node.first.id);
+}
+
+/* Heap figures of the BEAM have no counterpart: a process has a turn heap of no fixed size. */
+static cop_term heap_words(const struct cop__proc *proc)
+{
+    return cop__small(proc->stack ? COP__LENT_WORDS : 0);
+}
+
+static cop_term name_of(const struct cop__proc *proc)
+{
+    uint32_t name = cop__load(proc->name);
+
+    return name ? cop__atom(name) : cop_nil();
+}
+
+/* None: no such item. */
+static cop_term item_value(const struct cop__proc *proc, const char *item, bool self)
+{
+    static const struct {
+        const char *name;
+        cop_term (*get)(const struct cop__proc *proc);
+    } items[] = {
+        { "registered_name", name_of },
+        { "links", links_of },
+        { "monitors", monitors_of },
+        { "monitored_by", monitored_by },
+        { "messages", messages_of },
+        { "dictionary", cop__dictionary_of },
+        { "current_function", current_function },
+        { "initial_call", cop__initial_call },
+        { "group_leader", leader_term },
+        { "priority", priority_atom },
+        { "heap_size", heap_words },
+        { "total_heap_size", heap_words },
+    };
+
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
+        if (strcmp(items[i].name, item) == 0)
+            return items[i].get(proc);
+    if (strcmp(item, "message_queue_len") == 0)
+        return cop__small(queue_length(proc));
+    if (strcmp(item, "trap_exit") == 0)
+        return cop_bool(cop__load(proc->flags) & COP__P_TRAP_EXIT);
+    if (strcmp(item, "status") == 0)
+        return status_of(proc, self);
+    if (strcmp(item, "current_stacktrace") == 0 || strcmp(item, "suspending") == 0 ||
+        strcmp(item, "garbage_collection") == 0)
+        return cop_nil();
+    if (strcmp(item, "stack_size") == 0)
+        return cop__small(proc->stack ? 128 * 1024 / 8 : 0);
+    if (strcmp(item, "memory") == 0)
+        return cop_int(memory_of(proc));
+    if (strcmp(item, "reductions") == 0)
+        return cop_int(proc->reductions);
+    if (strcmp(item, "message_queue_data") == 0)
+        return cop_from_atom(cop_atom_new("off_heap"));
+    if (strcmp(item, "error_handler") == 0)
+        return cop_from_atom(cop_atom_new("error_handler"));
+    if (strcmp(item, "parent") == 0)
+        return proc->parent ? cop__word(proc->parent) : cop__atom(COP__ATOM_undefined);
+    if (strcmp(item, "label") == 0)
+        return proc->ext && !cop_is_none(proc->ext->label) ? cop__turn_copy(proc->ext->label)
+                                                           : cop__atom(COP__ATOM_undefined);
+    return COP_NONE;
+}
+
+/* item: an atom, or {dictionary, Key}. None: no such item. */
+static cop_term info_item(const struct cop__proc *proc, cop_term item, bool self)
+{
+    cop_atom atom;
+    cop_term value;
+
+    if (cop_tuple_size(item) == 2) {
+        cop_term key = cop_tuple_at(item, 1);
+
+        if (cop_tuple_at(item, 0).word != cop__atom(COP__ATOM_dictionary).word)
+            return COP_NONE;
+        if (!cop_proplist_get(&value, cop__dictionary_of(proc), key))
+            value = cop__atom(COP__ATOM_undefined);
+        return pair(item, value);
+    }
+    if (!cop_to_atom(&atom, item))
+        return COP_NONE;
+    value = item_value(proc, cop_atom_text(atom).data, self);
+    return cop_is_none(value) ? value : pair(item, value);
+}
+
+static const char *const standard_items[] = { "current_function", "initial_call", "status", "message_queue_len",
+    "links", "dictionary", "trap_exit", "error_handler", "priority", "group_leader", "total_heap_size", "heap_size",
+    "stack_size", "reductions", "garbage_collection", "suspending" };
+
+/* The answer to a list of items; [] stands for the subset of P-102. None: an unknown item. */
+static cop_term info_list(const struct cop__proc *proc, cop_term items, bool self)
+{
+    cop_term list = cop_nil(), item;
+
+    if (cop__is_nil(items)) {
+        if (cop__load(proc->name))
+            list = cop_cons(info_item(proc, cop_from_atom(cop_atom_new("registered_name")), self), list);
+        for (size_t i = 0; i < sizeof standard_items / sizeof standard_items[0]; i++)
+            list = cop_cons(info_item(proc, cop_from_atom(cop_atom_new(standard_items[i])), self), list);
+        return cop_list_reverse(list);
+    }
+    while (cop_list_next(&item, &items)) {
+        cop_term answer = info_item(proc, item, self);
+
+        if (cop_is_none(answer))
+            return COP_NONE;
+        list = cop_cons(answer, list);
+    }
+    return cop_list_reverse(list);
+}
+
+void cop__info_answer(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request)
+{
+    /* While this runs the process is not where it waits: what it says of itself is from before. */
+    cop__answer(self, request, COP__REPLY, info_list(proc, request->term, false));
+}
+
+static bool known(cop_term items)
+{
+    static const char *const names[] = { "registered_name", "links", "monitors", "monitored_by", "messages",
+        "dictionary", "current_function", "initial_call", "group_leader", "priority", "heap_size", "total_heap_size",
+        "message_queue_len", "trap_exit", "status", "current_stacktrace", "suspending", "garbage_collection",
+        "stack_size", "memory", "reductions", "message_queue_data", "error_handler", "parent", "label" };
+    cop_term item;
+
+    while (cop_list_next(&item, &items)) {
+        bool found = cop_tuple_size(item) == 2 && cop_tuple_at(item, 0).word == cop__atom(COP__ATOM_dictionary).word;
+        cop_atom atom;
+
+        for (size_t i = 0; !found && cop_to_atom(&atom, item) && i < sizeof names / sizeof names[0]; i++)
+            found = strcmp(names[i], cop_atom_text(atom).data) == 0;
+        if (!found)
+            return false;
+    }
+    return cop__is_nil(items);
+}
+
+cop_term cop_process_info_list(cop_pid pid, cop_term items)
+{
+    struct cop__thr *self;
+    struct cop__msg *answer;
+    cop_term result = COP_NONE;
+
+    if (!pid.id || pid.node || !known(items))
+        cop__badarg("process_info");
+    self = (struct cop__thr *)cop__enter();
+    if (!self->current) {
+        cop__leave();
+        cop__badarg("process_info");
+    }
+    if (pid.id == cop__id_of(self->current)) {
+        cop__fetch(self, self->current);
+        self = cop__obey(self, self->current);
+        result = info_list(self->current, items, true);
+    } else {
+        answer = cop__signal_call(self, pid.id, COP__INFO, items);
+        if (answer)
+            result = answer->term;
+    }
+    cop__leave();
+    return result;
+}
+
+cop_term cop_process_info(cop_pid pid, const char *item)
+{
+    cop_term name = cop_from_atom(cop_atom_new(item)), list = cop_process_info_list(pid, cop_list(&name, 1)), answer;
+
+    if (!cop_list_next(&answer, &list))
+        return COP_NONE;
+    /* P-100: an unnamed process, asked for its name alone */
+    if (strcmp(item, "registered_name") == 0 && cop__is_nil(cop_tuple_at(answer, 1)))
+        return cop_nil();
+    return answer;
+}
+
+bool cop_is_alive(cop_pid pid)
+{
+    struct cop__thr *self;
+    struct cop__proc *proc;
+    struct cop__msg *answer;
+    bool alive;
+
+    if (!pid.id || pid.node)
+        cop__badarg("is_process_alive");
+    self = (struct cop__thr *)cop__enter();
+    proc = cop__proc_of(pid.id);
+    if (cop__load_acquire(proc->gen) != pid.id >> 32 || (cop__load_acquire(proc->mbox) & COP__MBOX_DEAD) ||
+        (cop__load_acquire(proc->flags) & COP__P_EXITING)) {
+        alive = false;
+    } else if (!self->current || proc == self->current) {
+        alive = true;
+    } else {
+        answer = cop__signal_call(self, pid.id, COP__ALIVE, COP_NONE);
+        alive = answer && answer->term.word == cop__atom(COP__ATOM_true).word;
+    }
+    cop__leave();
+    return alive;
+}
+
+bool cop_processes_next(cop_pid *ret_pid, cop_process_iterator *iterator)
+{
+    while (++iterator->position < cop__proc_used()) {
+        struct cop__proc *proc = &cop__proc_base[iterator->position];
+        uint32_t gen = cop__load_acquire(proc->gen);
+
+        if (!(cop__load_acquire(proc->mbox) & COP__MBOX_DEAD) && gen) {
+            *ret_pid = cop__pid_of(cop__pid_id(gen, (uint32_t)iterator->position));
+            return true;
+        }
+    }
+    return false;
+}
+
+cop_term cop_processes(void)
+{
+    cop_process_iterator iterator = { 0 };
+    cop_term list = cop_nil();
+    cop_pid pid;
+
+    while (cop_processes_next(&pid, &iterator))
+        list = cop_cons(cop_from_pid(pid), list);
+    return list;
+}
+
+int cop_suspend_process(cop_pid pid)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__msg *answer = NULL;
+
+    if (self->current && pid.id && !pid.node && pid.id != cop__id_of(self->current))
+        answer = cop__signal_call(self, pid.id, COP__SUSPEND, COP_NONE);
+    cop__leave();
+    return answer && answer->term.word == cop__atom(COP__ATOM_true).word ? 0 : -COP_EBADARG;
+}
+
+int cop_resume_process(cop_pid pid)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    bool sent = pid.id && !pid.node && cop__signal_send(self, pid.id, COP__RESUME, 0, COP_NONE);
+
+    cop__leave();
+    return sent ? 0 : -COP_EBADARG;
+}

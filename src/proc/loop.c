@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first frame of every activation, and loops: processes that own no stack while they wait.
+ *
+ * An idle loop is its descriptor and its state. Each activation runs on a borrowed stack: it takes
+ * messages until there are none or its share is used up, and each message is one turn. */
+#include "proc/proc.h"
+#include "proc/idle.h"
+#include "term/atoms.h"
+
+enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024, TURNS_PER_LOOK = 32 };
+
+static void clear_parked(struct cop__proc *proc)
+{
+    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)(COP__P_PARKED | COP__P_HIBERNATING));
+}
+
+/* After a turn: a call that was not answered is owed; the rest goes back. */
+static struct cop__thr *end_turn(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__msg *msg = proc->current;
+
+    if (msg) {
+        proc->current = NULL;
+        if (cop__unlikely(msg->kind == COP__CALL)) {
+            msg->next = proc->owed;
+            proc->owed = msg;
+        } else {
+            cop__msg_free(self, msg);
+        }
+    }
+    if (cop__unlikely(proc->turn != NULL))
+        cop__turn_clear(self, proc);
+    else
+        cop__heap_reset(&proc->stack->heap);
+    return self;
+}
+
+static struct cop__msg *next_message(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__msg *msg = proc->first;
+
+    if (!msg) {
+        if (!cop__fetch(self, proc))
+            return NULL;
+        msg = proc->first;
+        if (!msg)
+            return NULL;
+    }
+    proc->first = msg->next;
+    if (!proc->first)
+        proc->last = NULL;
+    return msg;
+}
+
+/* The mailbox is empty. Returns when there is something to do after all. */
+static struct cop__thr *wait_idle(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (proc->ext && proc->ext->deadline_ns) {
+        if (cop__deadline_passed(proc)) {
+            proc->ext->deadline_ns = 0;
+            if (proc->loop->handle_timeout) {
+                cop__leave();
+                proc->loop->handle_timeout(proc->state);
+                self = (struct cop__thr *)cop__enter();
+                return end_turn(self, proc);
+            }
+        } else if (cop__load_acquire(proc->ext->timer->state) != COP__TIMER_ARMED) {
+            cop__deadline_set(self, proc, proc->ext->deadline_ns); /* it fired early: lazy */
+        }
+    }
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
+    return cop__switch_out(self, COP__ACT_IDLE); /* never comes back: a new activation follows */
+}
+
+static void turns(struct cop__thr *self, struct cop__proc *proc)
+{
+    uint32_t done = 0, max = cop__load(proc->mbox) & COP__MBOX_FULL ? TURNS_OVERLOAD_MAX : TURNS_MAX;
+
+    for (;;) {
+        struct cop__msg *msg = next_message(self, proc);
+
+        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED))) {
+            proc->current = msg;
+            self = cop__obey(self, proc);
+            msg = proc->current;
+            if (msg)
+                clear_parked(proc);
+        }
+        if (!msg) {
+            if (!proc->first)
+                self = wait_idle(self, proc);
+            continue;
+        }
+        if (cop__unlikely(proc->ext != NULL))
+            proc->ext->deadline_ns = 0;
+        proc->current = msg;
+        cop__leave();
+        proc->loop->handle_message(proc->state, msg->kind == COP__CALL ? COP_NONE : msg->term);
+        self = (struct cop__thr *)cop__enter();
+        self = end_turn(self, proc);
+        if (cop__unlikely(++done >= max || self->budget < 0)) {
+            cop__switch_out(self, COP__ACT_YIELD_LOOP); /* a new activation follows */
+            __builtin_unreachable();
+        }
+    }
+}
+
+/* rt is odd when it starts: a base loop runs inside the runtime. */
+void cop__run_entry(void *arg)
+{
+    struct cop__proc *proc = arg;
+    struct cop__thr *self;
+
+    cop__switched_in();
+    self = cop__self_thr();
+    if (cop__unlikely(cop__load(proc->flags) & COP__P_CRASHED)) {
+        cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_CRASHED);
+        cop__crash_main(self, proc);
+        self = end_turn(cop__self_thr(), proc);
+    }
+    if (cop__load(proc->flags) & COP__P_LOOP) {
+        turns(self, proc);
+    } else {
+        cop_process_main *entry = (cop_process_main *)(uintptr_t)proc->state;
+        cop_term arg_term = proc->turn ? proc->turn->term : COP_NONE;
+
+        if (cop__load(proc->mbox) & COP__MBOX_PEND) {
+            cop__fetch(self, proc);
+            self = cop__obey(self, proc);
+        }
+        cop__leave();
+        entry(arg_term);
+        self = (struct cop__thr *)cop__enter();
+        cop__exit_process(self, proc, cop__atom(COP__ATOM_normal));
+    }
+    __builtin_unreachable();
+}
+
+void cop_become(const cop_loop *loop, void *state)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+
+    proc->loop = loop;
+    proc->state = state;
+    proc->catching = 0;
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_LOOP);
+    if (proc->ext)
+        proc->ext->catch = NULL;
+    self = end_turn(self, proc);
+    cop__switch_out(self, COP__ACT_RESTART);
+    __builtin_unreachable();
+}
+
+void cop_loop_timeout(int64_t timeout_ms)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    uint64_t deadline_ns = cop__deadline_in(timeout_ms);
+
+    if (deadline_ns == UINT64_MAX)
+        cop__deadline_clear(self->current);
+    else
+        cop__deadline_set(self, self->current, deadline_ns ? deadline_ns : 1);
+    cop__leave();
+}
+
+void cop_loop_hibernate(void)
+{
+    struct cop__proc *proc = cop__self_thr()->current;
+
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_HIBERNATING);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Process memory: what cop_alloc and cop_keep give lives in a list of the process and goes with it. A kept
+ * term is one block with its tree; the place that keeps it points at its root, from which the block
+ * is found again. */
+#include "proc/proc.h"
+#include "term/atoms.h"
+#include "term/copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cop__memory {
+    struct cop__memory *next, **prev;
+    uint64_t body[];
+};
+
+/* A kept term: the list of its counted binaries, then the tree. */
+struct kept {
+    struct cop__counted *counted;
+    uint64_t tree[];
+};
+
+/* Threads without a process allocate and keep too: nothing ends there but the program. */
+static struct cop__memory *foreign_memory;
+static struct cop__spinlock foreign_lock;
+
+struct cop__ext *cop__ext_of(struct cop__proc *proc)
+{
+    if (cop__unlikely(!proc->ext)) {
+        proc->ext = calloc(1, sizeof *proc->ext);
+        if (!proc->ext)
+            cop__out_of_memory("a process");
+    }
+    return proc->ext;
+}
+
+static void link_in(struct cop__memory **list, struct cop__memory *memory)
+{
+    memory->next = *list;
+    memory->prev = list;
+    if (memory->next)
+        memory->next->prev = &memory->next;
+    *list = memory;
+}
+
+static void link_out(struct cop__memory *memory)
+{
+    *memory->prev = memory->next;
+    if (memory->next)
+        memory->next->prev = memory->prev;
+}
+
+static struct cop__memory *memory_of(void *body)
+{
+    return (struct cop__memory *)((char *)body - offsetof(struct cop__memory, body));
+}
+
+static struct cop__memory *new_in(struct cop__memory **list, size_t size)
+{
+    struct cop__memory *memory = size > SIZE_MAX / 2 ? NULL : calloc(1, sizeof *memory + size);
+
+    if (!memory)
+        return NULL;
+    if (list) {
+        link_in(list, memory);
+    } else {
+        cop__spin_lock(&foreign_lock);
+        link_in(&foreign_memory, memory);
+        cop__spin_unlock(&foreign_lock);
+    }
+    return memory;
+}
+
+void *cop__memory_new(struct cop__proc *proc, size_t size)
+{
+    struct cop__memory *memory = new_in(proc ? &proc->memory : NULL, size);
+
+    return memory ? memory->body : NULL;
+}
+
+static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
+{
+    if (proc) {
+        link_out(memory);
+    } else {
+        cop__spin_lock(&foreign_lock);
+        link_out(memory);
+        cop__spin_unlock(&foreign_lock);
+    }
+    free(memory);
+}
+
+void *cop_alloc(size_t size)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    void *body = cop__memory_new(self->current, size);
+
+    cop__leave();
+    if (!body)
+        cop_error(cop__atom(COP__ATOM_system_limit));
+    return body;
+}
+
+void cop_free(void *memory)
+{
+    struct cop__thr *self;
+
+    if (!memory)
+        return;
+    self = (struct cop__thr *)cop__enter();
+    memory_free(self->current, memory_of(memory));
+    cop__leave();
+}
+
+static struct kept *kept_of(cop_term term)
+{
+    uint64_t root = term.word & ~(uint64_t)7;
+
+    return (struct kept *)(uintptr_t)(root - offsetof(struct kept, tree));
+}
+
+static void keep_clear(struct cop__proc *proc, cop_term *place)
+{
+    cop_term old = *place;
+
+    place->word = 0;
+    if (cop_is_none(old) || cop__is_immediate(old))
+        return;
+    cop__counted_release_all(kept_of(old)->counted);
+    memory_free(proc, memory_of(kept_of(old)));
+}
+
+void cop_keep(cop_term *place, cop_term term)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    size_t words = cop__term_words(term);
+    cop_term copy = term;
+
+    if (words) {
+        struct cop__memory *memory = new_in(self->current ? &cop__ext_of(self->current)->kept : NULL,
+            sizeof(struct kept) + words * sizeof(uint64_t));
+        struct kept *kept;
+
+        if (!memory) {
+            cop__leave();
+            cop_error(cop__atom(COP__ATOM_system_limit));
+        }
+        kept = (struct kept *)memory->body;
+        copy = cop__term_copy(term, kept->tree, &kept->counted);
+    }
+    keep_clear(self->current, place); /* after the copy: term may lie in what was kept */
+    *place = copy;
+    cop__leave();
+}
+
+void cop_keep_clear(cop_term *place)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+
+    keep_clear(self->current, place);
+    cop__leave();
+}
+
+void cop__memory_free_all(struct cop__proc *proc)
+{
+    while (proc->memory)
+        memory_free(proc, proc->memory);
+    while (proc->ext && proc->ext->kept) {
+        cop__counted_release_all(((struct kept *)proc->ext->kept->body)->counted);
+        memory_free(proc, proc->ext->kept);
+    }
+}
+
+cop_term cop__turn_copy(cop_term term)
+{
+    struct cop__heap *heap = cop__turn_heap();
+    size_t words = cop__term_words(term);
+
+    return words ? cop__term_copy(term, cop__heap_alloc(heap, words), &heap->counted) : term;
+}
+
+void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc)
+{
+    while (proc->turn) {
+        struct cop__msg *msg = proc->turn;
+
+        proc->turn = msg->next;
+        cop__msg_free(self, msg);
+    }
+    if (proc->stack)
+        cop__heap_reset(&proc->stack->heap);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message blocks: one allocation with the whole tree of the term inside. A tree of five words or more may
+ * hold counted binaries, so the word before it is kept for their list. */
+#include "proc/proc.h"
+#include "term/copy.h"
+#include "term/layout.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { COUNTED_WORDS_MIN = sizeof(struct cop__counted) / sizeof(uint64_t) };
+
+static size_t head_size(enum cop__msg_kind kind)
+{
+    return kind == COP__PLAIN ? offsetof(struct cop__msg, from) : offsetof(struct cop__msg, body);
+}
+
+void cop__out_of_memory(const char *what)
+{
+    fprintf(stderr, "coppice: no memory for %s; the node stops\n", what);
+    abort();
+}
+
+static struct cop__msg *block_for(struct cop__thr *self, enum cop__msg_kind kind, size_t words, uint64_t **ret_tree)
+{
+    size_t reserve = words >= COUNTED_WORDS_MIN;
+    uint8_t class;
+    struct cop__msg *msg = cop__block_get(&self->base, head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
+
+    if (cop__unlikely(!msg))
+        cop__out_of_memory("a message");
+    msg->kind = (uint8_t)kind;
+    msg->class = class;
+    msg->flags = kind == COP__PLAIN ? COP__MSG_SHORT : 0;
+    msg->aux = 0;
+    if (kind != COP__PLAIN)
+        msg->from = msg->ref = 0;
+    *ret_tree = (uint64_t *)((char *)msg + head_size(kind)) + reserve;
+    return msg;
+}
+
+static void note_counted(struct cop__msg *msg, uint64_t *tree, struct cop__counted *counted)
+{
+    if (counted) {
+        msg->flags |= COP__MSG_COUNTED;
+        tree[-1] = (uint64_t)(uintptr_t)counted;
+    }
+}
+
+struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
+{
+    size_t words = cop__term_words(term);
+    struct cop__counted *counted = NULL;
+    uint64_t *tree;
+    struct cop__msg *msg = block_for(self, kind, words, &tree);
+
+    if (!words) {
+        msg->term = term;
+        return msg;
+    }
+    msg->term = cop__term_copy(term, tree, &counted);
+    note_counted(msg, tree, counted);
+    return msg;
+}
+
+struct cop__msg *cop__msg_tuple(struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count)
+{
+    size_t words = count + 1;
+    struct cop__counted *counted = NULL;
+    uint64_t *tree, *at;
+    struct cop__msg *msg;
+
+    for (size_t i = 0; i < count; i++)
+        words += cop__term_words(items[i]);
+    msg = block_for(self, kind, words, &tree);
+    tree[0] = cop__header(COP__TUPLE, count);
+    at = tree + count + 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t item_words = cop__term_words(items[i]);
+
+        tree[1 + i] = item_words ? cop__term_copy(items[i], at, &counted).word : items[i].word;
+        at += item_words;
+    }
+    msg->term = cop__from_box(tree);
+    note_counted(msg, tree, counted);
+    return msg;
+}
+
+void cop__msg_free(struct cop__thr *self, struct cop__msg *msg)
+{
+    if (cop__unlikely(msg->flags & COP__MSG_COUNTED)) {
+        uint64_t *body = msg->flags & COP__MSG_SHORT ? (uint64_t *)&msg->from : msg->body;
+
+        cop__counted_release_all((struct cop__counted *)(uintptr_t)body[0]);
+    }
+    cop__block_put(&self->base, msg, msg->class);
+}

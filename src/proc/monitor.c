@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Monitors and aliases, on the side of who asked for them (P-68 to P-88). One record serves both: a monitor
+ * may be an alias too, and an alias is a record that monitors nobody. */
+#include "proc/proc.h"
+#include "term/atoms.h"
+
+#include <stdlib.h>
+
+struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t ref)
+{
+    uint64_t *entry = proc->ext ? cop__map_at(&proc->ext->monitors, ref) : NULL;
+
+    return entry ? (struct cop__monitor *)(uintptr_t)*entry : NULL;
+}
+
+static struct cop__monitor *new_monitor(struct cop__proc *proc)
+{
+    struct cop__monitor *monitor = calloc(1, sizeof *monitor);
+    struct cop__ext *ext = cop__ext_of(proc);
+
+    if (!monitor)
+        cop__out_of_memory("a monitor");
+    monitor->ref = cop__ref_new(proc);
+    if (!cop__map_put(&ext->monitors, monitor->ref, (uint64_t)(uintptr_t)monitor))
+        cop__out_of_memory("a monitor");
+    return monitor;
+}
+
+static void stop_monitoring(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor)
+{
+    if (!monitor->monitoring)
+        return;
+    monitor->monitoring = false;
+    if (monitor->node.index && monitor->node.index != cop_node().index) {
+        cop_ref ref = { monitor->ref };
+
+        cop__remote->demonitor(cop__pid_of(cop__id_of(proc)), ref);
+    } else if (monitor->target) {
+        cop__signal_send(self, monitor->target, COP__DEMONITOR, monitor->ref, COP_NONE);
+    }
+}
+
+void cop__monitor_drop(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor)
+{
+    stop_monitoring(self, proc, monitor);
+    cop__map_remove(&proc->ext->monitors, monitor->ref, NULL);
+    if (monitor->tag)
+        cop__msg_free(self, monitor->tag);
+    free(monitor);
+}
+
+/* A message through an alias is received: is it one still? */
+bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
+{
+    struct cop__monitor *monitor;
+
+    msg->kind = COP__PLAIN;
+    if (msg->ref == proc->call_ref) {
+        msg->flags &= (uint16_t)~COP__MSG_PRIORITY;
+        return true;
+    }
+    monitor = cop__monitor_find(proc, msg->ref);
+    if (!monitor || !monitor->alias_active)
+        return false;
+    if (!monitor->priority)
+        msg->flags &= (uint16_t)~COP__MSG_PRIORITY;
+    if (monitor->reply_once || monitor->alias == COP_REPLY_DEMONITOR)
+        cop__monitor_drop(self, proc, monitor);
+    return true;
+}
+
+/* noproc at once, in order with all else: through our own mailbox. */
+static void down_noproc(struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t target)
+{
+    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(ref), cop__atom(COP__ATOM_process),
+        target ? cop__word(target) : cop__atom(COP__ATOM_undefined), cop__atom(COP__ATOM_noproc) };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__DOWN, items, 5);
+
+    msg->ref = ref;
+    if (!cop__push(self, cop__id_of(proc), msg))
+        cop__msg_free(self, msg);
+}
+
+cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *options)
+{
+    static const struct cop_monitor_options none;
+    struct cop__thr *self;
+    struct cop__proc *proc;
+    struct cop__monitor *monitor;
+    cop_ref ref;
+    uint64_t id = 0;
+
+    if (!options)
+        options = &none;
+    if (target.kind == COP_DEST_TERM)
+        target = cop__dest_resolve_term(target.term);
+    if (target.kind == COP_DEST_VIA) {
+        cop_pid pid = { 0, 0 };
+
+        if (!target.via->whereis_name(&pid, target.term))
+            pid.id = cop__pid_id(1, 0); /* slot 0 is never alive */
+        target = cop_dest_pid(pid);
+    }
+    self = (struct cop__thr *)cop__enter();
+    proc = self->current;
+    if (!proc || (target.kind != COP_DEST_PID && target.kind != COP_DEST_NAME && target.kind != COP_DEST_REMOTE_NAME) ||
+        (target.kind == COP_DEST_PID && !target.pid.id)) {
+        cop__leave();
+        cop__badarg("monitor");
+    }
+    monitor = new_monitor(proc);
+    ref.id = monitor->ref;
+    monitor->alias = (uint8_t)options->alias;
+    monitor->alias_active = options->alias != COP_NO_ALIAS;
+    monitor->priority = options->priority;
+    monitor->monitoring = true;
+    if (!cop_is_none(options->tag))
+        monitor->tag = cop__msg_new(self, COP__PLAIN, options->tag);
+    if (target.kind != COP_DEST_PID) {
+        monitor->name = target.name;
+        monitor->node = target.kind == COP_DEST_NAME ? cop_node() : target.node;
+    }
+    if ((target.kind == COP_DEST_PID && target.pid.node) ||
+        (target.kind == COP_DEST_REMOTE_NAME && target.node.index != cop_node().index)) {
+        cop__leave();
+        cop__remote->monitor(cop_self(), target, ref);
+        return ref;
+    }
+    id = target.kind == COP_DEST_PID ? target.pid.id : cop__whereis(target.name.index);
+    monitor->target = id;
+    if (id == cop__id_of(proc))
+        monitor->target = 0; /* P-72: never fires */
+    else if (!id || !cop__signal_send(self, id, COP__MONITOR, ref.id, cop__word(id)))
+        down_noproc(self, proc, ref.id, id);
+    self = cop__charge(self, 1);
+    cop__leave();
+    return ref;
+}
+
+bool cop_demonitor(cop_ref ref)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__monitor *monitor = NULL;
+    bool was;
+
+    if (!ref.id || !proc) {
+        cop__leave();
+        cop__badarg("demonitor");
+    }
+    /* What has arrived counts as delivered, as it would have been in order. */
+    cop__fetch(self, proc);
+    self = cop__obey(self, proc);
+    monitor = cop__monitor_find(proc, ref.id);
+    was = monitor && monitor->monitoring;
+    if (was) {
+        if (monitor->alias == COP_EXPLICIT_UNALIAS && monitor->alias_active)
+            stop_monitoring(self, proc, monitor);
+        else
+            cop__monitor_drop(self, proc, monitor);
+    }
+    cop__leave();
+    return was;
+}
+
+/* Is msg {Tag, ref, process, _, _}? The tag may be any. */
+static bool is_down(const struct cop__msg *msg, uint64_t ref)
+{
+    return msg->kind == COP__PLAIN && cop_tuple_size(msg->term) == 5 && cop__elements(msg->term)[1].word == ref &&
+           cop__elements(msg->term)[2].word == cop__atom(COP__ATOM_process).word;
+}
+
+bool cop_demonitor_flush(cop_ref ref)
+{
+    bool was = cop_demonitor(ref);
+    struct cop__thr *self;
+    struct cop__proc *proc;
+
+    if (was)
+        return true;
+    self = (struct cop__thr *)cop__enter();
+    proc = self->current;
+    for (struct cop__msg *prev = NULL, *msg = proc->first; msg; prev = msg, msg = msg->next) {
+        if (is_down(msg, ref.id)) {
+            cop__queue_unlink(proc, prev, msg);
+            cop__msg_free(self, msg);
+            break;
+        }
+    }
+    cop__leave();
+    return false;
+}
+
+static cop_ref new_alias(bool once, bool priority)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__monitor *monitor;
+    cop_ref ref;
+
+    if (!self->current) {
+        cop__leave();
+        cop__badarg("alias");
+    }
+    monitor = new_monitor(self->current);
+    monitor->alias = COP_EXPLICIT_UNALIAS;
+    monitor->alias_active = true;
+    monitor->reply_once = once;
+    monitor->priority = priority;
+    ref.id = monitor->ref;
+    cop__leave();
+    return ref;
+}
+
+cop_ref cop_alias(void)
+{
+    return new_alias(false, false);
+}
+
+cop_ref cop_alias_reply(void)
+{
+    return new_alias(true, false);
+}
+
+cop_ref cop_alias_priority(void)
+{
+    return new_alias(false, true);
+}
+
+bool cop_unalias(cop_ref alias)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__monitor *monitor;
+    bool was;
+
+    if (!alias.id || !proc) {
+        cop__leave();
+        cop__badarg("unalias");
+    }
+    cop__fetch(self, proc); /* what has been received through it stays received */
+    self = cop__obey(self, proc);
+    monitor = cop__monitor_find(proc, alias.id);
+    was = monitor && monitor->alias_active;
+    if (was) {
+        monitor->alias_active = false;
+        if (!monitor->monitoring)
+            cop__monitor_drop(self, proc, monitor);
+    }
+    cop__leave();
+    return was;
+}
+
+/* Without a cluster no node can go down but the unknown, which is down. P-79 */
+void cop_monitor_node(cop_atom node, bool on)
+{
+    cop_term items[2] = { cop__atom(COP__ATOM_nodedown), cop_from_atom(node) };
+
+    if (on && node.index != cop_node().index)
+        cop_send_to(cop_dest_pid(cop_self()), cop_tuple_from(items, 2));
+}

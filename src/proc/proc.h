@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the process layer say to each other. Grouped by the file that defines it. */
+#ifndef COP_PROC_PROC_H
+#define COP_PROC_PROC_H
+
+#include "proc/types.h"
+
+/* --- the node (node.c) ------------------------------------------------------------------------- */
+
+struct cop__node {
+    uint32_t scheds;
+    struct cop__sched *sched[64];
+    _Atomic(uint32_t) stopping;
+    int exit_status;
+    _Atomic(uint64_t) live;      /* processes */
+    cop_pid first;               /* the first process: default group leader */
+    uint64_t origin_ns;          /* of the monotonic clock */
+};
+extern struct cop__node cop__node;
+
+/* --- descriptors (table.c) ---------------------------------------------------------------------- */
+
+extern struct cop__proc *cop__proc_base;
+extern uint32_t cop__proc_capacity;
+
+static inline uint64_t cop__pid_id(uint32_t gen, uint32_t index)
+{
+    return (uint64_t)gen << 32 | (uint64_t)index << 4 | 4;
+}
+
+static inline uint64_t cop__id_of(const struct cop__proc *proc)
+{
+    return cop__pid_id(cop__load(proc->gen), proc->index);
+}
+
+static inline cop_pid cop__pid_of(uint64_t id)
+{
+    cop_pid pid = { id, 0 };
+
+    return pid;
+}
+
+/* The slot a local pid names, whoever lives there now. */
+static inline struct cop__proc *cop__proc_of(uint64_t id)
+{
+    uint32_t index = (uint32_t)id >> 4;
+
+    return cop__likely(index < cop__proc_capacity) ? &cop__proc_base[index] : &cop__proc_base[0];
+}
+
+bool cop__table_start(uint32_t capacity);
+void cop__table_stop(void);
+struct cop__proc *cop__proc_new(struct cop__thr *self); /* NULL: system_limit */
+void cop__proc_free(struct cop__thr *self, struct cop__proc *proc);
+uint32_t cop__proc_used(void); /* slots ever used */
+
+/* --- stacks (stack.c) --------------------------------------------------------------------------- */
+
+bool cop__stacks_start(void);
+void cop__stacks_stop(void);
+struct cop__stack *cop__stack_get(struct cop__sched *sched, int class);
+void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack);
+void cop__stacks_give_back(struct cop__sched *sched);
+const char *cop__stack_guard_mode(void);
+uint64_t cop__stacks_made(void);
+
+/* --- messages (message.c) ----------------------------------------------------------------------- */
+
+/* A block with a copy of term; kinds above PLAIN have from, ref and their body. NULL: no memory. */
+struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
+/* The same for {a, b, c...} without building the tuple first. */
+struct cop__msg *cop__msg_tuple(struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count);
+void cop__msg_free(struct cop__thr *self, struct cop__msg *msg);
+COP_NORETURN void cop__out_of_memory(const char *what);
+
+/* --- mailbox (mailbox.h, mailbox.c) --------------------------------------------------------------- */
+
+/* Push to whoever `id` names. False: refused, and the block is still the caller's. */
+bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
+/* Outer word to inner queue, acting on signals. True: something came. */
+bool cop__fetch(struct cop__thr *self, struct cop__proc *proc);
+struct cop__msg *cop__mailbox_close(struct cop__proc *proc); /* all that is left, oldest first */
+void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen);
+
+static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *msg)
+{
+    msg->next = NULL;
+    if (proc->last)
+        proc->last->next = msg;
+    else
+        proc->first = msg;
+    proc->last = msg;
+}
+
+/* To the inner queue: at the end, or by priority. */
+void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
+
+/* --- signals (signal.c) --------------------------------------------------------------------------- */
+
+void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
+/* What becomes of a signal whose receiver is gone. */
+void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term reason);
+void cop__answer(struct cop__thr *self, struct cop__msg *call, enum cop__msg_kind kind, cop_term answer);
+bool cop__signal_send(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term);
+struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t ref);
+void cop__monitor_drop(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor);
+bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
+
+/* --- links (link.c) --------------------------------------------------------------------------------- */
+
+void cop__link_add(struct cop__proc *proc, uint64_t other);
+bool cop__link_remove(struct cop__proc *proc, uint64_t other); /* was there and active */
+bool cop__link_active(const struct cop__proc *proc, uint64_t other);
+uint64_t *cop__link_unlinking(const struct cop__proc *proc, uint64_t other); /* number, NULL: not unlinking */
+
+/* --- scheduling (sched.c, idle.c) ------------------------------------------------------------------- */
+
+void cop__ready(struct cop__thr *self, struct cop__proc *proc);
+/* From a process: give the scheduler away for `act`; comes back on whatever thread. */
+struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act);
+struct cop__thr *cop__yield_inside(struct cop__thr *self);
+void cop__scheduler_main(struct cop__thr *self);
+void cop__wake_idle(void);
+void cop__wake_all(void);
+bool cop__sched_start(uint32_t count);
+void cop__sched_stop(void);
+void cop__run_entry(void *arg); /* loop.c: first frame of every activation */
+void cop__search_end(struct cop__thr *self);
+
+/* Wait for a message or signal, and take in what came (receive.c). */
+struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc);
+
+/* Counts work against the budget; yields when it is used up. */
+static inline struct cop__thr *cop__charge(struct cop__thr *self, int32_t cost)
+{
+    self->budget -= cost;
+    if (cop__unlikely(self->budget < 0) && self->current)
+        return cop__yield_inside(self);
+    return self;
+}
+
+/* --- timers (timer.c) ------------------------------------------------------------------------------- */
+
+struct cop__timer *cop__timer_new(struct cop__thr *self);
+void cop__timer_arm(struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms);
+/* True: it was armed, and will not fire; the node belongs to the wheel, which frees it. */
+bool cop__timer_cancel(struct cop__thr *self, struct cop__timer *timer);
+/* The two halves of cancel: win the race against firing, then give the node to its wheel. */
+bool cop__timer_try_cancel(struct cop__timer *timer);
+void cop__timer_discard(struct cop__thr *self, struct cop__timer *timer);
+void cop__timers_run(struct cop__thr *self);
+void cop__wheel_start(struct cop__sched *sched, uint64_t now_ms);
+void cop__wheel_stop(struct cop__thr *self, struct cop__sched *sched);
+/* A timer with a message is due: send it and free the node (timer_api.c). */
+void cop__timer_deliver(struct cop__thr *self, struct cop__timer *timer);
+void cop__timers_node_start(void);
+void cop__timers_node_stop(struct cop__thr *self);
+/* Of the running process: wake it at the deadline (monotonic ns). */
+void cop__deadline_set(struct cop__thr *self, struct cop__proc *proc, uint64_t deadline_ns);
+static inline void cop__deadline_clear(struct cop__proc *proc)
+{
+    if (proc->ext)
+        proc->ext->deadline_ns = 0;
+}
+bool cop__deadline_passed(struct cop__proc *proc);
+/* Milliseconds from now as a deadline; COP_INFINITY: UINT64_MAX. Raises timeout_value (P-28). */
+uint64_t cop__deadline_in(int64_t timeout_ms);
+
+/* --- process memory, dictionary (memory.c, dictionary.c) ---------------------------------------------- */
+
+struct cop__ext *cop__ext_of(struct cop__proc *proc); /* made when missing */
+void cop__ext_free(struct cop__thr *self, struct cop__proc *proc);
+void *cop__memory_new(struct cop__proc *proc, size_t size);
+void cop__memory_free_all(struct cop__proc *proc);
+void cop__dictionary_free(struct cop__proc *proc);
+void cop__defers_run(struct cop__proc *proc, struct cop__defer *until); /* raise.c */
+void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc);
+
+/* --- life (spawn.c, exit.c, raise.c) ------------------------------------------------------------------ */
+
+struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent, cop_process_main *entry,
+    const struct cop_spawn_options *options);
+void cop__origin_release(struct cop__thr *self, struct cop__origin *origin);
+COP_NORETURN void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term reason);
+/* Act on what signals have asked of the process: end it, or hold it while it is suspended. To be
+ * called after each fetch, on the process's own stack; may come back on another thread. */
+struct cop__thr *cop__obey_slow(struct cop__thr *self, struct cop__proc *proc);
+static inline struct cop__thr *cop__obey(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED)))
+        return cop__obey_slow(self, proc);
+    return self;
+}
+void cop__info_answer(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request); /* info.c */
+void cop__crash_main(struct cop__thr *self, struct cop__proc *proc);
+COP_NORETURN void cop__finish_raised(struct cop__proc *proc);
+COP_NORETURN void cop__badarg(const char *function);
+cop_term cop__stack_trace(const char *function);
+
+/* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
+extern void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
+extern void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term stack);
+
+/* --- receiving, calls (receive.c, call.c) ------------------------------------------------------------- */
+
+/* Take msg, which follows prev (NULL: the first), out of the inner queue. */
+void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg);
+/* Wait for the answer to proc->call_ref, which is behind mark. NULL: the time has passed. */
+struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
+    int64_t timeout_ms);
+/* Send a signal that is answered as a call; the answer, or NULL when the receiver is gone. */
+struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term);
+cop_term cop__from_term(const struct cop__msg *call); /* {Pid, [alias | Ref]} */
+
+/* A copy of term that lives for the turn. */
+cop_term cop__turn_copy(cop_term term);
+cop_term cop__initial_call(const struct cop__proc *proc);
+cop_term cop__dictionary_of(const struct cop__proc *proc);
+void cop__os_signals_stop(void);
+/* An orderly stop, served by src/otp when a tree runs (the third upward call). */
+extern void (*cop__on_stop_node)(int status);
+
+/* --- names (name.c) ------------------------------------------------------------------------------------ */
+
+bool cop__names_start(void);
+void cop__names_stop(void);
+uint64_t cop__whereis(uint32_t atom); /* id of a pid, or 0 */
+void cop__name_release(struct cop__proc *proc);
+
+/* --- the cluster hook: served by the dist layer, none by default ------------------------------------------ */
+
+struct cop__remote {
+    void (*send)(cop_dest to, cop_term message);
+    enum cop_send_result (*send_flags)(cop_dest to, cop_term message, unsigned flags);
+    void (*link)(cop_pid from, cop_pid to);
+    void (*unlink)(cop_pid from, cop_pid to);
+    void (*monitor)(cop_pid from, cop_dest to, cop_ref ref);
+    void (*demonitor)(cop_pid from, cop_ref ref);
+    void (*exit)(cop_pid from, cop_pid to, cop_term reason);
+    cop_term (*nodes)(void);
+};
+extern const struct cop__remote *cop__remote;
+
+/* --- destinations (send.c) */
+
+cop_dest cop__dest_resolve_term(cop_term term); /* kind NONE: badarg */
+
+/* --- references (reference.c) ------------------------------------------------------------------------------ */
+
+uint64_t cop__ref_new(struct cop__proc *proc); /* NULL: from outside any process */
+static inline uint64_t cop__ref_owner_index(uint64_t ref)
+{
+    return ref >> 4 & 0xffffff;
+}
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Raising and catching: exit, error and throw, cop_try, cop_defer, cop_must.
+ *
+ * Catching is a jump within the process's own stack. What nobody catches ends the process; in a loop the
+ * loop's handle_crash hears of it first, on the same stack started anew. */
+#include "base/raise.h"
+#include "proc/proc.h"
+#include "term/atoms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
+void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term stack);
+
+/* --- Defers ------------------------------------------------------------------------------------------ */
+
+void cop_defer(void (*fn)(void *ptr), void *ptr)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__ext *ext;
+    struct cop__defer *defer = malloc(sizeof *defer);
+
+    if (!self->current) {
+        cop__leave();
+        cop__badarg("defer");
+    }
+    if (!defer)
+        cop__out_of_memory("a defer");
+    ext = cop__ext_of(self->current);
+    *defer = (struct cop__defer){ ext->defers, fn, ptr };
+    ext->defers = defer;
+    cop__leave();
+}
+
+void cop_defer_cancel(void (*fn)(void *ptr), void *ptr)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__ext *ext = self->current ? self->current->ext : NULL;
+
+    for (struct cop__defer **place = ext ? &ext->defers : NULL; place && *place; place = &(*place)->next) {
+        if ((*place)->fn == fn && (*place)->ptr == ptr) {
+            struct cop__defer *defer = *place;
+
+            *place = defer->next;
+            free(defer);
+            break;
+        }
+    }
+    cop__leave();
+}
+
+/* Newest first, each as user code; down to `until`. rt odd on entry and return. */
+void cop__defers_run(struct cop__proc *proc, struct cop__defer *until)
+{
+    while (proc->ext && proc->ext->defers != until && proc->ext->defers) {
+        struct cop__defer *defer = proc->ext->defers, taken = *defer;
+
+        proc->ext->defers = defer->next;
+        free(defer);
+        cop__leave();
+        taken.fn(taken.ptr);
+        cop__enter();
+    }
+}
+
+/* --- Stack traces -------------------------------------------------------------------------------------- */
+
+/* One frame: {c, Function, 0, []}. The frames above are found by the log when it prints them. */
+cop_term cop__stack_trace(const char *function)
+{
+    cop_term frame[4] = { cop__atom(COP__ATOM_erlang), COP_NONE, cop__small(0), cop__nil() };
+    cop_term tuple;
+
+    if (!function)
+        return cop__nil();
+    frame[1] = cop_from_atom(cop_atom_new(function));
+    tuple = cop_tuple_from(frame, 4);
+    return cop_list(&tuple, 1);
+}
+
+/* --- Raising -------------------------------------------------------------------------------------------- */
+
+static cop_term pair(cop_term first, cop_term second)
+{
+    cop_term items[2] = { first, second };
+
+    return cop_tuple_from(items, 2);
+}
+
+/* The exit reason of what was raised: P-34. */
+static cop_term reason_of(enum cop_class class, cop_term reason, cop_term stack)
+{
+    if (class == COP_CLASS_EXIT)
+        return reason;
+    if (class == COP_CLASS_THROW)
+        reason = pair(cop__atom(COP__ATOM_nocatch), reason);
+    return pair(reason, stack);
+}
+
+/* Nobody caught it. Reports, then the end. rt odd. */
+static COP_NORETURN void end_raised(struct cop__proc *proc, enum cop_class class, cop_term reason, cop_term stack)
+{
+    cop_term exit_reason = reason_of(class, reason, stack);
+
+    cop__leave();
+    if (cop__load(proc->flags) & COP__P_PROC_LIB) {
+        if (cop__report_crash)
+            cop__report_crash(class, reason, stack);
+    } else if (class != COP_CLASS_EXIT && cop__report_process_error) {
+        cop__report_process_error(cop__pid_of(cop__id_of(proc)), exit_reason);
+    }
+    cop__exit_process((struct cop__thr *)cop__enter(), proc, exit_reason);
+}
+
+/* First thing on a loop's stack that was started anew because its turn raised. */
+void cop__crash_main(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__ext *ext = proc->ext;
+    enum cop_class class = ext->raised;
+    cop_term reason = ext->raised_reason, stack = ext->raised_stack;
+
+    (void)self;
+    cop__leave();
+    proc->loop->handle_crash(proc->state, class, reason, stack);
+    cop__enter();
+    ext->crashing = false;
+}
+
+static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *proc, enum cop_class class,
+    cop_term reason, cop_term stack)
+{
+    struct cop__ext *ext = cop__ext_of(proc);
+    struct cop__catch *catch = ext->catch;
+
+    if (cop__load(proc->flags) & COP__P_EXITING) {
+        /* in a defer, or a report: that one is dropped and the exit goes on */
+        cop__exit_process(self, proc, ext->exit_reason);
+    }
+    ext->raised = class;
+    ext->raised_reason = reason;
+    ext->raised_stack = stack;
+    if (catch) {
+        ext->catch = catch->outer;
+        cop__defers_run(proc, catch->defers);
+        cop__leave();
+        longjmp(catch->at, 1);
+    }
+    if ((cop__load(proc->flags) & COP__P_LOOP) && proc->loop->handle_crash && !ext->crashing) {
+        ext->crashing = true;
+        cop__store(proc->flags, cop__load(proc->flags) | COP__P_CRASHED);
+        cop__switch_out(self, COP__ACT_RESTART);
+        __builtin_unreachable();
+    }
+    end_raised(proc, class, reason, stack);
+}
+
+static COP_NORETURN void raise_outside(enum cop_class class, cop_term reason)
+{
+    fprintf(stderr, "coppice: %s %s outside any process; the program stops\n",
+        class == COP_CLASS_ERROR ? "error" : class == COP_CLASS_THROW ? "throw" : "exit", cop_show(reason));
+    abort();
+}
+
+static COP_NORETURN void raise_with(enum cop_class class, cop_term reason, cop_term stack)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+
+    if (!self->current) {
+        cop__leave();
+        raise_outside(class, reason);
+    }
+    raise_inside(self, self->current, class, reason, stack);
+}
+
+/* base/raise.h: a lower layer ends the process, without a term at hand. */
+static void raise_from_below(const char *reason, const char *detail)
+{
+    (void)detail;
+    if (cop__self_thr()->current)
+        raise_with(COP_CLASS_ERROR, cop_from_atom(cop_atom_new(reason)), cop__nil());
+}
+
+__attribute__((constructor)) static void serve_raise(void)
+{
+    cop__raise_hook = raise_from_below;
+}
+
+void cop_exit(cop_term reason)
+{
+    raise_with(COP_CLASS_EXIT, reason, cop__nil());
+}
+
+void cop_error(cop_term reason)
+{
+    raise_with(COP_CLASS_ERROR, reason, cop__nil());
+}
+
+void cop_throw(cop_term value)
+{
+    raise_with(COP_CLASS_THROW, value, cop__nil());
+}
+
+void cop__badarg(const char *function)
+{
+    raise_with(COP_CLASS_ERROR, cop__atom(COP__ATOM_badarg), cop__stack_trace(function));
+}
+
+/* --- Catching -------------------------------------------------------------------------------------------- */
+
+enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, cop_term *ret_stack)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__ext *ext;
+    struct cop__catch here;
+
+    if (!proc) {
+        cop__leave();
+        fn(arg);
+        return COP_CLASS_NONE;
+    }
+    ext = cop__ext_of(proc);
+    here.outer = ext->catch;
+    here.defers = ext->defers;
+    ext->catch = &here;
+    cop__leave();
+    if (setjmp(here.at) == 0) {
+        fn(arg);
+        ext->catch = here.outer;
+        return COP_CLASS_NONE;
+    }
+    ext = cop__self_thr()->current->ext;
+    if (ret_reason)
+        *ret_reason = ext->raised_reason;
+    if (ret_stack)
+        *ret_stack = ext->raised_stack;
+    return ext->raised;
+}
+
+/* --- cop_must -------------------------------------------------------------------------------------------- */
+
+/* {badmatch, {Expression, Error}} with the place as the only frame. */
+static COP_NORETURN void must_failed(cop_term error, const char *expression, const char *file, int line)
+{
+    cop_term location[2] = { pair(cop__atom(COP__ATOM_file), cop_text(file)),
+        pair(cop__atom(COP__ATOM_line), cop__small(line)) };
+    cop_term frame[4] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_cop_must), cop__small(1),
+        cop_list(location, 2) };
+    cop_term tuple = cop_tuple_from(frame, 4);
+
+    raise_with(COP_CLASS_ERROR, pair(cop__atom(COP__ATOM_badmatch), pair(cop_text(expression), error)),
+        cop_list(&tuple, 1));
+}
+
+int cop__must_int(int64_t result, const char *expression, const char *file, int line)
+{
+    if (cop__unlikely(result < 0)) {
+        const char *name = cop_error_name((int)result);
+
+        must_failed(cop_from_atom(cop_atom_new(name)), expression, file, line);
+    }
+    return (int)result;
+}
+
+int cop__must_true(bool result, const char *expression, const char *file, int line)
+{
+    if (cop__unlikely(!result))
+        must_failed(cop__atom(COP__ATOM_false), expression, file, line);
+    return 1;
+}

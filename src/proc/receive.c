@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receiving (P-25 to P-33), waiting, sleeping, and the end of a turn in a plain process.
+ *
+ * A scan remembers the last message it refused; after new ones came only these are looked at. */
+#include "proc/proc.h"
+#include "proc/idle.h"
+#include "term/atoms.h"
+
+/* What a cop_receive_scan keeps in its internal words. */
+enum { PREV, CURRENT, DEADLINE, STARTED };
+#define MSG(WORD) ((struct cop__msg *)(uintptr_t)(WORD))
+
+void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg)
+{
+    if (prev)
+        prev->next = msg->next;
+    else
+        proc->first = msg->next;
+    if (proc->last == msg)
+        proc->last = prev;
+    if (proc->ext && proc->ext->mark_last == msg)
+        proc->ext->mark_ref = 0;
+}
+
+/* {Pid, [alias | Ref]}: what a call shows of its caller. */
+cop_term cop__from_term(const struct cop__msg *call)
+{
+    cop_term items[2] = { cop__word(call->from), cop_cons(cop__atom(COP__ATOM_alias), cop__word(call->ref)) };
+
+    return cop_tuple_from(items, 2);
+}
+
+static cop_term term_of(const struct cop__msg *msg)
+{
+    cop_term items[3];
+
+    if (cop__likely(msg->kind != COP__CALL))
+        return msg->term;
+    items[0] = cop__atom(msg->aux);
+    items[1] = cop__from_term(msg);
+    items[2] = msg->term;
+    return cop_tuple_from(items, 3);
+}
+
+static void take(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg)
+{
+    cop__queue_unlink(proc, prev, msg);
+    if (cop__unlikely(msg->kind == COP__CALL)) {
+        msg->next = proc->owed;
+        proc->owed = msg;
+    } else {
+        msg->next = proc->turn;
+        proc->turn = msg;
+    }
+}
+
+/* Park until a message or signal may have come, and take in what came. */
+struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc)
+{
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
+    self = cop__switch_out(self, COP__ACT_WAIT_ANY);
+    cop__fetch(self, proc);
+    self = cop__obey(self, proc);
+    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_PARKED);
+    return self;
+}
+
+static struct cop__proc *receiver(struct cop__thr *self, const char *function)
+{
+    if (cop__unlikely(!self->current)) {
+        cop__leave();
+        cop__badarg(function);
+    }
+    return self->current;
+}
+
+/* The next message to look at after prev, waiting until the deadline. NULL: the time has passed. */
+static struct cop__msg *next_after(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev,
+    uint64_t deadline_ns)
+{
+    for (;;) {
+        struct cop__msg *msg = prev ? prev->next : proc->first;
+
+        if (msg)
+            return msg;
+        if (cop__fetch(self, proc)) {
+            self = cop__obey(self, proc);
+            continue;
+        }
+        if (deadline_ns != UINT64_MAX) {
+            if (cop__now_ns() >= deadline_ns) {
+                cop__deadline_clear(proc);
+                return NULL;
+            }
+            cop__deadline_set(self, proc, deadline_ns);
+        }
+        self = cop__wait_any(self, proc);
+    }
+}
+
+static cop_term receive(uint64_t deadline_ns)
+{
+    struct cop__thr *self = cop__self_thr();
+    struct cop__proc *proc = self->current;
+    struct cop__msg *msg = next_after(self, proc, NULL, deadline_ns);
+    cop_term term = COP_NONE;
+
+    if (msg) {
+        term = term_of(msg);
+        take(proc, NULL, msg);
+        if (deadline_ns != UINT64_MAX)
+            cop__deadline_clear(proc);
+    }
+    cop__charge(cop__self_thr(), 1);
+    return term;
+}
+
+cop_term cop_receive(void)
+{
+    cop_term term;
+
+    receiver((struct cop__thr *)cop__enter(), "receive");
+    term = receive(UINT64_MAX);
+    cop__leave();
+    return term;
+}
+
+cop_term cop_receive_within(int64_t timeout_ms)
+{
+    cop_term term;
+
+    receiver((struct cop__thr *)cop__enter(), "receive");
+    term = receive(cop__deadline_in(timeout_ms));
+    cop__leave();
+    return term;
+}
+
+cop_receive_scan cop_receive_begin(int64_t timeout_ms)
+{
+    cop_receive_scan scan = { timeout_ms, { 0 } };
+
+    if (timeout_ms != COP_INFINITY) {
+        receiver((struct cop__thr *)cop__enter(), "receive");
+        scan.internal[DEADLINE] = cop__deadline_in(timeout_ms);
+        cop__leave();
+    } else {
+        scan.internal[DEADLINE] = UINT64_MAX;
+    }
+    return scan;
+}
+
+cop_receive_scan cop_receive_begin_ref(int64_t timeout_ms, cop_ref ref)
+{
+    cop_receive_scan scan = cop_receive_begin(timeout_ms);
+    struct cop__proc *proc = cop__self_thr()->current;
+
+    if (proc && proc->ext && proc->ext->mark_ref == ref.id && ref.id)
+        scan.internal[PREV] = (uint64_t)(uintptr_t)proc->ext->mark_last;
+    return scan;
+}
+
+bool cop_receive_next(cop_term *ret_message, cop_receive_scan *scan)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "receive");
+    struct cop__msg *msg;
+
+    if (scan->internal[CURRENT])
+        scan->internal[PREV] = scan->internal[CURRENT];
+    msg = next_after(self, proc, MSG(scan->internal[PREV]), scan->internal[DEADLINE]);
+    scan->internal[CURRENT] = (uint64_t)(uintptr_t)msg;
+    if (msg)
+        *ret_message = term_of(msg);
+    cop__leave();
+    return msg != NULL;
+}
+
+void cop_receive_take(cop_receive_scan *scan)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+
+    if (scan->internal[CURRENT]) {
+        take(proc, MSG(scan->internal[PREV]), MSG(scan->internal[CURRENT]));
+        scan->internal[CURRENT] = 0;
+        if (scan->internal[DEADLINE] != UINT64_MAX)
+            cop__deadline_clear(proc);
+        self = cop__charge(self, 1);
+    }
+    cop__leave();
+}
+
+void cop_turn_end(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+
+    if (proc && !(cop__load(proc->flags) & COP__P_LOOP))
+        cop__turn_clear(self, proc);
+    else if (!proc)
+        cop__heap_reset(self->base.heap);
+    cop__leave();
+}
+
+void cop_yield(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+
+    if (self->current)
+        self = cop__yield_inside(self);
+    cop__leave();
+}
+
+void cop_sleep(int64_t timeout_ms)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    uint64_t deadline_ns = cop__deadline_in(timeout_ms);
+
+    receiver(self, "sleep");
+    while (cop__park(deadline_ns))
+        ;
+    cop__leave();
+}
+
+void cop_hibernate_here(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "hibernate");
+
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_HIBERNATING);
+    next_after(self, proc, NULL, UINT64_MAX);
+    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_HIBERNATING);
+    cop__leave();
+}
+
+/* hibernate/3: the stack goes back while it waits; wake_up is a loop of one message. */
+void cop_hibernate(cop_process_main *fn, cop_term arg)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "hibernate");
+    struct cop__msg *kept = cop__msg_new(self, COP__PLAIN, arg);
+
+    cop__turn_clear(self, proc);
+    kept->next = NULL;
+    proc->turn = kept; /* the argument of the entry, as at the start */
+    proc->state = (void *)(uintptr_t)fn;
+    if (proc->ext)
+        proc->ext->catch = NULL;
+    cop__store(proc->flags, (cop__load(proc->flags) | COP__P_HIBERNATING) & ~(uint32_t)COP__P_LOOP);
+    if (proc->first)
+        cop__switch_out(self, COP__ACT_RESTART);
+    else
+        cop__switch_out(self, COP__ACT_IDLE);
+    __builtin_unreachable();
+}
+
+/* --- park.h --------------------------------------------------------------------------------------------- */
+
+struct cop__proc *cop__running(void)
+{
+    return cop__self_thr()->current;
+}
+
+uint32_t cop__proc_gen(const struct cop__proc *proc)
+{
+    return cop__load(proc->gen);
+}
+
+cop_pid cop__proc_pid(const struct cop__proc *proc)
+{
+    return cop__pid_of(cop__id_of(proc));
+}
+
+bool cop__park(uint64_t deadline_ns)
+{
+    struct cop__thr *self = cop__self_thr();
+    struct cop__proc *proc = self->current;
+
+    if (deadline_ns != UINT64_MAX) {
+        if (cop__now_ns() >= deadline_ns) {
+            cop__deadline_clear(proc);
+            return false;
+        }
+        cop__deadline_set(self, proc, deadline_ns);
+    }
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
+    self = cop__switch_out(self, COP__ACT_WAIT_SIG);
+    if (cop__load(proc->mbox) & COP__MBOX_PEND) {
+        cop__fetch(self, proc); /* signals act; messages go to the queue */
+        cop__obey(self, proc);
+    }
+    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_PARKED);
+    if (deadline_ns != UINT64_MAX)
+        cop__deadline_clear(proc);
+    return true;
+}
+
+void cop__unpark(struct cop__proc *proc, uint32_t gen)
+{
+    cop__wake(cop__self_thr(), proc, gen);
+}
+
+/* --- What a process owns ------------------------------------------------------------------------------------ */
+
+void cop__resource_add(struct cop__resource *resource)
+{
+    struct cop__ext *ext = cop__ext_of(cop__running());
+
+    resource->prev = NULL;
+    resource->next = ext->resources;
+    if (resource->next)
+        resource->next->prev = resource;
+    ext->resources = resource;
+}
+
+void cop__resource_remove(struct cop__resource *resource)
+{
+    struct cop__ext *ext = cop__ext_of(cop__running());
+
+    if (resource->prev)
+        resource->prev->next = resource->next;
+    else if (ext->resources == resource)
+        ext->resources = resource->next;
+    if (resource->next)
+        resource->next->prev = resource->prev;
+    resource->next = resource->prev = NULL;
+}
+
+bool cop__resource_give(struct cop__resource *resource, cop_pid to)
+{
+    struct cop__thr *self = cop__self_thr();
+    struct cop__msg *msg = cop__msg_new(self, COP__ADOPT, COP_NONE);
+
+    cop__resource_remove(resource);
+    msg->from = cop__id_of(self->current);
+    msg->ref = (uint64_t)(uintptr_t)resource;
+    if (!to.node && cop__push(self, to.id, msg))
+        return true;
+    cop__msg_free(self, msg);
+    cop__resource_add(resource);
+    return false;
+}

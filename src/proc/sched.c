@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schedulers: where a process that became runnable waits for its turn, which one is next, and the base loop
+ * that runs it. idle.c has what happens when there is nothing.
+ *
+ * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the ring; the
+ * global queue; the poller; stealing. Wake rules W1 to W4 are in README.md. */
+#include "proc/proc.h"
+#include "proc/idle.h"
+#include "proc/run_queue.h"
+#include "proc/switch.h"
+
+#include "base/clock.h"
+#include "base/poller.h"
+
+enum { LIFO_RUN_MAX = 16, GLOBAL_SHARE_MAX = 64, LOW_EVERY = 8, CLOCK_EVERY = 16 };
+
+/* One mutex-like lock for what is rare: overflow of rings, processes made runnable from outside, and
+ * those of other priorities than normal. Counters beside it for a look without locking. */
+static struct {
+    _Alignas(64) struct cop__spinlock lock;
+    struct list {
+        struct cop__proc *first, **last;
+        _Atomic(uint32_t) count;
+    } normal, low, high, max;
+} global;
+
+void (*cop__on_poll_event)(uint64_t data, uint32_t events);
+
+static void list_init(struct list *list)
+{
+    list->first = NULL;
+    list->last = &list->first;
+    cop__store(list->count, 0);
+}
+
+static void list_put(struct list *list, struct cop__proc *proc)
+{
+    proc->next = NULL;
+    *list->last = proc;
+    list->last = &proc->next;
+    cop__store(list->count, cop__load(list->count) + 1);
+}
+
+static struct cop__proc *list_take(struct list *list)
+{
+    struct cop__proc *proc = list->first;
+
+    if (!proc)
+        return NULL;
+    list->first = proc->next;
+    if (!list->first)
+        list->last = &list->first;
+    cop__store(list->count, cop__load(list->count) - 1);
+    return proc;
+}
+
+static struct cop__proc *take_from(struct list *list)
+{
+    struct cop__proc *proc;
+
+    if (!cop__load(list->count))
+        return NULL;
+    cop__spin_lock(&global.lock);
+    proc = list_take(list);
+    cop__spin_unlock(&global.lock);
+    return proc;
+}
+
+bool cop__global_work(void)
+{
+    return atomic_load(&global.normal.count) || atomic_load(&global.low.count) || atomic_load(&global.high.count) ||
+           atomic_load(&global.max.count);
+}
+
+void cop__global_put(struct cop__proc *proc)
+{
+    struct list *list = proc->priority == COP_MAX    ? &global.max
+                        : proc->priority == COP_HIGH ? &global.high
+                        : proc->priority == COP_LOW  ? &global.low
+                                                     : &global.normal;
+
+    cop__spin_lock(&global.lock);
+    list_put(list, proc);
+    cop__spin_unlock(&global.lock);
+}
+
+/* A fair share of the global queue: one to run, the rest to the ring. */
+static struct cop__proc *take_global(struct cop__sched *sched)
+{
+    struct cop__proc *proc;
+    uint32_t share;
+
+    if (!cop__load(global.normal.count))
+        return NULL;
+    cop__spin_lock(&global.lock);
+    proc = list_take(&global.normal);
+    share = cop__load(global.normal.count) / cop__node.scheds;
+    if (share > GLOBAL_SHARE_MAX)
+        share = GLOBAL_SHARE_MAX;
+    while (proc && share-- && global.normal.first && cop__ring_put(sched, global.normal.first))
+        list_take(&global.normal);
+    cop__spin_unlock(&global.lock);
+    return proc;
+}
+
+/* The ring is full: half of it goes to the global queue. */
+static void overflow(struct cop__sched *sched, struct cop__proc *proc)
+{
+    cop__spin_lock(&global.lock);
+    for (int i = 0; i < COP__RING / 2; i++) {
+        struct cop__proc *moved = cop__ring_take(sched);
+
+        if (!moved)
+            break;
+        list_put(&global.normal, moved);
+    }
+    list_put(&global.normal, proc);
+    cop__spin_unlock(&global.lock);
+}
+
+static void put(struct cop__sched *sched, struct cop__proc *proc)
+{
+    if (!cop__ring_put(sched, proc))
+        overflow(sched, proc);
+}
+
+void cop__ready(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__sched *sched = self->sched;
+    struct cop__proc *before;
+
+    if (!sched || cop__unlikely(proc->priority != COP_NORMAL)) {
+        cop__global_put(proc);
+        cop__wake_idle();
+        return;
+    }
+    if (!self->current) {
+        /* The base loop readies it (timer, poll): with nothing else to do it will run it itself (W3). */
+        bool alone = !cop__load(sched->lifo) && cop__ring_length(sched) == 0;
+
+        put(sched, proc);
+        if (!alone)
+            cop__wake_idle();
+        return;
+    }
+    before = cop__load(sched->lifo);
+    cop__store(sched->lifo, proc);
+    if (!before)
+        return; /* W1 */
+    put(sched, before);
+    cop__wake_idle(); /* W2 */
+}
+
+struct cop__proc *cop__ring_steal(struct cop__sched *thief, struct cop__sched *victim)
+{
+    struct cop__proc *taken[COP__RING / 2];
+
+    for (;;) {
+        uint32_t head = cop__load_acquire(victim->head), length = cop__load_acquire(victim->tail) - head;
+
+        if (length > COP__RING)
+            continue;
+        length -= length / 2;
+        if (!length)
+            return NULL;
+        for (uint32_t i = 0; i < length; i++)
+            taken[i] = cop__load(victim->ring[(head + i) % COP__RING]);
+        if (!atomic_compare_exchange_weak_explicit(&victim->head, &head, head + length, memory_order_acq_rel,
+            memory_order_relaxed))
+            continue;
+        for (uint32_t i = 1; i < length; i++)
+            put(thief, taken[i]);
+        cop__store(thief->steals, cop__load(thief->steals) + 1);
+        return taken[0];
+    }
+}
+
+static void poll_now(struct cop__thr *self)
+{
+    struct cop__poll_event events[COP__POLL_MAX];
+    int count = cop__poller_wait(events, COP__POLL_MAX, 0);
+
+    (void)self;
+    for (int i = 0; i < count; i++)
+        cop__on_poll_event(events[i].data, events[i].events);
+}
+
+static struct cop__proc *steal(struct cop__thr *self)
+{
+    struct cop__sched *sched = self->sched;
+
+    if (cop__node.scheds < 2 || !cop__search_begin(self))
+        return NULL;
+    for (int round = 0; round < 4; round++) {
+        uint32_t start = (uint32_t)(cop__random_next(&sched->random) % cop__node.scheds);
+
+        for (uint32_t i = 0; i < cop__node.scheds; i++) {
+            struct cop__sched *victim = cop__node.sched[(start + i) % cop__node.scheds];
+            struct cop__proc *proc = victim == sched ? NULL : cop__ring_steal(sched, victim);
+
+            if (proc)
+                return proc;
+        }
+    }
+    return NULL;
+}
+
+static struct cop__proc *take_lifo(struct cop__sched *sched)
+{
+    struct cop__proc *proc = cop__load(sched->lifo);
+
+    if (proc)
+        cop__store(sched->lifo, NULL);
+    return proc;
+}
+
+static struct cop__proc *find_work(struct cop__thr *self)
+{
+    struct cop__proc *proc;
+
+    for (;;) {
+        struct cop__sched *sched = self->sched;
+
+        if (cop__unlikely(cop__load(cop__node.stopping)))
+            return NULL;
+        if (cop__unlikely(++sched->tick % CLOCK_EVERY == 0)) {
+            if (sched->tick % 64 == 0) {
+                if ((proc = take_global(sched)))
+                    return proc;
+                if (cop__poller_in_use())
+                    poll_now(self);
+            }
+            if (sched->tick % LOW_EVERY == 0 && (proc = take_from(&global.low)))
+                return proc;
+            if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
+                cop__timers_run(self);
+        }
+        if (cop__unlikely(cop__load(global.max.count)) && (proc = take_from(&global.max)))
+            return proc;
+        if (cop__unlikely(cop__load(global.high.count)) && (proc = take_from(&global.high)))
+            return proc;
+        if (sched->lifo_run < LIFO_RUN_MAX && (proc = take_lifo(sched))) {
+            sched->lifo_run++;
+            return proc;
+        }
+        sched->lifo_run = 0;
+        if ((proc = cop__ring_take(sched)) || (proc = take_lifo(sched)) || (proc = take_global(sched)))
+            return proc;
+        if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
+            cop__timers_run(self);
+        if (cop__poller_in_use())
+            poll_now(self);
+        if ((proc = cop__ring_take(sched)) || (proc = take_from(&global.low)) || (proc = steal(self)))
+            return proc;
+        cop__idle(self); /* comes back with a scheduler, or when the node stops */
+    }
+}
+
+/* --- Running one ------------------------------------------------------------------------------- */
+
+#if COP__ASAN
+static void before_switch(struct cop__fiber *save, const struct cop__fiber *to, bool abandon)
+{
+    __sanitizer_start_switch_fiber(abandon ? NULL : &save->fake_stack, to->bottom, to->size);
+}
+#endif
+
+/* From the base to the process and back. */
+static void switch_in(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__stack *stack = proc->stack;
+
+    self->base.heap = &stack->heap;
+#if COP__ASAN
+    before_switch(&self->fiber, &stack->fiber, false);
+#elif COP__TSAN
+    __tsan_switch_to_fiber(stack->fiber.fiber, 0);
+#endif
+    cop__switch(&self->base_sp, proc->sp);
+#if COP__ASAN
+    __sanitizer_finish_switch_fiber(self->fiber.fake_stack, NULL, NULL);
+#endif
+    self->base.heap = &self->heap;
+}
+
+/* First thing on a process's stack, and after each switch back to it. */
+void cop__switched_in(void)
+{
+#if COP__ASAN
+    struct cop__thr *self = cop__self_thr();
+    struct cop__stack *stack = self->current->stack;
+
+    __sanitizer_finish_switch_fiber(stack->fiber.fake_stack, &self->fiber.bottom, &self->fiber.size);
+    stack->fiber.fake_stack = NULL;
+#endif
+}
+
+struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
+{
+    struct cop__proc *proc = self->current;
+
+    self->act = act;
+#if COP__ASAN
+    {
+        bool abandon = act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT ||
+                       act == COP__ACT_RESTART;
+
+        before_switch(&proc->stack->fiber, &self->fiber, abandon);
+    }
+#elif COP__TSAN
+    __tsan_switch_to_fiber(self->fiber.fiber, 0);
+#endif
+    cop__switch(&proc->sp, self->base_sp);
+    cop__switched_in();
+    return cop__self_thr();
+}
+
+static void give_stack_back(struct cop__sched *sched, struct cop__proc *proc)
+{
+    cop__stack_put(sched, proc->stack);
+    proc->stack = NULL;
+    proc->sp = NULL;
+}
+
+static void begin_on_stack(struct cop__proc *proc)
+{
+    struct cop__stack *stack = proc->stack;
+
+#if COP__ASAN
+    __asan_unpoison_memory_region(stack->lo, (size_t)((char *)stack->top - stack->lo));
+    stack->fiber.fake_stack = NULL;
+#endif
+    proc->sp = cop__switch_prepare(stack->top, cop__run_entry, proc);
+}
+
+/* Park for messages: fails when something came after the last fetch. The CAS expects an empty word. */
+static bool park_any(struct cop__proc *proc)
+{
+    uint64_t word = cop__load(proc->mbox);
+
+    for (;;) {
+        if (word & (COP__MBOX_PTR | COP__MBOX_PEND))
+            return false;
+        /* release: a waker's acquire sees the saved context */
+        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_ANY, memory_order_release,
+            memory_order_relaxed))
+            return true;
+    }
+}
+
+static bool park_sig(struct cop__proc *proc)
+{
+    uint64_t word = cop__load(proc->mbox);
+
+    for (;;) {
+        if (word & COP__MBOX_PEND)
+            return false; /* the fetch that follows clears it */
+        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_SIG, memory_order_release,
+            memory_order_relaxed))
+            return true;
+    }
+}
+
+static void run(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__sched *sched = self->sched;
+
+    cop__store(sched->current, proc);
+    cop__store(sched->turns, cop__load(sched->turns) + 1);
+    if (!proc->stack) {
+        bool large = cop__load(proc->flags) & COP__P_LARGE_STACK;
+
+        proc->stack = cop__stack_get(sched, large ? COP__STACK_LARGE : COP__STACK_SMALL);
+        proc->sp = NULL;
+    }
+    if (!proc->sp)
+        begin_on_stack(proc);
+again:
+    self->current = proc;
+    cop__store(proc->on, self);
+    self->budget = COP__BUDGET;
+    switch_in(self, proc);
+    /* Still the same thread: a thread's base never moves. Its scheduler may have changed. */
+    sched = self->sched;
+    self->current = NULL;
+    if (cop__unlikely(self->act == COP__ACT_LOST)) {
+        cop__thread_detached(self, proc);
+        return;
+    }
+    proc->reductions += (uint32_t)(COP__BUDGET - self->budget);
+    cop__store(sched->switches, cop__load(sched->switches) + 1);
+    cop__store(proc->on, NULL);
+    switch (self->act) {
+    case COP__ACT_IDLE:
+        give_stack_back(sched, proc);
+        if (!park_any(proc))
+            cop__ready(self, proc);
+        break;
+    case COP__ACT_YIELD_LOOP:
+        give_stack_back(sched, proc);
+        cop__ready(self, proc);
+        break;
+    case COP__ACT_YIELD:
+        cop__ready(self, proc);
+        break;
+    case COP__ACT_WAIT_ANY:
+        if (!park_any(proc))
+            goto again;
+        break;
+    case COP__ACT_WAIT_SIG:
+        if (!park_sig(proc))
+            goto again;
+        break;
+    case COP__ACT_RESTART:
+        begin_on_stack(proc);
+        goto again;
+    case COP__ACT_EXIT:
+        give_stack_back(sched, proc);
+        cop__store(sched->exited, cop__load(sched->exited) + 1);
+        cop__proc_free(self, proc);
+        if (atomic_fetch_sub_explicit(&cop__node.live, 1, memory_order_acq_rel) == 1)
+            cop__wake_all();
+        break;
+    default:
+        break;
+    }
+    cop__store(sched->current, NULL);
+}
+
+void cop__scheduler_main(struct cop__thr *self)
+{
+    struct cop__proc *proc;
+
+    while ((proc = find_work(self))) {
+        cop__search_end(self);
+        run(self, proc);
+        if (cop__unlikely(!self->sched) && !cop__thread_park(self))
+            break;
+    }
+}
+
+/* --- From inside a process --------------------------------------------------------------------------- */
+
+struct cop__thr *cop__yield_inside(struct cop__thr *self)
+{
+    struct cop__proc *proc = self->current;
+
+    if (cop__load(proc->flags) & COP__P_EXITING)
+        return self;
+    self = cop__switch_out(self, COP__ACT_YIELD);
+    if (cop__load(proc->mbox) & COP__MBOX_PEND) {
+        cop__fetch(self, proc);
+        self = cop__obey(self, proc);
+    }
+    return self;
+}
+
+void cop__global_start(void)
+{
+    list_init(&global.normal);
+    list_init(&global.low);
+    list_init(&global.high);
+    list_init(&global.max);
+}
