@@ -25,8 +25,9 @@ static void fail(const char *what)
     exit(1);
 }
 
-static int listen_on(int port)
+static int listen_on(const char *port_text)
 {
+    long port = strtol(port_text, NULL, 10);
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     int yes = 1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -82,7 +83,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    int listener = listen_on(atoi(argv[1]));
+    int listener = listen_on(argv[1]);
     int poller = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
 

@@ -85,6 +85,19 @@ static double percentile_us(double part, uint64_t total)
     return 0;
 }
 
+/* A positive number from the command line. */
+static long number(const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    if (*end != '\0' || value < 1) {
+        fprintf(stderr, "tcp_load: not a positive number: %s\n", text);
+        exit(2);
+    }
+    return value;
+}
+
 static void make_request(char *request, const struct connection *c)
 {
     memset(request, 'x', REQUEST_SIZE);
@@ -171,16 +184,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: tcp_load PORT CONNECTIONS [SERVER_PID [WARM_UP_MS COUNTED_MS]]\n");
         return 2;
     }
-    int port = atoi(argv[1]), connections = atoi(argv[2]);
-    pid_t server = argc > 3 ? (pid_t)atol(argv[3]) : 0;
-    uint64_t warm_up_ns = (argc > 5 ? strtoull(argv[4], NULL, 10) : 500) * 1000000;
-    uint64_t counted_ns = (argc > 5 ? strtoull(argv[5], NULL, 10) : 2000) * 1000000;
+    int port = (int)number(argv[1]), connections = (int)number(argv[2]);
+    pid_t server = argc > 3 ? (pid_t)number(argv[3]) : 0;
+    uint64_t warm_up_ns = (uint64_t)(argc > 5 ? number(argv[4]) : 500) * 1000000;
+    uint64_t counted_ns = (uint64_t)(argc > 5 ? number(argv[5]) : 2000) * 1000000;
     struct connection *all = calloc((size_t)connections, sizeof *all);
     int poller = epoll_create1(EPOLL_CLOEXEC);
     struct rlimit files;
     clockid_t server_clock = CLOCK_MONOTONIC;
 
-    if (all == NULL || connections < 1 || poller < 0)
+    if (all == NULL || poller < 0)
         fail("start");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
