@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the families of benchmarks share: the stop-watch, the line of output, percentiles, the
+ * generator, and the check that ends a run whose result is wrong. The benchmarks are defined in
+ * docs/bench-definitions.md; they use public headers only. */
+#ifndef COPPICE_BENCH_H
+#define COPPICE_BENCH_H
+
+#include <coppice.h>
+
+/* A benchmark's parameters, after its name. */
+struct params {
+    int count;
+    char **text;
+};
+
+typedef void benchmark(struct params params);
+
+benchmark bench_ping_pong, bench_ring, bench_big, bench_chameneos, bench_selective;
+benchmark bench_call, bench_call_full, bench_call_many, bench_cast, bench_selective_call;
+benchmark bench_spawn, bench_fork_join, bench_fork_join_raw;
+benchmark bench_timers, bench_timer_cancel;
+benchmark bench_sup_restart, bench_sup_many, bench_sup_all;
+benchmark bench_fair_cpu, bench_fair_block;
+benchmark bench_tcp_echo_server;
+benchmark bench_payload;
+benchmark bench_match, bench_build, bench_switch;
+
+/* The parameter as a positive number, or as text; ends the program when it is not there. */
+int64_t param_number(struct params params, int index);
+const char *param_text(struct params params, int index);
+
+/* Time and system calls between start and stop; several stretches add up. */
+struct watch {
+    int64_t started_ns, ns;
+    uint64_t futex_started, futex;
+};
+
+void watch_start(struct watch *watch);
+void watch_stop(struct watch *watch);
+
+/* Print benchmark=NAME ... rate=R futex=F, then what report_more and report_percentiles add, then
+ * report_end's newline. */
+void report(const char *name, int64_t n, const struct watch *watch);
+void report_more(const char *key, double value);
+/* Sorts the times; prints PREFIXp50_us= and so on. */
+void report_percentiles(const char *prefix, int64_t *times_ns, int64_t count);
+void report_end(void);
+
+/* A field of /proc/self/status in bytes: "VmRSS", "VmHWM". */
+double memory_bytes(const char *field);
+double cpu_seconds(void);
+
+/* The generator that every peer uses; the state is the value. */
+static inline int64_t next_random(int64_t x)
+{
+    return x * 16807 % 2147483647;
+}
+
+/* Every run checks its own result. */
+#define require(CONDITION) ((CONDITION) ? (void)0 : require_failed(#CONDITION, __FILE__, __LINE__))
+_Noreturn void require_failed(const char *condition, const char *file, int line);
+
+#endif

@@ -1,0 +1,55 @@
+%% SPDX-License-Identifier: Apache-2.0
+%% The BEAM peer of build/bench/coppice_bench: the same benchmarks with the same arguments and the
+%% same line of output. This module only finds the function; each family is a module of its own.
+-module(coppice_bench).
+-export([main/0]).
+
+main() ->
+    %% A supervisor's report of a killed child would be printed; no peer is timed while printing.
+    logger:set_primary_config(level, none),
+    [Name | Params] = init:get_plain_arguments(),
+    Args = [parameter(P) || P <- Params],
+    {_, Ref} = spawn_monitor(fun() -> run(Name, Args) end),
+    receive
+        {'DOWN', Ref, process, _, normal} ->
+            halt(0);
+        {'DOWN', Ref, process, _, Reason} ->
+            io:format(standard_error, "benchmark ~s failed: ~p~n", [Name, Reason]),
+            halt(1)
+    end.
+
+parameter(Text) ->
+    try list_to_integer(Text)
+    catch error:badarg -> list_to_atom(Text)
+    end.
+
+run(Name, Args) ->
+    case find(Name) of
+        {Module, Function} -> apply(Module, Function, Args);
+        none -> io:format("benchmark=~s peer=otp25 skip=1~n", [Name])
+    end.
+
+find("ping_pong") -> {bench_messages, ping_pong};
+find("ring") -> {bench_messages, ring};
+find("big") -> {bench_messages, big};
+find("chameneos") -> {bench_messages, chameneos};
+find("selective") -> {bench_messages, selective};
+find("call") -> {bench_servers, call};
+find("call_full") -> {bench_servers, call_full};
+find("call_infinity") -> {bench_servers, call_infinity};
+find("call_many") -> {bench_servers, call_many};
+find("cast") -> {bench_servers, cast};
+find("selective_call") -> {bench_servers, selective_call};
+find("spawn") -> {bench_spawn, spawn_exit};
+find("fork_join") -> {bench_spawn, fork_join};
+find("fork_join_raw") -> {bench_spawn, fork_join_raw};
+find("timers") -> {bench_timers, timers};
+find("timer_cancel") -> {bench_timers, timer_cancel};
+find("sup_restart") -> {bench_supervisors, sup_restart};
+find("sup_many") -> {bench_supervisors, sup_many};
+find("sup_all") -> {bench_supervisors, sup_all};
+find("fair_cpu") -> {bench_fairness, fair_cpu};
+find("fair_block") -> {bench_fairness, fair_block};
+find("tcp_echo_server") -> {bench_tcp, tcp_echo_server};
+find("payload") -> {bench_payload, payload};
+find(_) -> none.

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes by the million: spawn, fork_join, fork_join_raw. */
+#include "bench.h"
+
+/* --- 5a spawn N B --------------------------------------------------------------------------- */
+
+static void end_at_once(cop_term arg)
+{
+    (void)arg;
+}
+
+void bench_spawn(struct params params)
+{
+    int64_t batch = param_number(params, 1), batches = param_number(params, 0) / batch, seen = 0;
+    cop_ref monitor;
+    struct watch watch = { 0 };
+
+    watch_start(&watch);
+    for (int64_t i = 0; i < batches; i++) {
+        for (int64_t j = 0; j < batch; j++)
+            cop_spawn_monitor(end_at_once, cop("[]"), &monitor);
+        for (int64_t j = 0; j < batch; j++, cop_turn_end()) {
+            cop_receive_match("{'DOWN', _, process, _, normal}");
+            seen++;
+        }
+    }
+    watch_stop(&watch);
+    require(seen == batch * batches);
+    report("spawn", seen, &watch);
+    report_end();
+}
+
+/* --- 5b fork_join N ------------------------------------------------------------------------- */
+
+struct cell {
+    int64_t value;
+};
+
+static cop_step init(void *state, cop_term start)
+{
+    struct cell *c = state;
+
+    cop_must(cop_match(start, "Value", &c->value));
+    return cop_ok();
+}
+
+static cop_step handle_info(void *state, cop_term message)
+{
+    struct cell *c = state;
+    cop_pid from;
+
+    if (cop_match(message, "{get, From}", &from))
+        cop_send(from, cop("Value", c->value));
+    return cop_noreply();
+}
+
+static const cop_gen_server cell = {
+    .module = "cell",
+    .state_size = sizeof(struct cell),
+    .init = init,
+    .handle_info = handle_info,
+};
+
+static cop_pid start_server(int64_t value)
+{
+    cop_pid pid;
+
+    cop_must(cop_gen_server_start(&pid, &cell, value));
+    return pid;
+}
+
+/* The same without gen_server: a process that gives its stack back. */
+static void handle_raw(void *state, cop_term message)
+{
+    handle_info(state, message);
+}
+
+static const cop_loop raw_loop = { .handle_message = handle_raw };
+
+static void raw_main(cop_term arg)
+{
+    struct cell *c = cop_alloc(sizeof *c);
+
+    cop_must(cop_match(arg, "Value", &c->value));
+    cop_become(&raw_loop, c);
+}
+
+static cop_pid start_raw(int64_t value)
+{
+    return cop_spawn(raw_main, cop("Value", value));
+}
+
+/* A synchronous start returns just before the server waits, a plain spawn long before. */
+static void wait_idle(void)
+{
+    struct cop_statistics now;
+
+    do {
+        cop_yield();
+        cop_statistics(&now);
+    } while (now.run_queue > 0);
+}
+
+static void fork_join(const char *name, int64_t n, cop_pid (*start)(int64_t value))
+{
+    double before = memory_bytes("VmRSS");
+    cop_pid *all = cop_alloc((size_t)n * sizeof *all);
+    cop_pid self = cop_self();
+    int64_t value, sum = 0;
+    struct watch watch = { 0 };
+
+    watch_start(&watch);
+    for (int64_t i = 0; i < n; i++, cop_turn_end())
+        all[i] = start(i + 1);
+    wait_idle();
+    watch_stop(&watch);
+    double start_s = (double)watch.ns / 1e9, after = memory_bytes("VmRSS");
+
+    watch_start(&watch);
+    for (int64_t i = 0; i < n; i++, cop_turn_end())
+        cop_send(all[i], cop("{get, From}", self));
+    for (int64_t i = 0; i < n; i++, cop_turn_end()) {
+        cop_receive_match("Value", &value);
+        sum += value;
+    }
+    watch_stop(&watch);
+    require(sum == n * (n + 1) / 2);
+    report(name, n, &watch);
+    report_more("spawn_rate", (double)n / start_s);
+    report_more("msg_rate", (double)n / ((double)watch.ns / 1e9 - start_s));
+    report_more("bytes_per_proc", (after - before) / (double)n);
+    report_more("peak_mb", memory_bytes("VmHWM") / 1e6);
+    report_end();
+}
+
+void bench_fork_join(struct params params)
+{
+    fork_join("fork_join", param_number(params, 0), start_server);
+}
+
+void bench_fork_join_raw(struct params params)
+{
+    fork_join("fork_join_raw", param_number(params, 0), start_raw);
+}
