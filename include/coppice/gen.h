@@ -41,6 +41,7 @@ enum { COP__OP_NONE, COP__OP_OK, COP__OP_REPLY, COP__OP_NOREPLY, COP__OP_STOP, C
 /* --- Clients ----------------------------------------------------------------------------------- */
 
 struct cop_call_options {
+    int unset;          /* so that a list of no options can be written */
     int64_t timeout_ms; /* 0: 5000 */
 };
 COP_API cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_options *options);
@@ -50,10 +51,10 @@ COP_API bool cop_try_call_to(cop_term *ret, cop_dest server, cop_term request,
 COP_API void cop_cast_to(cop_dest server, cop_term request);
 #define cop_call(SERVER, ...)     COP__CALL((SERVER), __VA_ARGS__, )
 #define COP__CALL(SERVER, REQUEST, ...)                                                            \
-    cop_call_to(cop_dest(SERVER), (REQUEST), &(const struct cop_call_options){ 0, __VA_ARGS__ })
+    cop_call_to(cop_dest(SERVER), (REQUEST), &(const struct cop_call_options){ .unset = 0, __VA_ARGS__ })
 #define cop_try_call(RET, SERVER, ...) COP__TRY_CALL((RET), (SERVER), __VA_ARGS__, )
 #define COP__TRY_CALL(RET, SERVER, REQUEST, ...)                                                   \
-    cop_try_call_to((RET), cop_dest(SERVER), (REQUEST), &(const struct cop_call_options){ 0, __VA_ARGS__ })
+    cop_try_call_to((RET), cop_dest(SERVER), (REQUEST), &(const struct cop_call_options){ .unset = 0, __VA_ARGS__ })
 #define cop_cast(SERVER, REQUEST) cop_cast_to(cop_dest(SERVER), (REQUEST))
 
 /* {Pid, Tag} of the caller of the handle_call that runs now, for who replies later. */

@@ -51,6 +51,7 @@ typedef struct cop_gen_server {
 } cop_gen_server;
 
 struct cop_gen_server_options {
+    int unset;                 /* so that a list of no options can be written */
     cop_dest name;             /* overrides .name: a name or cop_via(); GS-24 */
     int64_t timeout_ms;        /* of init; 0: infinity */
     int64_t hibernate_after_ms; /* 0: never */
@@ -64,13 +65,13 @@ struct cop_gen_server_options {
 #ifndef __cplusplus
 #define cop_gen_server_start(RET_PID, MODULE, ARG, ...)                                            \
     cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 0,                            \
-        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #define cop_gen_server_start_link(RET_PID, MODULE, ARG, ...)                                       \
     cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 1,                            \
-        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ARG, ...)                           \
     cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), 2,                    \
-        &(const struct cop_gen_server_options){ .name = { 0 }, __VA_ARGS__ }, 0)
+        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #endif
 /* how: 0 start, 1 start_link, 2 start_monitor. */
 COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module,

@@ -68,6 +68,7 @@ enum cop_class { COP_CLASS_NONE, COP_CLASS_EXIT, COP_CLASS_ERROR, COP_CLASS_THRO
 enum cop_priority { COP_PRIORITY_DEFAULT, COP_LOW, COP_NORMAL, COP_HIGH, COP_MAX };
 
 struct cop_spawn_options {
+    int unset;                   /* so that a list of no options can be written */
     bool link, monitor;          /* one step with the spawn: P-03, P-04 */
     bool monitor_alias;          /* the monitor's reference is also an alias (explicit_unalias) */
     cop_term monitor_tag;        /* in place of 'DOWN': P-05 */
@@ -83,7 +84,7 @@ struct cop_spawn_options {
 COP_API cop_pid cop_spawn_with(cop_process_main *fn, cop_term arg, const struct cop_spawn_options *options,
     cop_ref *ret_monitor);
 #define cop_spawn_opt(FN, ARG, RET_MONITOR, ...)                                                   \
-    cop_spawn_with((FN), (ARG), &(const struct cop_spawn_options){ __VA_ARGS__ }, (RET_MONITOR))
+    cop_spawn_with((FN), (ARG), &(const struct cop_spawn_options){ .unset = 0, __VA_ARGS__ }, (RET_MONITOR))
 COP_API cop_pid cop_spawn(cop_process_main *fn, cop_term arg);
 COP_API cop_pid cop_spawn_link(cop_process_main *fn, cop_term arg);
 COP_API cop_pid cop_spawn_monitor(cop_process_main *fn, cop_term arg, cop_ref *ret_monitor);
@@ -201,6 +202,7 @@ COP_API int cop__must_true(bool result, const char *expression, const char *file
 COP_API void cop_link(cop_pid other);   /* P-60 to P-67; raises noproc: P-62 */
 COP_API void cop_unlink(cop_pid other);
 struct cop_monitor_options {
+    int unset;
     enum cop_alias_mode { COP_NO_ALIAS, COP_EXPLICIT_UNALIAS, COP_ALIAS_DEMONITOR,
         COP_REPLY_DEMONITOR } alias;
     cop_term tag;      /* in place of 'DOWN' */
@@ -208,7 +210,7 @@ struct cop_monitor_options {
 };
 COP_API cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *options);
 #define cop_monitor(TARGET)          cop_monitor_with(cop_dest(TARGET), 0)
-#define cop_monitor_opt(TARGET, ...) cop_monitor_with(cop_dest(TARGET), &(const struct cop_monitor_options){ __VA_ARGS__ })
+#define cop_monitor_opt(TARGET, ...) cop_monitor_with(cop_dest(TARGET), &(const struct cop_monitor_options){ .unset = 0, __VA_ARGS__ })
 COP_API bool cop_demonitor(cop_ref monitor);       /* true: one was active (info) */
 COP_API bool cop_demonitor_flush(cop_ref monitor); /* and no 'DOWN' of it is or comes: P-74 */
 COP_API void cop_monitor_node(cop_atom node, bool on); /* P-79 */

@@ -17,6 +17,7 @@ enum cop_packet { COP_PACKET_RAW, COP_PACKET_LINE, COP_PACKET_1, COP_PACKET_2, C
 enum cop_active { COP_PASSIVE, COP_ACTIVE, COP_ACTIVE_ONCE };
 
 struct cop_socket_options {
+    int unset;                 /* so that a list of no options can be written */
     const char *address;       /* bind: default loopback; connect: host, numeric or a name */
     int backlog;               /* 0: 1024 */
     bool no_reuseaddr, nagle, keepalive;
@@ -35,11 +36,11 @@ COP_API int cop_tcp_connect_with(cop_socket *ret_socket, const char *host, int p
 COP_API int cop_tcp_accept_with(cop_socket *ret_socket, cop_socket listener, const struct cop_socket_options *options);
 #ifndef __cplusplus
 #define cop_tcp_listen(RET, ...)   COP__TCP_LISTEN((RET), __VA_ARGS__, )
-#define COP__TCP_LISTEN(RET, PORT, ...) cop_tcp_listen_with((RET), (PORT), &(const struct cop_socket_options){ .address = 0, __VA_ARGS__ })
+#define COP__TCP_LISTEN(RET, PORT, ...) cop_tcp_listen_with((RET), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
 #define cop_tcp_connect(RET, HOST, ...) COP__TCP_CONNECT((RET), (HOST), __VA_ARGS__, )
-#define COP__TCP_CONNECT(RET, HOST, PORT, ...) cop_tcp_connect_with((RET), (HOST), (PORT), &(const struct cop_socket_options){ .address = 0, __VA_ARGS__ })
+#define COP__TCP_CONNECT(RET, HOST, PORT, ...) cop_tcp_connect_with((RET), (HOST), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
 #define cop_tcp_accept(RET, ...)   COP__TCP_ACCEPT((RET), __VA_ARGS__, )
-#define COP__TCP_ACCEPT(RET, LISTENER, ...) cop_tcp_accept_with((RET), (LISTENER), &(const struct cop_socket_options){ .address = 0, __VA_ARGS__ })
+#define COP__TCP_ACCEPT(RET, LISTENER, ...) cop_tcp_accept_with((RET), (LISTENER), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
 #endif
 COP_API int cop_unix_listen(cop_socket *ret_listener, const char *path, const struct cop_socket_options *options);
 COP_API int cop_unix_connect(cop_socket *ret_socket, const char *path, const struct cop_socket_options *options);
