@@ -10,6 +10,12 @@
 
 #include "base/raise.h"
 
+/* Named in asm, where the link-time optimiser does not see it. */
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((used, externally_visible))
+#else
+__attribute__((used))
+#endif
 _Thread_local struct cop__thread *cop__thread_current;
 
 enum { FOREIGN_HEAP_WORDS = 4096 };
