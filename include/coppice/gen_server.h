@@ -63,14 +63,14 @@ struct cop_gen_server_options {
  * with {already_started, Pid}, -COP_EEXIT with the reason, -ECANCELED for ignore. arg is any C value
  * that cop_lift takes. */
 #ifndef __cplusplus
-#define cop_gen_server_start(RET_PID, MODULE, ARG, ...)                                            \
-    cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 0,                            \
-        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
-#define cop_gen_server_start_link(RET_PID, MODULE, ARG, ...)                                       \
-    cop_gen_server_start_with((RET_PID), 0, (MODULE), cop_lift(ARG), 1,                            \
-        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
-#define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ARG, ...)                           \
-    cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), 2,                    \
+#define cop_gen_server_start(RET_PID, MODULE, ...)                                                 \
+    COP__GEN_SERVER_START((RET_PID), 0, (MODULE), 0, __VA_ARGS__, )
+#define cop_gen_server_start_link(RET_PID, MODULE, ...)                                            \
+    COP__GEN_SERVER_START((RET_PID), 0, (MODULE), 1, __VA_ARGS__, )
+#define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ...)                                \
+    COP__GEN_SERVER_START((RET_PID), (RET_REF), (MODULE), 2, __VA_ARGS__, )
+#define COP__GEN_SERVER_START(RET_PID, RET_REF, MODULE, HOW, ARG, ...)                             \
+    cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), (HOW),                \
         &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #endif
 /* how: 0 start, 1 start_link, 2 start_monitor. */
