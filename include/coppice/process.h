@@ -15,14 +15,12 @@ COP_BEGIN_DECLS
  * these can be written at its place: cop_send(pid, m), cop_send("counter", m). */
 
 typedef struct cop_via_module cop_via_module;
+
+/* Two words, so that it travels in registers. Made and opened by the functions below; a zeroed one is
+ * no destination. */
 typedef struct {
-    enum { COP_DEST_NONE, COP_DEST_PID, COP_DEST_NAME, COP_DEST_REMOTE_NAME, COP_DEST_ALIAS,
-        COP_DEST_VIA, COP_DEST_TERM } kind;
-    cop_atom name, node;
-    cop_pid pid;
-    cop_ref alias;
-    cop_term term;               /* the key of a via name; a term still to be looked at */
-    const cop_via_module *via;
+    uint64_t what; /* id of the pid; word of the name, alias, or of a term that is none of these */
+    uint64_t more; /* enum cop_dest_kind, 0 for a pid; above it the handle or atom of the node */
 } cop_dest;
 
 /* A registry of names other than the node's own ({via, Module, Key}). GS-28. */
@@ -33,7 +31,11 @@ struct cop_via_module {
     bool (*whereis_name)(cop_pid *ret_pid, cop_term key);
 };
 
-COP_API cop_dest cop_dest_pid(cop_pid pid);
+static inline cop_dest cop_dest_pid(cop_pid pid)
+{
+    cop_dest dest = { pid.id, pid.node << 8 };
+    return dest;
+}
 COP_API cop_dest cop_dest_name(const char *name);
 COP_API cop_dest cop_dest_atom(cop_atom name);
 COP_API cop_dest cop_dest_alias(cop_ref alias);
@@ -45,6 +47,15 @@ static inline cop_dest cop_dest_same(cop_dest dest)
 {
     return dest;
 }
+
+/* What a destination is; COP_DEST_NONE: it was made of a term that is none. */
+enum cop_dest_kind { COP_DEST_NONE, COP_DEST_PID, COP_DEST_NAME, COP_DEST_REMOTE_NAME, COP_DEST_ALIAS,
+    COP_DEST_VIA };
+COP_API enum cop_dest_kind cop_dest_kind_of(cop_dest dest);
+COP_API cop_pid cop_dest_pid_of(cop_dest dest);
+COP_API cop_atom cop_dest_name_of(cop_dest dest); /* of NAME and REMOTE_NAME */
+COP_API cop_atom cop_dest_node_of(cop_dest dest); /* of REMOTE_NAME */
+COP_API const cop_via_module *cop_dest_via_of(cop_dest dest, cop_term *ret_key);
 
 #ifndef __cplusplus
 #define cop_dest(X)                                                                                \

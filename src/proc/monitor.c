@@ -84,27 +84,17 @@ static void down_noproc(struct cop__thr *self, struct cop__proc *proc, uint64_t 
 cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *options)
 {
     static const struct cop_monitor_options none;
-    struct cop__thr *self;
-    struct cop__proc *proc;
+    enum cop_dest_kind kind = cop_dest_kind_of(target);
+    bool remote = cop__dest_is_remote(target);
+    uint64_t id = cop__dest_local(target); /* P-71: bound now */
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
     struct cop__monitor *monitor;
     cop_ref ref;
-    uint64_t id = 0;
 
     if (!options)
         options = &none;
-    if (target.kind == COP_DEST_TERM)
-        target = cop__dest_resolve_term(target.term);
-    if (target.kind == COP_DEST_VIA) {
-        cop_pid pid = { 0, 0 };
-
-        if (!target.via->whereis_name(&pid, target.term))
-            pid.id = cop__pid_id(1, 0); /* slot 0 is never alive */
-        target = cop_dest_pid(pid);
-    }
-    self = (struct cop__thr *)cop__enter();
-    proc = self->current;
-    if (!proc || (target.kind != COP_DEST_PID && target.kind != COP_DEST_NAME && target.kind != COP_DEST_REMOTE_NAME) ||
-        (target.kind == COP_DEST_PID && !target.pid.id)) {
+    if (!proc || kind == COP_DEST_NONE || kind == COP_DEST_ALIAS) {
         cop__leave();
         cop__badarg("monitor");
     }
@@ -116,17 +106,15 @@ cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *opti
     monitor->monitoring = true;
     if (!cop_is_none(options->tag))
         monitor->tag = cop__msg_new(self, COP__PLAIN, options->tag);
-    if (target.kind != COP_DEST_PID) {
-        monitor->name = target.name;
-        monitor->node = target.kind == COP_DEST_NAME ? cop_node() : target.node;
+    if (kind == COP_DEST_NAME || kind == COP_DEST_REMOTE_NAME) {
+        monitor->name = cop_dest_name_of(target);
+        monitor->node = kind == COP_DEST_NAME ? cop_node() : cop_dest_node_of(target);
     }
-    if ((target.kind == COP_DEST_PID && target.pid.node) ||
-        (target.kind == COP_DEST_REMOTE_NAME && target.node.index != cop_node().index)) {
+    if (remote) {
         cop__leave();
         cop__remote->monitor(cop_self(), target, ref);
         return ref;
     }
-    id = target.kind == COP_DEST_PID ? target.pid.id : cop__whereis(target.name.index);
     monitor->target = id;
     if (id == cop__id_of(proc))
         monitor->target = 0; /* P-72: never fires */

@@ -104,27 +104,13 @@ int cop_unregister(const char *name)
 
 bool cop_whereis_to(cop_pid *ret_pid, cop_dest dest)
 {
-    uint64_t id = 0;
+    uint64_t id;
 
-    if (dest.kind == COP_DEST_TERM)
-        dest = cop__dest_resolve_term(dest.term);
-    switch (dest.kind) {
-    case COP_DEST_PID:
-        *ret_pid = dest.pid;
-        return dest.pid.id != 0;
-    case COP_DEST_VIA:
-        return dest.via->whereis_name(ret_pid, dest.term);
-    case COP_DEST_REMOTE_NAME:
-        if (dest.node.index != cop_node().index)
-            return false;
-        id = cop__whereis(dest.name.index);
-        break;
-    case COP_DEST_NAME:
-        id = cop__whereis(dest.name.index);
-        break;
-    default:
-        return false;
+    if (cop_dest_kind_of(dest) == COP_DEST_PID) {
+        *ret_pid = cop_dest_pid_of(dest);
+        return true;
     }
+    id = cop__dest_local(dest);
     if (!id)
         return false;
     *ret_pid = cop__pid_of(id);

@@ -243,7 +243,8 @@ extern const struct cop__remote *cop__remote;
 
 /* --- destinations (send.c) */
 
-cop_dest cop__dest_resolve_term(cop_term term); /* kind NONE: badarg */
+bool cop__dest_is_remote(cop_dest dest);
+uint64_t cop__dest_local(cop_dest dest); /* id of the process it means now, or 0; calls via modules: rt even */
 
 /* --- references (reference.c) ------------------------------------------------------------------------------ */
 

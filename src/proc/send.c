@@ -7,55 +7,121 @@
 
 /* --- Destinations -------------------------------------------------------------------------------------- */
 
-cop_dest cop_dest_pid(cop_pid pid)
+static cop_dest make(enum cop_dest_kind kind, uint64_t what, uint64_t more)
 {
-    return (cop_dest){ .kind = COP_DEST_PID, .pid = pid };
+    return (cop_dest){ what, more << 8 | kind };
 }
 
 cop_dest cop_dest_atom(cop_atom name)
 {
-    return (cop_dest){ .kind = COP_DEST_NAME, .name = name };
+    return make(COP_DEST_NAME, cop__atom(name.index).word, 0);
 }
 
 cop_dest cop_dest_name(const char *name)
 {
-    return cop_dest_atom(name ? cop_atom_new(name) : (cop_atom){ 0 });
+    return name ? cop_dest_atom(cop_atom_new(name)) : make(COP_DEST_NONE, cop__atom(COP__ATOM_undefined).word, 0);
 }
 
 cop_dest cop_dest_alias(cop_ref alias)
 {
-    return (cop_dest){ .kind = COP_DEST_ALIAS, .alias = alias };
-}
-
-cop_dest cop_dest_term(cop_term term)
-{
-    return (cop_dest){ .kind = COP_DEST_TERM, .term = term };
+    return make(COP_DEST_ALIAS, alias.id, 0);
 }
 
 cop_dest cop_name(const char *name, const char *node)
 {
-    return (cop_dest){ .kind = COP_DEST_REMOTE_NAME, .name = cop_atom_new(name), .node = cop_atom_new(node) };
+    return make(COP_DEST_REMOTE_NAME, cop__atom(cop_atom_new(name).index).word, cop_atom_new(node).index);
 }
 
+cop_dest cop_dest_term(cop_term term)
+{
+    cop_atom name, node;
+    cop_pid pid;
+
+    if (cop_to_pid(&pid, term))
+        return cop_dest_pid(pid);
+    if (cop__is_atom(term))
+        return make(COP_DEST_NAME, term.word, 0);
+    if (cop__is_local_ref(term))
+        return make(COP_DEST_ALIAS, term.word, 0);
+    if (cop_tuple_size(term) == 2 && cop_to_atom(&name, cop_tuple_at(term, 0)) &&
+        cop_to_atom(&node, cop_tuple_at(term, 1)))
+        return make(COP_DEST_REMOTE_NAME, cop__atom(name.index).word, node.index);
+    return make(COP_DEST_NONE, term.word, 0);
+}
+
+/* Module and key lie in the heap of the turn. */
 cop_dest cop_via(const cop_via_module *module, cop_term key)
 {
-    return (cop_dest){ .kind = COP_DEST_VIA, .via = module, .term = key };
+    uint64_t *pair = cop__heap_alloc(cop__turn_heap(), 2);
+
+    pair[0] = (uint64_t)(uintptr_t)module;
+    pair[1] = key.word;
+    return make(COP_DEST_VIA, (uint64_t)(uintptr_t)pair, 0);
 }
 
-cop_dest cop__dest_resolve_term(cop_term term)
+enum cop_dest_kind cop_dest_kind_of(cop_dest dest)
 {
-    cop_dest dest = { COP_DEST_NONE };
+    unsigned kind = dest.more & 255;
 
-    if (cop_to_pid(&dest.pid, term))
-        dest.kind = COP_DEST_PID;
-    else if (cop_to_atom(&dest.name, term))
-        dest.kind = COP_DEST_NAME;
-    else if (cop_to_ref(&dest.alias, term))
-        dest.kind = COP_DEST_ALIAS;
-    else if (cop_tuple_size(term) == 2 && cop_to_atom(&dest.name, cop_tuple_at(term, 0)) &&
-             cop_to_atom(&dest.node, cop_tuple_at(term, 1)))
-        dest.kind = COP_DEST_REMOTE_NAME;
-    return dest;
+    return kind ? (enum cop_dest_kind)kind : dest.what ? COP_DEST_PID : COP_DEST_NONE;
+}
+
+cop_pid cop_dest_pid_of(cop_dest dest)
+{
+    return (cop_pid){ dest.what, dest.more >> 8 };
+}
+
+cop_atom cop_dest_name_of(cop_dest dest)
+{
+    return (cop_atom){ cop__atom_index(cop__word(dest.what)) };
+}
+
+cop_atom cop_dest_node_of(cop_dest dest)
+{
+    return (cop_atom){ (uint32_t)(dest.more >> 8) };
+}
+
+const cop_via_module *cop_dest_via_of(cop_dest dest, cop_term *ret_key)
+{
+    const uint64_t *pair = (const uint64_t *)(uintptr_t)dest.what;
+
+    *ret_key = cop__word(pair[1]);
+    return (const cop_via_module *)(uintptr_t)pair[0];
+}
+
+static bool via_whereis(cop_pid *ret_pid, cop_dest dest)
+{
+    cop_term key;
+    const cop_via_module *module = cop_dest_via_of(dest, &key);
+
+    return module->whereis_name(ret_pid, key);
+}
+
+bool cop__dest_is_remote(cop_dest dest)
+{
+    enum cop_dest_kind kind = cop_dest_kind_of(dest);
+
+    return (kind == COP_DEST_PID && cop_dest_pid_of(dest).node) ||
+           (kind == COP_DEST_REMOTE_NAME && cop_dest_node_of(dest).index != cop_node().index);
+}
+
+/* The local process a destination means now: its id, or 0. */
+uint64_t cop__dest_local(cop_dest dest)
+{
+    cop_pid pid;
+
+    switch (cop_dest_kind_of(dest)) {
+    case COP_DEST_PID:
+        return dest.more ? 0 : dest.what;
+    case COP_DEST_NAME:
+        return cop__whereis(cop_dest_name_of(dest).index);
+    case COP_DEST_REMOTE_NAME:
+        return cop__dest_is_remote(dest) ? 0 : cop__whereis(cop_dest_name_of(dest).index);
+    case COP_DEST_VIA:
+        return via_whereis(&pid, dest) && !pid.node ? pid.id : 0;
+    default:
+        return 0;
+    }
 }
 
 static cop_term tuple(cop_term first, cop_term second)
@@ -67,26 +133,21 @@ static cop_term tuple(cop_term first, cop_term second)
 
 cop_term cop_dest_show(cop_dest dest)
 {
+    const cop_via_module *module;
     cop_term items[3];
 
-    switch (dest.kind) {
+    switch (cop_dest_kind_of(dest)) {
     case COP_DEST_PID:
-        return cop_from_pid(dest.pid);
-    case COP_DEST_NAME:
-        return cop_from_atom(dest.name);
+        return cop_from_pid(cop_dest_pid_of(dest));
     case COP_DEST_REMOTE_NAME:
-        return tuple(cop_from_atom(dest.name), cop_from_atom(dest.node));
-    case COP_DEST_ALIAS:
-        return cop_from_ref(dest.alias);
+        return tuple(cop__word(dest.what), cop_from_atom(cop_dest_node_of(dest)));
     case COP_DEST_VIA:
+        module = cop_dest_via_of(dest, &items[2]);
         items[0] = cop__atom(COP__ATOM_via);
-        items[1] = cop_from_atom(cop_atom_new(dest.via->name));
-        items[2] = dest.term;
+        items[1] = cop_from_atom(cop_atom_new(module->name));
         return cop_tuple_from(items, 3);
-    case COP_DEST_TERM:
-        return dest.term;
     default:
-        return cop__atom(COP__ATOM_undefined);
+        return dest.what ? cop__word(dest.what) : cop__atom(COP__ATOM_undefined);
     }
 }
 
@@ -113,51 +174,41 @@ static void send_alias(struct cop__thr *self, uint64_t ref, cop_term message, un
     push_or_drop(self, cop__pid_id(cop__load_acquire(cop__proc_base[index].gen), index), msg);
 }
 
-static COP_NORETURN void no_such_name(cop_dest to, cop_term message)
+/* What is no pid of this node. rt even: a via module is user code. */
+static __attribute__((noinline)) enum cop_send_result send_elsewhere(cop_dest to, cop_term message, unsigned flags)
 {
-    cop__leave();
-    if (to.kind == COP_DEST_VIA)
-        cop_exit(tuple(cop__atom(COP__ATOM_badarg), tuple(cop_dest_show(to), message)));
-    cop__badarg("send");
-}
-
-static enum cop_send_result send(cop_dest to, cop_term message, unsigned flags)
-{
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    enum cop_dest_kind kind = cop_dest_kind_of(to);
+    struct cop__thr *self;
     uint64_t id;
 
-    if (to.kind == COP_DEST_TERM)
-        to = cop__dest_resolve_term(to.term);
-    if (to.kind == COP_DEST_REMOTE_NAME && to.node.index == cop_node().index) {
-        id = cop__whereis(to.name.index);
-        if (id)
-            push_or_drop(self, id, cop__msg_new(self, COP__PLAIN, message));
-    } else if (to.kind == COP_DEST_PID && to.pid.id && !to.pid.node) {
-        push_or_drop(self, to.pid.id, cop__msg_new(self, COP__PLAIN, message));
-    } else if (to.kind == COP_DEST_NAME) {
-        id = cop__whereis(to.name.index);
-        if (!id)
-            no_such_name(to, message);
-        push_or_drop(self, id, cop__msg_new(self, COP__PLAIN, message));
-    } else if (to.kind == COP_DEST_ALIAS) {
-        send_alias(self, to.alias.id, message, flags);
-    } else if (to.kind == COP_DEST_VIA) {
-        cop_pid pid;
-
-        cop__leave();
-        if (!to.via->whereis_name(&pid, to.term)) {
-            cop__enter();
-            no_such_name(to, message);
-        }
-        return send(cop_dest_pid(pid), message, flags);
-    } else if (to.kind == COP_DEST_REMOTE_NAME || (to.kind == COP_DEST_PID && to.pid.node)) {
-        cop__leave();
+    if (kind == COP_DEST_NONE)
+        cop__badarg("send"); /* P-20 */
+    if (cop__dest_is_remote(to))
         return cop__remote->send_flags(to, message, flags);
-    } else {
-        cop__leave();
-        cop__badarg("send");
-    }
-    self = cop__charge(self, 1);
+    id = cop__dest_local(to);
+    if (!id && kind == COP_DEST_NAME)
+        cop__badarg("send"); /* P-19 */
+    if (!id && kind == COP_DEST_VIA)
+        cop_exit(tuple(cop__atom(COP__ATOM_badarg), tuple(cop_dest_show(to), message)));
+    self = (struct cop__thr *)cop__enter();
+    if (kind == COP_DEST_ALIAS)
+        send_alias(self, to.what, message, flags);
+    else if (id)
+        push_or_drop(self, id, cop__msg_new(self, COP__PLAIN, message));
+    cop__charge(self, 1);
+    cop__leave();
+    return COP_SEND_OK;
+}
+
+static inline enum cop_send_result send(cop_dest to, cop_term message, unsigned flags)
+{
+    struct cop__thr *self;
+
+    if (cop__unlikely(to.more || !to.what))
+        return send_elsewhere(to, message, flags);
+    self = (struct cop__thr *)cop__enter();
+    push_or_drop(self, to.what, cop__msg_new(self, COP__PLAIN, message));
+    cop__charge(self, 1);
     cop__leave();
     return COP_SEND_OK;
 }

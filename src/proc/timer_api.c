@@ -65,20 +65,19 @@ static void badarg(const char *function)
 static cop_ref start(uint64_t when_ns, cop_dest to, cop_term message, bool wrap, const char *function)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
+    enum cop_dest_kind kind = cop_dest_kind_of(to);
     struct cop__timer *timer;
     struct shard *shard;
     cop_ref ref;
     bool stored;
 
-    if (to.kind == COP_DEST_TERM)
-        to = cop__dest_resolve_term(to.term);
-    if (!self->sched || ((to.kind != COP_DEST_PID || to.pid.node || !to.pid.id) && to.kind != COP_DEST_NAME))
+    if (!self->sched || (kind != COP_DEST_NAME && kind != COP_DEST_PID) || cop__dest_is_remote(to))
         badarg(function);
     ref.id = cop__ref_new(self->current);
     timer = cop__timer_new(self);
     timer->ref = ref.id;
-    timer->dest = to.kind == COP_DEST_PID ? to.pid.id : 0;
-    timer->name = to.kind == COP_DEST_NAME ? to.name.index : 0;
+    timer->dest = kind == COP_DEST_PID ? to.what : 0;
+    timer->name = kind == COP_DEST_NAME ? cop_dest_name_of(to).index : 0;
     if (wrap) {
         cop_term items[3] = { cop__atom(COP__ATOM_timeout), cop__word(ref.id), message };
 
