@@ -283,14 +283,11 @@ static const char *scan_float(struct cop__scan *scan, struct cop__text *digits, 
     scan->at++; /* the point */
     take_digits(scan, digits, 10);
     if ((cop__scan_peek(scan) | 0x20) == 'e') {
-        int ahead = cop__scan_ahead(scan, 1);
-        bool minus = ahead == '-';
+        bool minus = cop__scan_ahead(scan, 1) == '-';
 
-        if (ahead == '-' || ahead == '+')
-            ahead = cop__scan_ahead(scan, 2);
-        if (!is_digit(ahead))
+        scan->at += minus || cop__scan_ahead(scan, 1) == '+' ? 2 : 1;
+        if (!is_digit(cop__scan_peek(scan)))
             return "an exponent without digits";
-        scan->at += cop__scan_ahead(scan, 1) == ahead && !minus ? 1 : 2;
         for (; is_digit(c = cop__scan_peek(scan)); scan->at++)
             exponent = exponent > 1000000 ? exponent : exponent * 10 + (c - '0');
         exponent = minus ? -exponent : exponent;
