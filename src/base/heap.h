@@ -4,6 +4,7 @@
 #ifndef COP_BASE_HEAP_H
 #define COP_BASE_HEAP_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,7 +58,7 @@ struct cop__shared *cop__shared_new(size_t size); /* refs 1; NULL when there is 
 void cop__shared_release(struct cop__shared *shared);
 static inline void cop__shared_retain(struct cop__shared *shared)
 {
-    __atomic_fetch_add(&shared->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 }
 void cop__counted_release_all(struct cop__counted *list);
 
