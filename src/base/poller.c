@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poller over epoll. The eventfd that ends a wait early is registered like any other descriptor, with a
- * number no caller can have. */
+/* The poller on epoll. Layer 0; the rest of the library knows only poller.h (rule S2), so that a simulator
+ * can put its own events here.
+ *
+ * The hard idea: several threads may ask at once, most of them without waiting, and one sleeps. A
+ * kick is for the one that sleeps. So the eventfd is level-triggered and only a thread that would
+ * sleep empties it: another thread that sees the kick in passing cannot swallow it. Descriptors are
+ * edge-triggered, so what one thread has taken no other sees. */
 #include "base/poller.h"
 
 #include <errno.h>
@@ -13,108 +18,134 @@
 
 #include "base/clock.h"
 
-static const uint64_t KICK = UINT64_MAX;
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441 /* the same on all processors we know */
+#endif
 
-static int poll_fd = -1, kick_fd = -1;
-static _Atomic(int) registered;
+#define KICK UINT64_MAX /* the eventfd's data; no descriptor's */
+
+static struct {
+    int epoll, kick;
+    _Atomic(uint32_t) registered;
+    _Atomic(bool) no_pwait2; /* kernel before 5.11: milliseconds only */
+} poller = { .epoll = -1, .kick = -1 };
 
 int cop__poller_start(void)
 {
-    struct epoll_event kick = { .events = EPOLLIN | EPOLLET, .data.u64 = KICK };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = KICK };
 
-    poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (poll_fd < 0)
+    poller.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (poller.epoll < 0)
         return -errno;
-    kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (kick_fd < 0 || epoll_ctl(poll_fd, EPOLL_CTL_ADD, kick_fd, &kick) < 0) {
+    poller.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (poller.kick < 0 || epoll_ctl(poller.epoll, EPOLL_CTL_ADD, poller.kick, &event) < 0) {
         int error = errno;
 
         cop__poller_stop();
         return -error;
     }
-    atomic_store(&registered, 0);
+    atomic_store_explicit(&poller.registered, 0, memory_order_relaxed);
     return 0;
 }
 
 void cop__poller_stop(void)
 {
-    if (kick_fd >= 0)
-        close(kick_fd);
-    if (poll_fd >= 0)
-        close(poll_fd);
-    kick_fd = poll_fd = -1;
+    if (poller.kick >= 0)
+        close(poller.kick);
+    if (poller.epoll >= 0)
+        close(poller.epoll);
+    poller.kick = poller.epoll = -1;
+}
+
+static int control(int operation, int fd, uint64_t data)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .data.u64 = data };
+
+    return epoll_ctl(poller.epoll, operation, fd, &event) < 0 ? -errno : 0;
 }
 
 int cop__poller_add(int fd, uint64_t data)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = data };
+    int result = control(EPOLL_CTL_ADD, fd, data);
 
-    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-        return -errno;
-    atomic_fetch_add_explicit(&registered, 1, memory_order_relaxed);
-    return 0;
+    if (result == 0)
+        atomic_fetch_add_explicit(&poller.registered, 1, memory_order_relaxed);
+    return result;
+}
+
+int cop__poller_again(int fd, uint64_t data)
+{
+    return control(EPOLL_CTL_MOD, fd, data);
 }
 
 int cop__poller_remove(int fd)
 {
-    if (epoll_ctl(poll_fd, EPOLL_CTL_DEL, fd, NULL) < 0)
-        return -errno;
-    atomic_fetch_sub_explicit(&registered, 1, memory_order_relaxed);
-    return 0;
+    int result = control(EPOLL_CTL_DEL, fd, 0);
+
+    if (result == 0)
+        atomic_fetch_sub_explicit(&poller.registered, 1, memory_order_relaxed);
+    return result;
 }
 
-bool cop__poller_in_use(void)
+static int wait_ms(struct epoll_event *events, int max, uint64_t wait_ns)
 {
-    return atomic_load_explicit(&registered, memory_order_relaxed) > 0;
+    uint64_t ms = wait_ns / 1000000 + (wait_ns % 1000000 != 0); /* never early */
+
+    return epoll_wait(poller.epoll, events, max,
+        wait_ns == UINT64_MAX ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
 }
 
-/* epoll_pwait2 takes nanoseconds (Linux 5.11); epoll_wait rounds up to milliseconds. */
-static int wait_events(struct epoll_event *events, int max, const struct timespec *timeout)
+static int wait_ns(struct epoll_event *events, int max, uint64_t ns)
 {
-#ifdef SYS_epoll_pwait2
-    static _Atomic(int) missing;
+    struct timespec wait = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+    int count;
 
-    if (!atomic_load_explicit(&missing, memory_order_relaxed)) {
-        int count = (int)syscall(SYS_epoll_pwait2, poll_fd, events, max, timeout, NULL, 0);
-
-        if (count >= 0 || errno != ENOSYS)
-            return count;
-        atomic_store_explicit(&missing, 1, memory_order_relaxed);
+    /* 0 and for ever need no nanoseconds, and epoll_wait is the call every kernel and libc has. */
+    if (ns == 0 || ns == UINT64_MAX ||
+        atomic_load_explicit(&poller.no_pwait2, memory_order_relaxed))
+        return wait_ms(events, max, ns);
+    /* by number: libcs without a wrapper for it are still about */
+    count = (int)syscall(SYS_epoll_pwait2, poller.epoll, events, max, &wait, NULL, 0);
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+        atomic_store_explicit(&poller.no_pwait2, true, memory_order_relaxed);
+        return wait_ms(events, max, ns);
     }
-#endif
-    return epoll_wait(poll_fd, events, max,
-        timeout ? (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000) : -1);
+    return count;
 }
 
 int cop__poller_wait(struct cop__poll_event *ret_events, int max, uint64_t deadline_ns)
 {
     struct epoll_event events[COP__POLL_MAX];
-    struct timespec timeout = { 0, 0 };
-    int count, happened = 0;
+    uint64_t now, wait = deadline_ns;
+    int count, given = 0;
 
-    if (deadline_ns && deadline_ns != UINT64_MAX) {
-        uint64_t now_ns = cop__clock_monotonic_ns(), rest_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-
-        timeout.tv_sec = (time_t)(rest_ns / 1000000000u);
-        timeout.tv_nsec = (long)(rest_ns % 1000000000u);
+    if (deadline_ns != 0 && deadline_ns != UINT64_MAX) {
+        now = cop__clock_monotonic_ns();
+        wait = deadline_ns > now ? deadline_ns - now : 0;
     }
-    count = wait_events(events, max < COP__POLL_MAX ? max : COP__POLL_MAX, deadline_ns == UINT64_MAX ? NULL : &timeout);
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.u64 == KICK) {
-            uint64_t kicks;
+    count = wait_ns(events, max < COP__POLL_MAX ? max : COP__POLL_MAX, wait);
+    for (int i = 0; i < count; i++) { /* an error (EINTR) is a wait that ended early */
+        uint64_t kicks;
 
-            (void)!read(kick_fd, &kicks, sizeof kicks);
-            continue;
-        }
-        ret_events[happened++] = (struct cop__poll_event){ events[i].data.u64, events[i].events };
+        if (events[i].data.u64 != KICK)
+            ret_events[given++] = (struct cop__poll_event){ events[i].data.u64, events[i].events };
+        else if (deadline_ns != 0 && read(poller.kick, &kicks, sizeof kicks) < 0)
+            continue; /* another sleeper has emptied it */
     }
-    return happened;
+    return given;
 }
 
 void cop__poller_kick(void)
 {
     uint64_t one = 1;
 
-    if (kick_fd >= 0)
-        (void)!write(kick_fd, &one, sizeof one);
+    /* EAGAIN means the counter is full: then a kick is pending anyway */
+    if (write(poller.kick, &one, sizeof one) < 0)
+        return;
+}
+
+bool cop__poller_in_use(void)
+{
+    return atomic_load_explicit(&poller.registered, memory_order_relaxed) > 0;
 }

@@ -1,164 +1,264 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending: straight to the system when nothing is queued; what it does not take is waited for, up to the
- * socket's send time-out. cop_tcp_write queues, within a bound, and flush sends in one call. */
+/* Sending: straight to the system when nothing is queued, else in order behind it. Layer 3; IO-5, IO-8.
+ *
+ * The hard idea: a frame goes whole or the stream is over. A send that runs into its timeout after part of
+ * its bytes have gone leaves the peer in the middle of a frame, so from then on every send on that
+ * socket fails; one of which nothing has gone leaves no trace. */
+#include "io/fd_table.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
-#include "io/io.h"
+struct writer {
+    struct cop__fd *slot;
+    uint32_t seq;
+    uint64_t deadline_ns; /* known once somebody has to wait */
+    bool lost;            /* closed while we waited: the direction is not ours any more */
+};
 
-/* All of it. Inside on entry; inside on 0, outside otherwise. */
-static int send_all(struct cop__socket *socket, const char *data, size_t size)
+static int begin(struct writer *writer, cop_socket socket)
 {
-    uint64_t deadline_ns = 0;
+    struct cop__fd *slot = cop__fd_find(socket.id);
+    int result;
 
-    while (size) {
-        ssize_t sent = socket->write_drained ? -1 : send(socket->fd, data, size, MSG_NOSIGNAL);
-        int error = sent >= 0 ? 0 : socket->write_drained ? EAGAIN : cop__io_errno();
-        int result;
+    if (!slot)
+        return -COP_ECLOSED;
+    *writer = (struct writer){ .slot = slot, .seq = cop__fd_seq_of(socket.id) };
+    result = cop__fd_take(slot, &slot->writing, writer->seq);
+    if (result < 0)
+        return result;
+    result = slot->kind == COP__FD_STREAM ? slot->send_error : -EINVAL;
+    if (result < 0)
+        cop__fd_drop(&slot->writing);
+    return result;
+}
 
-        if (sent >= 0) {
-            data += sent;
-            size -= (size_t)sent;
-            if (size)
-                socket->write_drained = true;
+static void end(struct writer *writer)
+{
+    if (!writer->lost)
+        cop__fd_drop(&writer->slot->writing);
+}
+
+/* In a function that never parks: errno is the thread's. */
+static int64_t send_once(int fd, struct iovec *parts, size_t count)
+{
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+    ssize_t sent;
+
+    do
+        sent = count == 1
+                   ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                   : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && cop__last_error() == -EINTR);
+    return sent < 0 ? cop__last_error() : sent;
+}
+
+static int wait_writable(struct writer *writer)
+{
+    struct cop__fd *slot = writer->slot;
+    int result;
+
+    if (!writer->deadline_ns)
+        writer->deadline_ns = cop__deadline_ms(slot->send_timeout_ms ? slot->send_timeout_ms : -1);
+    result =
+        cop__fd_wait(slot, &slot->writer, &slot->writing, writer->seq, writer->deadline_ns);
+    writer->lost = result == -COP_ECLOSED;
+    return result;
+}
+
+static int fail(struct cop__fd *slot, int error)
+{
+    if (error == -EPIPE)
+        error = -COP_ECLOSED;
+    slot->send_error = error;
+    return error;
+}
+
+/* All of the parts; *ret_sent says how much has gone, also on failure. */
+static int send_all(struct writer *writer, struct iovec *parts, size_t count, size_t *ret_sent)
+{
+    *ret_sent = 0;
+    while (count) {
+        int64_t sent;
+
+        if (parts->iov_len == 0) {
+            parts++, count--;
             continue;
         }
-        if (error == EINTR)
+        sent = send_once(writer->slot->fd, parts, count);
+        if (sent == -EAGAIN) {
+            int waited = wait_writable(writer);
+
+            if (waited < 0)
+                return waited;
             continue;
-        if (error != EAGAIN) {
-            cop__socket_leave(socket);
-            return error == EPIPE ? -COP_ECLOSED : -error;
         }
-        if (!deadline_ns)
-            deadline_ns = cop__io_deadline(socket->send_timeout_ms);
-        result = cop__socket_wait(socket, &socket->writer, deadline_ns);
-        if (result < 0)
-            return result;
-        socket->write_drained = false;
+        if (sent < 0)
+            return fail(writer->slot, (int)sent);
+        *ret_sent += (size_t)sent;
+        while (sent > 0) {
+            size_t part = (size_t)sent < parts->iov_len ? (size_t)sent : parts->iov_len;
+
+            parts->iov_base = (char *)parts->iov_base + part;
+            parts->iov_len -= part;
+            sent -= (int64_t)part;
+            if (parts->iov_len == 0)
+                parts++, count--;
+        }
     }
     return 0;
 }
 
-static int flush_inside(struct cop__socket *socket)
+/* What is queued, then a frame: both, or an error and what is queued still in its place. The frame
+ * itself may not be in the queue: a process that waits touches nothing of the slot. */
+static int send_frame(struct writer *writer, struct iovec *frame, size_t count, size_t size)
 {
-    size_t size = socket->out_size;
-
-    if (!size)
-        return 0;
-    socket->out_size = 0; /* what a failed flush did not send is lost with the connection */
-    return send_all(socket, socket->out, size);
-}
-
-int cop_tcp_send(cop_socket handle, const void *data, size_t size)
-{
-    struct cop__socket *socket;
+    struct cop__fd *slot = writer->slot;
+    size_t sent;
     int result;
 
-    cop__enter();
-    socket = cop__socket_use(handle);
-    if (!socket) {
-        cop__leave();
-        return -COP_ECLOSED;
-    }
-    result = flush_inside(socket);
-    if (result == 0)
-        result = send_all(socket, data, size);
-    if (result == 0)
-        cop__socket_leave(socket);
-    cop__leave();
-    return result;
-}
+    while (cop__buffer_size(&slot->out)) {
+        cop_bytes queued = cop__buffer_bytes(&slot->out);
+        int64_t gone = send_once(slot->fd,
+            &(struct iovec){ .iov_base = (char *)(uintptr_t)queued.data, .iov_len = queued.size }, 1);
 
-int cop_tcp_write(cop_socket handle, const void *data, size_t size)
-{
-    struct cop__socket *socket;
-    int result = 0;
-
-    cop__enter();
-    socket = cop__socket_use(handle);
-    if (!socket) {
-        cop__leave();
-        return -COP_ECLOSED;
-    }
-    if (!socket->out && !(socket->out = malloc(socket->out_max)))
-        result = -ENOMEM;
-    if (result == 0 && socket->out_size + size > socket->out_max) {
-        result = flush_inside(socket);
-        if (result == 0 && size > socket->out_max) {
-            result = send_all(socket, data, size);
-            size = 0;
+        if (gone >= 0) {
+            cop__buffer_consume(&slot->out, (size_t)gone);
+            continue;
         }
-        if (result < 0) {
-            cop__leave();
+        if (gone != -EAGAIN)
+            return fail(slot, (int)gone);
+        result = wait_writable(writer);
+        if (result < 0)
             return result;
-        }
     }
-    if (result == 0) {
-        memcpy(socket->out + socket->out_size, data, size);
-        socket->out_size += size;
-    }
-    cop__socket_leave(socket);
-    cop__leave();
+    result = send_all(writer, frame, count, &sent);
+    if (result < 0 && !writer->lost && sent > 0 && sent < size && !slot->send_error)
+        slot->send_error = -COP_ECLOSED; /* a frame is cut: nothing may follow it */
     return result;
 }
 
-int cop_tcp_flush(cop_socket handle)
+/* The length in front of a packet, as the socket's packet option has it. Its bytes, or -EMSGSIZE. */
+static int prefix_of(unsigned char *prefix, const struct cop__fd *slot, size_t size)
 {
-    struct cop__socket *socket;
+    static const unsigned char bytes[] = { [COP_PACKET_RAW] = 0, [COP_PACKET_LINE] = 0,
+        [COP_PACKET_1] = 1, [COP_PACKET_2] = 2, [COP_PACKET_4] = 4 };
+    int count = bytes[slot->packet];
+
+    if (count && (uint64_t)size >> (8 * count))
+        return -EMSGSIZE;
+    for (int i = 0; i < count; i++)
+        prefix[i] = (unsigned char)(size >> (8 * (count - 1 - i)));
+    return count;
+}
+
+int cop_tcp_send(cop_socket socket, const void *data, size_t size)
+{
+    struct writer writer;
+    unsigned char prefix[4];
     int result;
 
     cop__enter();
-    socket = cop__socket_use(handle);
-    if (!socket) {
-        cop__leave();
-        return -COP_ECLOSED;
+    result = begin(&writer, socket);
+    if (result == 0) {
+        int count = prefix_of(prefix, writer.slot, size);
+        struct iovec frame[2] = { { .iov_base = prefix, .iov_len = (size_t)count },
+            { .iov_base = (char *)(uintptr_t)data, .iov_len = size } };
+
+        result = count < 0 ? count
+                 : count   ? send_frame(&writer, frame, 2, size + (size_t)count)
+                           : send_frame(&writer, frame + 1, 1, size);
+        end(&writer);
     }
-    result = flush_inside(socket);
-    if (result == 0)
-        cop__socket_leave(socket);
     cop__leave();
     return result;
 }
 
-int cop_tcp_printf(cop_socket handle, const char *format, ...)
+int cop_tcp_printf(cop_socket socket, const char *format, ...)
 {
     char small[512], *text = small;
-    va_list arguments;
+    va_list list;
     int size, result;
 
-    va_start(arguments, format);
-    size = vsnprintf(small, sizeof small, format, arguments);
-    va_end(arguments);
+    va_start(list, format);
+    size = vsnprintf(small, sizeof small, format, list);
+    va_end(list);
     if (size < 0)
-        return -EINVAL;
+        return -COP_EBADARG;
     if ((size_t)size >= sizeof small) {
         text = cop_alloc((size_t)size + 1);
-        va_start(arguments, format);
-        vsnprintf(text, (size_t)size + 1, format, arguments);
-        va_end(arguments);
+        va_start(list, format);
+        vsnprintf(text, (size_t)size + 1, format, list);
+        va_end(list);
     }
-    result = cop_tcp_send(handle, text, (size_t)size);
+    result = cop_tcp_send(socket, text, (size_t)size);
     if (text != small)
         cop_free(text);
     return result;
 }
 
-int cop_tcp_shutdown_write(cop_socket handle)
+int cop_tcp_write(cop_socket socket, const void *data, size_t size)
 {
-    struct cop__socket *socket;
-    int result = cop_tcp_flush(handle);
+    struct writer writer;
+    unsigned char prefix[4];
+    int result;
 
-    if (result < 0)
-        return result;
     cop__enter();
-    socket = cop__socket_use(handle);
-    if (socket) {
-        result = shutdown(socket->fd, SHUT_WR) < 0 ? -cop__io_errno() : 0;
-        cop__socket_leave(socket);
+    result = begin(&writer, socket);
+    if (result == 0) {
+        struct cop__fd *slot = writer.slot;
+        int count = prefix_of(prefix, slot, size);
+        struct iovec frame[2] = { { .iov_base = prefix, .iov_len = (size_t)count },
+            { .iov_base = (char *)(uintptr_t)data, .iov_len = size } };
+
+        if (count < 0)
+            result = count;
+        else if (cop__buffer_reserve(&slot->out, size + (size_t)count, slot->send_buffer_max) < 0)
+            result = send_frame(&writer, frame, 2, size + (size_t)count); /* full, or too large */
+        else {
+            cop__buffer_append(&slot->out, prefix, (size_t)count, slot->send_buffer_max);
+            cop__buffer_append(&slot->out, data, size, slot->send_buffer_max);
+        }
+        end(&writer);
     }
     cop__leave();
-    return socket ? result : -COP_ECLOSED;
+    return result;
+}
+
+int cop_tcp_flush(cop_socket socket)
+{
+    struct writer writer;
+    int result;
+
+    cop__enter();
+    result = begin(&writer, socket);
+    if (result == 0) {
+        result = send_frame(&writer, NULL, 0, 0);
+        end(&writer);
+    }
+    cop__leave();
+    return result;
+}
+
+int cop_tcp_shutdown_write(cop_socket socket)
+{
+    struct writer writer;
+    int result;
+
+    cop__enter();
+    result = begin(&writer, socket);
+    if (result == 0) {
+        result = send_frame(&writer, NULL, 0, 0);
+        if (result == 0) {
+            if (shutdown(writer.slot->fd, SHUT_WR) < 0)
+                result = cop__last_error();
+            writer.slot->send_error = -COP_ECLOSED;
+        }
+        end(&writer);
+    }
+    cop__leave();
+    return result;
 }

@@ -29,12 +29,16 @@ void cop__unpark(struct cop__proc *proc, uint32_t gen);
 struct cop__resource {
     struct cop__resource *next, *prev;
     void (*release)(struct cop__resource *resource);
+    void (*adopted)(struct cop__resource *resource); /* in the new owner, after give; may be NULL */
 };
 void cop__resource_add(struct cop__resource *resource);    /* to the running process */
 void cop__resource_remove(struct cop__resource *resource); /* from the running process */
 /* Move from the running process to another; false when that one is gone: then it is still ours. The
- * new owner adds it to its list when it handles its signals. adopted (may be NULL) runs there. */
+ * new owner adds it to its list when it handles its signals, and calls adopted. When it ends before
+ * that, release is called. */
 bool cop__resource_give(struct cop__resource *resource, cop_pid to);
+/* The same for a resource that is in no list, from any context with rt odd. */
+bool cop__resource_send(struct cop__resource *resource, cop_pid to);
 
 /* Deliver a copy of message to a local process from runtime code, also from the poller's context
  * where no process runs. False when it is gone. */

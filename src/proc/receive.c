@@ -326,17 +326,24 @@ void cop__resource_remove(struct cop__resource *resource)
     resource->next = resource->prev = NULL;
 }
 
-bool cop__resource_give(struct cop__resource *resource, cop_pid to)
+bool cop__resource_send(struct cop__resource *resource, cop_pid to)
 {
     struct cop__thr *self = cop__self_thr();
     struct cop__msg *msg = cop__msg_new(self, COP__ADOPT, COP_NONE);
 
-    cop__resource_remove(resource);
-    msg->from = cop__id_of(self->current);
+    msg->from = self->current ? cop__id_of(self->current) : 0;
     msg->ref = (uint64_t)(uintptr_t)resource;
     if (!to.node && cop__push(self, to.id, msg))
         return true;
     cop__msg_free(self, msg);
+    return false;
+}
+
+bool cop__resource_give(struct cop__resource *resource, cop_pid to)
+{
+    cop__resource_remove(resource);
+    if (cop__resource_send(resource, to))
+        return true;
     cop__resource_add(resource);
     return false;
 }

@@ -173,6 +173,8 @@ static void adopt(struct cop__proc *proc, struct cop__msg *msg)
     if (resource->next)
         resource->next->prev = resource;
     ext->resources = resource;
+    if (resource->adopted)
+        resource->adopted(resource);
 }
 
 void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
