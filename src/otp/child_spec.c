@@ -125,7 +125,7 @@ bool cop__spec_from_struct(struct cop__spec *ret_spec, cop_term *ret_args, const
         return false;
     *ret_spec = (struct cop__spec){
         .id = id,
-        .code = cop__code_of_child(child, cop__child_module(child)),
+        .code = cop__entry_of_child(child, cop__child_module(child)),
         .name = registered_of(child, rules->simple),
         .restart = child->restart,
         .shutdown_ms = shutdown_of(child),
@@ -200,7 +200,7 @@ cop_term cop__spec_modules(const struct cop__spec *spec)
 
 cop_term cop__spec_mfargs(const struct cop__spec *spec, cop_term args)
 {
-    return cop("{M, F, Args}", spec->code->module, cop__code_function(spec->code),
+    return cop("{M, F, Args}", spec->code->module, cop__entry_function(spec->code),
         cop_is_none(args) ? cop("undefined") : args);
 }
 
@@ -229,11 +229,11 @@ bool cop__spec_struct_to_map(
     if (name.index)
         map = cop_map_put(map, cop("name"), cop_from_atom(name));
     if (count_starts(child) == 1) {
-        const struct cop__code *code = cop__code_of_child(child, cop__child_module(child));
+        const struct cop__entry *code = cop__entry_of_child(child, cop__child_module(child));
 
         map = cop_map_put(map, cop("code"), cop_int(code->index));
         map = cop_map_put(map, cop("start"),
-            cop("{M, F, Args}", code->module, cop__code_function(code), args));
+            cop("{M, F, Args}", code->module, cop__entry_function(code), args));
     } else if (count_starts(child) > 1) {
         map = cop_map_put(map, cop("start"), cop("more_than_one"));
     }

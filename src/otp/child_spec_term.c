@@ -40,19 +40,19 @@ static bool read_id(struct reading *r)
     return true;
 }
 
-static const struct cop__code *find_code(const struct reading *r, cop_atom module)
+static const struct cop__entry *find_code(const struct reading *r, cop_atom module)
 {
     int64_t index;
 
     if (!cop_to_int(&index, field(r, "code")))
-        return cop__code_of_module(module);
-    const struct cop__code *code = cop__code_at(index);
+        return cop__entry_of_module(module);
+    const struct cop__entry *code = cop__entry_at(index);
 
-    return code && code->kind != COP__CODE_APPLICATION ? code : NULL;
+    return code && code->kind != COP__ENTRY_APPLICATION ? code : NULL;
 }
 
 /* What get_childspec shows has no name; a gen_server or supervisor then uses its own. */
-static cop_atom find_name(const struct reading *r, const struct cop__code *code)
+static cop_atom find_name(const struct reading *r, const struct cop__entry *code)
 {
     cop_atom name = { 0 };
     const char *own = NULL;
@@ -61,9 +61,9 @@ static cop_atom find_name(const struct reading *r, const struct cop__code *code)
         return name;
     if (!cop_is_none(field(r, "code")))
         return name;
-    if (code->kind == COP__CODE_GEN_SERVER)
+    if (code->kind == COP__ENTRY_GEN_SERVER)
         own = ((const cop_gen_server *)code->object)->name;
-    if (code->kind == COP__CODE_SUPERVISOR)
+    if (code->kind == COP__ENTRY_SUPERVISOR)
         own = ((const cop_supervisor *)code->object)->name;
     return own ? cop_atom_new(own) : name;
 }

@@ -18,38 +18,38 @@
 
 /* --- C code that may be started (start_code.c) ------------------------------------------------ */
 
-enum cop__code_kind {
-    COP__CODE_GEN_SERVER,
-    COP__CODE_SUPERVISOR,
-    COP__CODE_PROCESS,
-    COP__CODE_FUNCTION,
-    COP__CODE_APPLICATION
+enum cop__entry_kind {
+    COP__ENTRY_GEN_SERVER,
+    COP__ENTRY_SUPERVISOR,
+    COP__ENTRY_PROCESS,
+    COP__ENTRY_FUNCTION,
+    COP__ENTRY_APPLICATION
 };
 
 /* One entry of the node's table of startable code: never changed, never freed. */
-struct cop__code {
+struct cop__entry {
     uint32_t index;           /* how messages name it: no pointer ever travels in one */
-    enum cop__code_kind kind;
+    enum cop__entry_kind kind;
     cop_atom module;          /* M of {M, F, Args} */
     const void *object;       /* cop_gen_server, cop_supervisor or cop_application */
     cop_process_main *process;
     cop_child_start (*start)(cop_term arg, const void *context);
     const void *context;
     cop_gen_server unnamed;   /* the gen_server as it is, but without its registered name */
-    struct cop__code *next;   /* in its bucket */
+    struct cop__entry *next;   /* in its bucket */
 };
 
-const struct cop__code *cop__code_of_child(const cop_child *child, cop_atom module);
-const struct cop__code *cop__code_of_application(const cop_application *application);
-const struct cop__code *cop__code_at(int64_t index);          /* NULL: no such entry */
-const struct cop__code *cop__code_of_module(cop_atom module); /* the first of that name, or NULL */
-cop_atom cop__code_function(const struct cop__code *code);    /* F of {M, F, Args} */
+const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom module);
+const struct cop__entry *cop__entry_of_application(const cop_application *application);
+const struct cop__entry *cop__entry_at(int64_t index);          /* NULL: no such entry */
+const struct cop__entry *cop__entry_of_module(cop_atom module); /* the first of that name, or NULL */
+cop_atom cop__entry_function(const struct cop__entry *code);    /* F of {M, F, Args} */
 
 /* --- Specifications (child_spec.c, child_spec_term.c) ----------------------------------------- */
 
 struct cop__spec {
     cop_term id;          /* the atom undefined in a simple_one_for_one template without one */
-    const struct cop__code *code;
+    const struct cop__entry *code;
     cop_term modules;     /* none: [module] */
     cop_atom name;        /* registered as; index 0: nothing */
     enum cop_restart restart;

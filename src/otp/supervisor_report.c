@@ -44,7 +44,7 @@ static void report(struct cop__sup *sup, const char *context, cop_term reason, c
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {supervisor, Ctx}, report => [{supervisor, Name}, {errorContext, Ctx}, "
             "{reason, Reason}, {offender, Offender}]}",
-            ctx, cop__supervisor_name(sup), ctx, reason, offender),
+            ctx, cop__supervisor_name(sup), reason, offender),
         cop("#{domain => [otp, sasl], logger_formatter => #{title => \"SUPERVISOR REPORT\"}, "
             "error_logger => #{tag => error_report, type => supervisor_report}}"));
 }

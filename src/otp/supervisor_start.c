@@ -121,13 +121,13 @@ static void start_now(void *ptr)
     cop_term arg = single(s->args);
 
     switch (s->spec->code->kind) {
-    case COP__CODE_GEN_SERVER:
+    case COP__ENTRY_GEN_SERVER:
         s->result = start_gen_server(s->spec, arg);
         break;
-    case COP__CODE_SUPERVISOR:
+    case COP__ENTRY_SUPERVISOR:
         s->result = start_supervisor(s->spec, arg);
         break;
-    case COP__CODE_PROCESS:
+    case COP__ENTRY_PROCESS:
         s->result = start_process(s->spec, arg);
         break;
     default:
