@@ -24,6 +24,9 @@ COP_API int cop_run_main_with(cop_main *fn, int argc, char **argv, const struct 
 COP_API int cop_run(const cop_supervisor *tree);
 COP_API int cop_run_with(const cop_supervisor *tree, const struct cop_options *options);
 COP_API void cop_stop_node(int status); /* init:stop/1: orderly, from any process */
+/* What cop_stop_node does in place of stopping at once; set by the layer of behaviours, which knows
+ * applications and trees. It sets it back to NULL and calls cop_stop_node when all is stopped. */
+extern void (*cop__on_stop_node)(int status);
 COP_NORETURN COP_API void cop_halt(int status);
 /* From now on the operating-system signal comes to receiver as the message {signal, sigterm} (its
  * name in lower case) instead of having its default effect. 0, -EINVAL. OTP: os:set_signal/2. */

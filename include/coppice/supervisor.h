@@ -86,6 +86,9 @@ COP_API cop_term cop_supervisor_get_childspec(cop_dest supervisor, cop_term id);
 COP_API int cop_supervisor_check_childspecs(const cop_child *children, enum cop_auto_shutdown auto_shutdown,
     cop_term *ret_error);
 
+/* The same of a list of Erlang's specifications. auto_shutdown: an atom, or none: not known. */
+COP_API int cop_supervisor_check_childspec_terms(cop_term specs, cop_term auto_shutdown, cop_term *ret_error);
+
 COP_END_DECLS
 
 #endif

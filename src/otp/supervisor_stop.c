@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Terminating children: SUP-22 to SUP-32, SUP-85, SUP-86. Layer 5.
+ *
+ * A child may have unlinked itself, so its end is watched by a monitor; the link stays until it is
+ * gone, so that it does not outlive a supervisor that is killed while waiting here. The wait is a
+ * selective receive: requests and exits of other children stay queued. */
+#include "supervisor_int.h"
+
+/* Reasons of a termination that need no report: SUP-29, SUP-30 */
+static bool is_acceptable(const struct cop__spec *spec, cop_term reason)
+{
+    if (spec->restart != COP_PERMANENT && cop__is_expected(reason))
+        return true;
+    if (spec->shutdown_ms == COP_BRUTAL_KILL)
+        return cop_match(reason, "killed");
+    return cop_match(reason, "shutdown");
+}
+
+/* The reason, or none after timeout_ms. */
+static cop_term wait_down(cop_ref monitor, int64_t timeout_ms)
+{
+    cop_receive_scan scan = cop_receive_begin_ref(timeout_ms, monitor);
+    cop_term message, reason;
+
+    while (cop_receive_next(&message, &scan))
+        if (cop_match(message, "{'DOWN', Ref, process, _, Reason}", monitor, &reason)) {
+            cop_receive_take(&scan);
+            return reason;
+        }
+    return COP_NONE;
+}
+
+/* Take the 'EXIT' of pid out of the mailbox: its reason, or none. */
+static cop_term take_exit(cop_pid pid, cop_receive_scan scan)
+{
+    cop_term message, reason;
+
+    while (cop_receive_next(&message, &scan))
+        if (cop_match(message, "{'EXIT', Pid, Reason}", pid, &reason)) {
+            cop_receive_take(&scan);
+            return reason;
+        }
+    return COP_NONE;
+}
+
+/* Every trace of the link is removed (SUP-27). A child that was alive when it was monitored left
+ * its 'EXIT', if any, after that moment: only the newer messages are looked at. */
+static cop_term unlink_flush(cop_pid pid, cop_ref monitor, cop_term reason)
+{
+    cop_unlink(pid);
+    if (!cop_match(reason, "noproc")) {
+        take_exit(pid, cop_receive_begin_ref(0, monitor));
+        return reason;
+    }
+    reason = take_exit(pid, cop_receive_begin(0));
+    return cop_is_none(reason) ? cop("child_process_unlinked") : reason;
+}
+
+static cop_term shut_down(cop_pid pid, int64_t shutdown_ms)
+{
+    cop_ref monitor = cop_monitor(pid);
+    cop_term reason = COP_NONE;
+
+    if (shutdown_ms != COP_BRUTAL_KILL) {
+        cop_exit_signal(pid, cop("shutdown"));
+        reason = wait_down(monitor, shutdown_ms);
+    }
+    if (cop_is_none(reason)) {
+        cop_exit_signal(pid, cop("kill"));
+        reason = wait_down(monitor, COP_INFINITY);
+    }
+    return unlink_flush(pid, monitor, reason);
+}
+
+void cop__stop_one(struct cop__sup *sup, struct cop__child *child)
+{
+    if (child->state == COP__CHILD_RUNNING) {
+        cop_term reason = shut_down(child->pid, child->spec->shutdown_ms);
+
+        if (!is_acceptable(child->spec, reason))
+            cop__report_error(sup, "shutdown_error", reason, child);
+    }
+    cop__child_undefined(&sup->children, child);
+}
+
+void cop__stop_back_to(
+    struct cop__sup *sup, const struct cop__child *first, const struct cop__child *except)
+{
+    struct cop__child *child = sup->children.last, *previous;
+
+    for (bool done = !child; !done; child = previous) {
+        previous = child->previous;
+        done = child == first || !previous;
+        if (child == except)
+            continue;
+        cop__stop_one(sup, child);
+        if (child->spec->restart == COP_TEMPORARY)
+            cop__children_remove(&sup->children, child); /* SUP-42 */
+    }
+}
+
+/* --- All children of simple_one_for_one at once ---------------------------------------------------- */
+
+static void signal_all(struct cop__sup *sup, cop_term reason)
+{
+    for (struct cop__child *child = sup->children.first; child; child = child->next)
+        if (child->state == COP__CHILD_RUNNING)
+            cop_exit_signal(child->pid, reason);
+}
+
+/* One child is gone. *counts: a map, how often each reason that is to be reported was seen. */
+static void count_end(struct cop__sup *sup, struct cop__child *child, cop_term reason, cop_term *counts)
+{
+    cop_term value;
+    int64_t count = 0;
+
+    if (!is_acceptable(child->spec, reason)) {
+        if (cop_map_get(&value, *counts, reason))
+            (void)cop_to_int(&count, value);
+        *counts = cop_map_put(*counts, reason, cop_int(count + 1));
+    }
+    cop__children_remove(&sup->children, child);
+}
+
+static int64_t until(int64_t deadline_ms)
+{
+    int64_t now_ms = deadline_ms == COP_INFINITY ? 0 : cop_monotonic_ms();
+
+    if (deadline_ms == COP_INFINITY)
+        return COP_INFINITY;
+    return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+}
+
+/* The supervisor is ending and will serve no message any more, so all of them are taken as they
+ * come. The 'EXIT' of a child precedes its 'DOWN'; the first of the two tells. */
+static void wait_all(struct cop__sup *sup, int64_t deadline_ms, cop_term *counts)
+{
+    while (sup->children.count) {
+        cop_term message = cop_receive_within(until(deadline_ms)), reason;
+        struct cop__child *child;
+        cop_pid pid;
+
+        if (cop_is_none(message)) {
+            signal_all(sup, cop("kill"));
+            deadline_ms = COP_INFINITY;
+        } else if (cop_match(message, "{'EXIT', Pid, Reason}", &pid, &reason)) {
+            child = cop__children_by_pid(&sup->children, pid);
+            if (child)
+                count_end(sup, child, reason, counts);
+        } else if (cop_match(message, "{'DOWN', _, process, Pid, Reason}", &pid, &reason)) {
+            child = cop__children_by_pid(&sup->children, pid);
+            if (cop_match(reason, "noproc"))
+                reason = cop("child_process_unlinked");
+            if (child)
+                count_end(sup, child, reason, counts);
+        }
+    }
+}
+
+static void stop_all_at_once(struct cop__sup *sup)
+{
+    int64_t shutdown_ms = sup->template_spec->shutdown_ms, count;
+    cop_term counts = cop_map_new(), reason, value;
+
+    for (struct cop__child *child = sup->children.first, *next; child; child = next) {
+        next = child->next;
+        if (child->state == COP__CHILD_RUNNING)
+            (void)cop_monitor(child->pid);
+        else
+            cop__children_remove(&sup->children, child);
+    }
+    signal_all(sup, shutdown_ms == COP_BRUTAL_KILL ? cop("kill") : cop("shutdown"));
+    wait_all(sup, shutdown_ms < 0 ? COP_INFINITY : cop_monotonic_ms() + shutdown_ms, &counts);
+    for (cop_map_iterator i = cop_map_begin(counts); cop_map_next(&reason, &value, &i);)
+        if (cop_to_int(&count, value))
+            cop__report_children(sup, reason, count);
+}
+
+void cop__stop_all(struct cop__sup *sup)
+{
+    if (sup->strategy == COP_SIMPLE_ONE_FOR_ONE) {
+        stop_all_at_once(sup);
+        return;
+    }
+    for (struct cop__child *child = sup->children.last; child; child = child->previous)
+        cop__stop_one(sup, child);
+}
