@@ -18,6 +18,7 @@ struct cop__socket {
     _Atomic(uint32_t) seq;     /* of the handle; changes when the record is freed */
     _Atomic(uint32_t) users;   /* calls inside, and 1 while it is open; the last one closes fd */
     _Atomic(uint32_t) closing;
+    _Atomic(uint32_t) hung_up; /* an event said that the other side sends no more; never taken back */
     uint32_t index;
     int fd;
     cop_pid owner;

@@ -56,8 +56,10 @@ int64_t cop__stream_fill(struct cop__socket *socket, size_t size_wanted)
     while (got < 0 && cop__io_errno() == EINTR);
     if (got > 0) {
         socket->end += (size_t)got;
-        if ((size_t)got < room)
-            socket->read_drained = true; /* saves the read that would say EAGAIN */
+        /* Saves the read that would say EAGAIN. Not when the other side has hung up: its end came in
+         * the same event as these bytes, and no other event will tell of it. */
+        if ((size_t)got < room && !atomic_load(&socket->hung_up))
+            socket->read_drained = true;
         return got;
     }
     if (got == 0) {

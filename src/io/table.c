@@ -76,6 +76,7 @@ int cop__socket_new(cop_socket *ret_socket, int fd, const struct cop_socket_opti
     socket->send_timeout_ms = options->send_timeout_ms ? options->send_timeout_ms : COP_INFINITY;
     socket->active = 0;
     socket->active_once = false;
+    atomic_store(&socket->hung_up, 0);
     atomic_store(&socket->reader, COP__FD_IDLE);
     atomic_store(&socket->writer, COP__FD_IDLE);
     atomic_store(&socket->closing, 0);

@@ -84,6 +84,8 @@ static void on_event(uint64_t data, uint32_t events)
 
     if (!socket)
         return; /* an event of a connection that was closed meanwhile */
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        atomic_store(&socket->hung_up, 1); /* before the wake: pairs with the load after a short read */
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         if (socket->active)
             cop__active_pump(socket);
