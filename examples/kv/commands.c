@@ -122,6 +122,28 @@ static cop_term unknown_command(const struct request *request)
         (int)(name.size < 128 ? name.size : 128), name.data, args);
 }
 
+static bool arity_fits(int arity, size_t count)
+{
+    return arity > 0 ? count == (size_t)arity : count >= (size_t)-arity;
+}
+
+cop_term subcommand_run(const char *command, const struct subcommand *subcommands,
+    struct session *session, const struct request *request)
+{
+    cop_bytes name = request_arg(request, 1);
+
+    for (; subcommands->name; subcommands++) {
+        if (!word_is(name, subcommands->name))
+            continue;
+        if (arity_fits(subcommands->arity, request_count(request)))
+            return subcommands->run(session, request);
+        return answer_errorf("ERR wrong number of arguments for '%s|%s' command", command,
+            subcommands->name);
+    }
+    return answer_errorf("ERR unknown subcommand '%.*s'. Try %s HELP.",
+        (int)(name.size < 128 ? name.size : 128), name.data, command);
+}
+
 void command_run(struct session *session, const struct request *request)
 {
     const struct known *known = find(request_arg(request, 0));
@@ -133,7 +155,7 @@ void command_run(struct session *session, const struct request *request)
         return;
     }
     command = known->command;
-    if (command->arity > 0 ? count != (size_t)command->arity : count < (size_t)-command->arity) {
+    if (!arity_fits(command->arity, count)) {
         session_answer(session,
             answer_errorf("ERR wrong number of arguments for '%s' command", command->name));
         return;

@@ -65,6 +65,18 @@ void command_run(struct session *session, const struct request *request);
 /* Is the argument this word (in lower case) in any case? */
 bool word_is(cop_bytes arg, const char *word);
 
+/* A part of a command such as CLIENT: its name in lower case, and how many arguments there are with
+ * both names (negative: at least). The arrays end with a zeroed one. */
+struct subcommand {
+    const char *name;
+    int arity;
+    cop_term (*run)(struct session *session, const struct request *request);
+};
+
+/* The answer of the subcommand that argument 1 names, or why there is none. */
+cop_term subcommand_run(const char *command, const struct subcommand *subcommands,
+    struct session *session, const struct request *request);
+
 /* Texts that several commands answer. */
 #define ERR_SYNTAX  "ERR syntax error"
 #define ERR_INTEGER "ERR value is not an integer or out of range"

@@ -40,8 +40,8 @@ static void run_select(struct session *session, const struct request *request)
     cop_bytes text = request_arg(request, 1);
     int64_t index;
 
-    if (!number_parse(&index, text.data, text.size) || index != (int32_t)index)
-        session_answer(session, answer_error("ERR invalid DB index"));
+    if (!number_parse(&index, text.data, text.size))
+        session_answer(session, answer_error(ERR_INTEGER));
     else if (index != 0)
         session_answer(session, answer_error("ERR DB index is out of range"));
     else
@@ -176,34 +176,59 @@ static cop_term own_name(int64_t id)
     return cop("nil");
 }
 
-static cop_term client(struct session *session, const struct request *request)
+static cop_term client_id(struct session *session, const struct request *request)
 {
-    cop_bytes what = request_arg(request, 1);
-    size_t count = request_count(request);
+    (void)request;
+    return cop_int(session->id);
+}
 
-    if (word_is(what, "id") && count == 2)
-        return cop_int(session->id);
-    if (word_is(what, "getname") && count == 2)
-        return own_name(session->id);
-    if (word_is(what, "setname") && count == 3) {
-        if (!is_name(request_arg(request, 2)))
-            return answer_error(NAME_ERROR);
-        clients_set_name(request_arg(request, 2));
-        return cop("ok");
-    }
-    if (word_is(what, "setinfo") && count == 4) /* libraries tell their name; nobody asks for it */
-        return cop("ok");
-    if (word_is(what, "list") && count == 2)
-        return client_lines(0);
-    if (word_is(what, "info") && count == 2)
-        return client_lines(session->id);
-    return answer_errorf("ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
-        (int)(what.size < 128 ? what.size : 128), what.data);
+static cop_term client_getname(struct session *session, const struct request *request)
+{
+    (void)request;
+    return own_name(session->id);
+}
+
+static cop_term client_setname(struct session *session, const struct request *request)
+{
+    (void)session;
+    if (!is_name(request_arg(request, 2)))
+        return answer_error(NAME_ERROR);
+    clients_set_name(request_arg(request, 2));
+    return cop("ok");
+}
+
+/* Libraries tell their names; nobody asks for them. */
+static cop_term client_setinfo(struct session *session, const struct request *request)
+{
+    (void)session, (void)request;
+    return cop("ok");
+}
+
+static cop_term client_list(struct session *session, const struct request *request)
+{
+    (void)session, (void)request;
+    return client_lines(0);
+}
+
+static cop_term client_info(struct session *session, const struct request *request)
+{
+    (void)request;
+    return client_lines(session->id);
 }
 
 static void run_client(struct session *session, const struct request *request)
 {
-    session_answer(session, client(session, request));
+    static const struct subcommand subcommands[] = {
+        { "getname", 2, client_getname },
+        { "id", 2, client_id },
+        { "info", 2, client_info },
+        { "list", 2, client_list },
+        { "setinfo", 4, client_setinfo },
+        { "setname", 3, client_setname },
+        { 0 },
+    };
+
+    session_answer(session, subcommand_run("client", subcommands, session, request));
 }
 
 const struct command connection_commands[] = {

@@ -206,13 +206,11 @@ static cop_term store_flush(struct store *store, const struct store_args *args)
 static cop_term store_take(struct store *store, const struct store_args *args)
 {
     struct item *item = store_find(store, args->bytes[0]);
-    cop_bytes data;
     cop_term row;
 
     if (!item)
         return cop("nil");
-    cop_must(cop_to_bytes(&data, item_text(item)));
-    row = cop("{Value, ExpiresMs}", data, item->expires_ms);
+    row = cop("{Value, ExpiresMs}", item_text(item), item->expires_ms);
     store_remove(store, item);
     return row;
 }
@@ -392,24 +390,35 @@ static cop_term scan_answer(uint64_t cursor, cop_term keys)
     return cop("[Cursor, Keys]", cop_text(text), keys);
 }
 
+/* Goes on in the next partition while there are fewer keys than asked for. */
+static cop_term scan_partitions(struct session *session, struct scan *scan)
+{
+    cop_term pattern = scan->pattern.data ? cop_lift(scan->pattern) : cop("all");
+    cop_term keys = cop_nil(), more;
+    size_t found = 0;
+
+    for (;;) {
+        cop_term answer = batch_ask_now(&session->batch, scan->partition,
+            cop("{scan, Cursor, Count, Pattern}", scan->cursor, scan->count, pattern));
+
+        if (!cop_match(answer, "{Next, Keys}", &scan->cursor, &more))
+            return answer;
+        keys = cop_list_append(more, keys);
+        if (scan->cursor == 0)
+            scan->partition = (scan->partition + 1) % (size_t)config.partitions;
+        cop_list_length(&found, keys);
+        if (scan->cursor || scan->partition == 0 || found >= (size_t)scan->count)
+            return scan_answer(scan->cursor * (uint64_t)config.partitions + scan->partition,
+                scan->nothing ? cop_nil() : keys);
+    }
+}
+
 static void run_scan(struct session *session, const struct request *request)
 {
     struct scan scan = { .count = 10 };
-    cop_term answer = parse_scan(&scan, request), keys;
-    uint64_t next;
+    cop_term error = parse_scan(&scan, request);
 
-    if (cop_is_none(answer)) {
-        answer = batch_ask_now(&session->batch, scan.partition,
-            cop("{scan, Cursor, Count, Pattern}", scan.cursor, scan.count,
-                scan.pattern.data ? cop_lift(scan.pattern) : cop("all")));
-        if (cop_match(answer, "{Next, Keys}", &next, &keys)) {
-            if (next == 0 && ++scan.partition == (size_t)config.partitions)
-                scan.partition = 0; /* the end */
-            answer = scan_answer(next * (uint64_t)config.partitions + scan.partition,
-                scan.nothing ? cop_nil() : keys);
-        }
-    }
-    session_answer(session, answer);
+    session_answer(session, cop_is_none(error) ? scan_partitions(session, &scan) : error);
 }
 
 #define READ       (COMMAND_READONLY | COMMAND_FAST)

@@ -81,38 +81,49 @@ static cop_term command_name(const struct command *command)
     return cop_text(command->name);
 }
 
-static cop_term unknown_subcommand(const char *command, cop_bytes what)
+static cop_term command_count(struct session *session, const struct request *request)
 {
-    return answer_errorf("ERR unknown subcommand '%.*s'. Try %s HELP.",
-        (int)(what.size < 128 ? what.size : 128), what.data, command);
+    size_t count = 0;
+
+    (void)session, (void)request;
+    cop_list_length(&count, all_commands(command_name, false));
+    return cop_int((int64_t)count);
 }
 
-static cop_term command_command(const struct request *request)
+static cop_term command_docs(struct session *session, const struct request *request)
 {
-    size_t count = request_count(request), total = 0;
-    cop_bytes what;
+    (void)session;
+    return cop("{map, Docs}", request_count(request) == 2
+            ? all_commands(command_doc, true)
+            : some_commands(request, command_doc, true));
+}
 
-    if (count == 1)
-        return all_commands(command_info, false);
-    what = request_arg(request, 1);
-    if (word_is(what, "count") && count == 2) {
-        cop_list_length(&total, all_commands(command_name, false));
-        return cop_int((int64_t)total);
-    }
-    if (word_is(what, "docs"))
-        return cop("{map, Docs}", count == 2 ? all_commands(command_doc, true)
-                                             : some_commands(request, command_doc, true));
-    if (word_is(what, "info"))
-        return count == 2 ? all_commands(command_info, false)
-                          : some_commands(request, command_info, false);
-    if (word_is(what, "list") && count == 2)
-        return all_commands(command_name, false);
-    return unknown_subcommand("COMMAND", what);
+static cop_term command_infos(struct session *session, const struct request *request)
+{
+    (void)session;
+    return request_count(request) == 2 ? all_commands(command_info, false)
+                                       : some_commands(request, command_info, false);
+}
+
+static cop_term command_list(struct session *session, const struct request *request)
+{
+    (void)session, (void)request;
+    return all_commands(command_name, false);
 }
 
 static void run_command(struct session *session, const struct request *request)
 {
-    session_answer(session, command_command(request));
+    static const struct subcommand subcommands[] = {
+        { "count", 2, command_count },
+        { "docs", -2, command_docs },
+        { "info", -2, command_infos },
+        { "list", 2, command_list },
+        { 0 },
+    };
+
+    session_answer(session,
+        request_count(request) == 1 ? all_commands(command_info, false)
+                                    : subcommand_run("command", subcommands, session, request));
 }
 
 /* --- CONFIG ------------------------------------------------------------------------------------ */
@@ -147,18 +158,23 @@ static size_t format_settings(char text[][2][48], size_t max)
     return count;
 }
 
-static cop_term config_get(const struct request *request)
+static cop_term config_get(struct session *session, const struct request *request)
 {
     char settings[16][2][48];
     size_t count = format_settings(settings, 16);
     cop_term found = cop_nil();
 
+    (void)session;
     for (size_t i = count; i-- > 0;) {
         for (size_t j = 2; j < request_count(request); j++) {
             cop_bytes pattern = request_arg(request, j);
 
             if (glob_match(pattern.data, pattern.size, settings[i][0], strlen(settings[i][0]), true)) {
-                found = cop_cons(cop_text(settings[i][0]), cop_cons(cop_text(settings[i][1]), found));
+                /* A plain name comes back as it was written. */
+                bool plain = pattern.size == strlen(settings[i][0]) && !memchr(pattern.data, '*', pattern.size);
+
+                found = cop_cons(cop_text(settings[i][1]), found);
+                found = cop_cons(plain ? cop_lift(pattern) : cop_text(settings[i][0]), found);
                 break;
             }
         }
@@ -168,16 +184,9 @@ static cop_term config_get(const struct request *request)
 
 static void run_config(struct session *session, const struct request *request)
 {
-    cop_bytes what = request_arg(request, 1);
-    cop_term answer;
+    static const struct subcommand subcommands[] = { { "get", -3, config_get }, { 0 } };
 
-    if (!word_is(what, "get"))
-        answer = unknown_subcommand("CONFIG", what);
-    else if (request_count(request) < 3)
-        answer = answer_error("ERR wrong number of arguments for 'config|get' command");
-    else
-        answer = config_get(request);
-    session_answer(session, answer);
+    session_answer(session, subcommand_run("config", subcommands, session, request));
 }
 
 /* --- INFO -------------------------------------------------------------------------------------- */
@@ -283,8 +292,11 @@ static cop_term debug(struct session *session, const struct request *request)
     size_t count = request_count(request);
     int64_t index;
 
-    if (word_is(what, "crash") && count == 2)
+    if (word_is(what, "crash") && count == 2) {
+        reply_flush(session->reply); /* what was done before is acknowledged */
+        cop_tcp_flush(session->socket);
         cop_error(cop("{debug_crash, connection, Id}", session->id));
+    }
     if (word_is(what, "crash") && count == 4 && word_is(request_arg(request, 2), "store")) {
         index_text = request_arg(request, 3);
         if (!number_parse(&index, index_text.data, index_text.size) || index < 0

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024 };
+enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024, READ_AHEAD = 16 * 1024 };
 
 static int to_socket(void *session, const void *data, size_t size)
 {
@@ -91,6 +91,15 @@ static size_t run_commands(struct session *session, cop_bytes data)
     return at;
 }
 
+/* Wait for what the parser lacks, but ask for no more than twice what has come: the socket's buffer
+ * grows by what we ask for, and a client may announce what it never sends. */
+static void expect(struct session *session, size_t left)
+{
+    size_t bound = 2 * left + READ_AHEAD;
+
+    session->size_min = session->resp.size_min < bound ? session->resp.size_min : bound;
+}
+
 /* One turn: false when the connection is over. */
 static bool serve(struct session *session)
 {
@@ -98,13 +107,14 @@ static bool serve(struct session *session)
     cop_bytes data;
     size_t taken;
 
-    if (cop_tcp_peek(&data, session->socket, session->resp.size_min, COP_INFINITY) < 0)
+    if (cop_tcp_peek(&data, session->socket, session->size_min, COP_INFINITY) < 0)
         return false;
     reply_init(&reply, session->protocol, to_socket, session);
     session->reply = &reply;
     taken = run_commands(session, data);
     session_catch_up(session);
     cop_tcp_consume(session->socket, taken);
+    expect(session, data.size - taken);
     if (reply_flush(&reply) < 0 || cop_tcp_flush(session->socket) < 0)
         return false;
     return !session->closing;
@@ -117,6 +127,7 @@ void session(cop_term arg)
 
     cop_must(cop_to_socket(&self->socket, arg));
     self->protocol = 2;
+    self->size_min = 1;
     resp_init(&self->resp, (struct memory){ cop_alloc, cop_free }, config.request_size_max);
     cop_tcp_peer(self->socket, peer, sizeof peer);
     if (clients_enter(&self->id, peer)) {

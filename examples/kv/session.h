@@ -13,6 +13,7 @@ struct session {
     int64_t id;      /* CLIENT ID */
     int protocol;    /* 2 or 3 */
     bool closing;    /* after what has been answered so far */
+    size_t size_min; /* no use reading less */
     struct resp resp;
     struct batch batch;
     struct reply *reply; /* of the turn; on the stack, since an idle connection needs none */

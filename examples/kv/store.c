@@ -176,11 +176,20 @@ void store_clear(struct store *store)
     dict_done(&store->items);
 }
 
-cop_term item_text(const struct item *item)
+cop_term item_view(const struct item *item)
 {
     char text[NUMBER_TEXT_MAX];
     int64_t value;
 
     return cop_to_int(&value, item->value) ? cop_binary(text, number_format(text, value))
                                            : item->value;
+}
+
+cop_term item_text(const struct item *item)
+{
+    cop_term view = item_view(item);
+    cop_bytes data;
+
+    cop_to_bytes(&data, view);
+    return cop_binary_part(view, 0, data.size); /* shares a large one */
 }

@@ -54,7 +54,9 @@ void store_remove(struct store *store, struct item *item);
 void store_expire(struct store *store, struct item *item, int64_t expires_ms);
 void store_persist(struct store *store, struct item *item);
 void store_clear(struct store *store);
-/* The value as the binary that clients see. */
+/* The value as the binary that clients see: it lives as long as the item has that value. */
+cop_term item_view(const struct item *item);
+/* And one for an answer: a later command of the same message may change the item. */
 cop_term item_text(const struct item *item);
 
 #endif

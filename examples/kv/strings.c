@@ -142,14 +142,8 @@ static cop_term store_getdel(struct store *store, const struct store_args *args)
     struct item *item = store_find(store, args->bytes[0]);
     cop_term old = value_or_nil(store, item);
 
-    if (item) {
-        cop_bytes data;
-
-        /* A small value is only a view into the item: copy it before the item goes. */
-        if (cop_to_bytes(&data, old))
-            old = cop_lift(data);
+    if (item)
         store_remove(store, item);
-    }
     return old;
 }
 
@@ -204,7 +198,7 @@ static cop_term store_append(struct store *store, const struct store_args *args)
     char *data;
 
     if (item)
-        cop_to_bytes(&old, item_text(item));
+        cop_to_bytes(&old, item_view(item));
     if (old.size + more.size > RESP_BULK_SIZE_MAX)
         return answer_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     joined = cop_binary_new(old.size + more.size, &data);
@@ -220,7 +214,7 @@ static cop_term store_strlen(struct store *store, const struct store_args *args)
     cop_bytes text = { "", 0 };
 
     if (item)
-        cop_to_bytes(&text, item_text(item));
+        cop_to_bytes(&text, item_view(item));
     return cop_int((int64_t)text.size);
 }
 
