@@ -131,6 +131,7 @@ cop_term subcommand_run(const char *command, const struct subcommand *subcommand
     struct session *session, const struct request *request)
 {
     cop_bytes name = request_arg(request, 1);
+    char capitals[NAME_SIZE_MAX + 1] = "";
 
     for (; subcommands->name; subcommands++) {
         if (!word_is(name, subcommands->name))
@@ -140,8 +141,10 @@ cop_term subcommand_run(const char *command, const struct subcommand *subcommand
         return answer_errorf("ERR wrong number of arguments for '%s|%s' command", command,
             subcommands->name);
     }
+    for (size_t i = 0; command[i] && i < NAME_SIZE_MAX; i++)
+        capitals[i] = (char)(command[i] & ~0x20);
     return answer_errorf("ERR unknown subcommand '%.*s'. Try %s HELP.",
-        (int)(name.size < 128 ? name.size : 128), name.data, command);
+        (int)(name.size < 128 ? name.size : 128), name.data, capitals);
 }
 
 void command_run(struct session *session, const struct request *request)
