@@ -199,6 +199,8 @@ COP_API void cop_defer_cancel(void (*fn)(void *ptr), void *ptr);
 /* Process memory: zeroed, given back at the end of the process. NULL never: exits system_limit. */
 COP_API void *cop_alloc(size_t size);
 COP_API void cop_free(void *memory); /* may be given back earlier; NULL is fine */
+/* A copy of term that lives for the turn, whatever happens to the original (a kept term that is replaced). */
+COP_API cop_term cop_copy(cop_term term);
 
 /* x, or exit with {badmatch, Expression, Error} naming file and line, for a false or negative x. */
 #ifndef __cplusplus
@@ -300,6 +302,8 @@ COP_API void cop_process_reply(cop_term from, cop_term reply);
  * {Label, From, Request}. From is built only when asked for. */
 COP_API bool cop_current_call(cop_atom *ret_label, cop_term *ret_request);
 COP_API cop_term cop_current_from(void);
+/* For a call that came as a plain message: what cop_current_from gives until the turn ends. */
+COP_API void cop_set_current_from(cop_term from);
 COP_API void cop_current_reply(cop_term reply); /* answer the current call; its block goes back */
 
 COP_END_DECLS

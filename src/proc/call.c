@@ -169,7 +169,17 @@ cop_term cop_current_from(void)
 {
     const struct cop__proc *proc = cop__self_thr()->current;
 
-    return proc && proc->current && proc->current->kind == COP__CALL ? cop__from_term(proc->current) : COP_NONE;
+    if (proc && proc->current && proc->current->kind == COP__CALL)
+        return cop__from_term(proc->current);
+    return proc && proc->ext ? proc->ext->current_from : COP_NONE;
+}
+
+void cop_set_current_from(cop_term from)
+{
+    struct cop__proc *proc = cop__self_thr()->current;
+
+    if (proc)
+        cop__ext_of(proc)->current_from = from;
 }
 
 void cop_current_reply(cop_term reply)

@@ -91,8 +91,10 @@ static void turns(struct cop__thr *self, struct cop__proc *proc)
                 self = wait_idle(self, proc);
             continue;
         }
-        if (cop__unlikely(proc->ext != NULL))
+        if (cop__unlikely(proc->ext != NULL)) {
             proc->ext->deadline_ns = 0;
+            proc->ext->current_from = COP_NONE;
+        }
         proc->current = msg;
         cop__leave();
         proc->loop->handle_message(proc->state, msg->kind == COP__CALL ? COP_NONE : msg->term);

@@ -179,6 +179,11 @@ cop_term cop__turn_copy(cop_term term)
     return words ? cop__term_copy(term, cop__heap_alloc(heap, words), &heap->counted) : term;
 }
 
+cop_term cop_copy(cop_term term)
+{
+    return cop__turn_copy(term);
+}
+
 void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc)
 {
     while (proc->turn) {

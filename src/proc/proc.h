@@ -198,6 +198,8 @@ COP_NORETURN void cop__badarg(const char *function);
 cop_term cop__stack_trace(const char *function);
 
 /* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
+void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
+    void (*crash)(enum cop_class class, cop_term reason, cop_term stack));
 extern void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
 extern void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term stack);
 

@@ -14,6 +14,13 @@
 void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
 void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term stack);
 
+void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
+    void (*crash)(enum cop_class class, cop_term reason, cop_term stack))
+{
+    cop__report_process_error = process_error;
+    cop__report_crash = crash;
+}
+
 /* --- Defers ------------------------------------------------------------------------------------------ */
 
 void cop_defer(void (*fn)(void *ptr), void *ptr)

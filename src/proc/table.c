@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct cop__proc *cop__proc_base;
+/* What every pid names while no node runs: a slot that takes no messages. */
+static struct cop__proc nobody = { .mbox = COP__MBOX_DEAD };
+
+struct cop__proc *cop__proc_base = &nobody;
 uint32_t cop__proc_capacity;
 
 enum { FREE_BATCH = 64 };
@@ -46,7 +49,7 @@ bool cop__table_start(uint32_t capacity)
 void cop__table_stop(void)
 {
     munmap(cop__proc_base, (size_t)cop__proc_capacity * sizeof(struct cop__proc));
-    cop__proc_base = NULL;
+    cop__proc_base = &nobody;
     cop__proc_capacity = 0;
 }
 

@@ -226,6 +226,7 @@ struct cop__ext {
     bool crashing; /* handle_crash runs: the next one ends the process */
     cop_term raised_reason, raised_stack;
     cop_term exit_reason;         /* once doomed or exiting */
+    cop_term current_from;        /* of a call that came as a message; cleared when the turn ends */
     struct cop__msg *start_result; /* init_fail: sent when all is released */
     uint64_t group_leader;
     struct cop__msg *leader_remote;

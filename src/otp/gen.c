@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all behaviours share: call, cast, reply. The wire protocol is OTP's; a local call takes the runtime's
+ * short way (one block that comes back as the reply), which shows the same to both sides. */
+#include <coppice/gen.h>
+
+#include "otp/gen_int.h"
+
+cop_atom cop__gen_call_label(void)
+{
+    static cop_atom label;
+
+    if (__builtin_expect(!label.index, 0))
+        label = cop_atom_new("$gen_call");
+    return label;
+}
+
+/* Erlang's timeout of an option: 0 stands for the default. */
+int64_t cop__gen_timeout(int64_t timeout_ms)
+{
+    return timeout_ms == 0 ? COP__GEN_TIMEOUT_MS : timeout_ms == COP_AT_ONCE ? 0 : timeout_ms;
+}
+
+/* The reason a target that cannot be called gives: GS-36, GS-39. */
+static cop_term unreachable(cop_dest server)
+{
+    enum cop_dest_kind kind = cop_dest_kind_of(server);
+
+    if (kind == COP_DEST_REMOTE_NAME && cop_dest_node_of(server).index != cop_node().index)
+        return cop("{nodedown, Node}", cop_dest_node_of(server));
+    return cop("noproc");
+}
+
+enum cop_call_outcome cop__gen_call(cop_term *ret, cop_dest server, cop_atom label, cop_term request,
+    int64_t timeout_ms)
+{
+    cop_pid pid;
+    enum cop_call_outcome outcome;
+
+    if (cop_dest_kind_of(server) == COP_DEST_PID) {
+        pid = cop_dest_pid_of(server);
+    } else if (!cop_whereis_to(&pid, server)) {
+        *ret = unreachable(server);
+        return COP_CALL_DOWN;
+    }
+    if (__builtin_expect(pid.id == cop_self().id && !pid.node, 0)) {
+        *ret = cop("calling_self"); /* GS-40 */
+        return COP_CALL_DOWN;
+    }
+    outcome = cop_process_call(ret, pid, label, request, timeout_ms);
+    if (outcome == COP_CALL_DOWN && pid.node)
+        *ret = cop("{nodedown, Pid}", pid);
+    return outcome;
+}
+
+/* {Reason, {Module, Function, [Server, Request]}}, with the time-out when one was given: GS-35. */
+static COP_NORETURN void call_failed(cop_term reason, cop_dest server, cop_term request, int64_t timeout_ms)
+{
+    cop_term target = cop_dest_show(server);
+
+    if (timeout_ms == 0)
+        cop_exit(cop("{Reason, {gen_server, call, [Server, Request]}}", reason, target, request));
+    if (timeout_ms == COP_INFINITY)
+        cop_exit(cop("{Reason, {gen_server, call, [Server, Request, infinity]}}", reason, target, request));
+    cop_exit(cop("{Reason, {gen_server, call, [Server, Request, Timeout]}}", reason, target, request,
+        cop__gen_timeout(timeout_ms)));
+}
+
+cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_options *options)
+{
+    int64_t timeout_ms = options ? options->timeout_ms : 0;
+    cop_term reply;
+
+    if (cop_dest_kind_of(server) == COP_DEST_NONE)
+        cop_exit(cop("{{function_clause, []}, {gen_server, call, [Server, Request]}}", cop_dest_show(server), request));
+    if (__builtin_expect(cop__gen_call(&reply, server, cop__gen_call_label(), request,
+                             cop__gen_timeout(timeout_ms)) != COP_CALL_REPLY, 0))
+        call_failed(reply, server, request, timeout_ms);
+    return reply;
+}
+
+bool cop_try_call_to(cop_term *ret, cop_dest server, cop_term request, const struct cop_call_options *options)
+{
+    return cop__gen_call(ret, server, cop__gen_call_label(), request,
+               cop__gen_timeout(options ? options->timeout_ms : 0)) == COP_CALL_REPLY;
+}
+
+void cop_cast_to(cop_dest server, cop_term request)
+{
+    cop_pid pid;
+
+    if (cop_dest_kind_of(server) == COP_DEST_NONE)
+        cop_error(cop("function_clause")); /* GS-46 */
+    if (cop_dest_kind_of(server) == COP_DEST_REMOTE_NAME)
+        cop_send_to(server, cop("{'$gen_cast', Request}", request));
+    else if (cop_whereis_to(&pid, server))
+        cop_send(pid, cop("{'$gen_cast', Request}", request));
+    /* GS-45: who is not there is not told of */
+}
+
+cop_term cop_caller(void)
+{
+    return cop_current_from();
+}
+
+void cop_reply_to(cop_term from, cop_term reply)
+{
+    cop_process_reply(from, reply);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of a generic server: takes messages in order (GS-58), calls the callback that belongs to each (GS-59),
+ * and does what it returned.
+ *
+ *   user module              generic module (here)           runtime
+ *   -----------              ---------------------           -------
+ *   init               <---  start                     <---  cop_start_process
+ *   handle_call        <---  handle_message            <---  cop_become's loop, one turn a message
+ *   cop_reply(...)     --->  obey                       --->  cop_current_reply
+ *   terminate          <---  end                        --->  cop_exit
+ *
+ * Only public headers are used: whoever wants another behaviour can write it in the same way. */
+#include "otp/gen_server_int.h"
+
+struct gs_extra *cop__gs_extra(struct gs *gs)
+{
+    if (!gs->extra)
+        gs->extra = cop_alloc(sizeof *gs->extra);
+    return gs->extra;
+}
+
+static bool debugging(const struct gs *gs)
+{
+    return __builtin_expect(gs->extra && cop__debug_on(&gs->extra->debug), 0);
+}
+
+/* --- What a callback asked for ------------------------------------------------------------------- */
+
+static COP_NORETURN void bad_return(struct gs *gs, cop_term value)
+{
+    cop_term reason = cop("{bad_return_value, Value}", value);
+
+    cop__gs_end(gs, reason, reason, COP_NONE);
+}
+
+/* What stands for a C instruction where Erlang shows the value returned. */
+static cop_term step_term(cop_step step)
+{
+    switch (step.op) {
+    case COP__OP_REPLY:
+        return cop("{reply, Reply, state}", step.reply);
+    case COP__OP_OK:
+        return cop("{ok, state}");
+    case COP__OP_NOREPLY:
+        return cop("{noreply, state, Timeout}", step.timeout_ms);
+    case COP__OP_IGNORE:
+        return cop("ignore");
+    case COP__OP_ERROR:
+        return cop("{error, Reason}", step.reason);
+    default:
+        return cop("undefined");
+    }
+}
+
+static bool bad_timeout(cop_step step)
+{
+    return step.timeout_ms < 0 && step.timeout_ms != COP_INFINITY && step.timeout_ms != COP_AT_ONCE;
+}
+
+/* {timeout, T, Message}: a timer of the server's own, which system messages do not touch (GS-80). */
+static void start_timer(struct gs *gs, cop_step step)
+{
+    struct gs_extra *extra = cop__gs_extra(gs);
+
+    if (step.timeout_ms == COP_INFINITY)
+        return;
+    cop_keep(&extra->timer_message, step.timeout);
+    if (step.timeout_abs)
+        extra->timer = cop_start_timer_at_to(step.timeout_ms < 0 ? 0 : step.timeout_ms, cop_dest(cop_self()), cop("[]"));
+    else
+        extra->timer = cop_start_timer(step.timeout_ms, cop_self(), cop("[]"));
+}
+
+/* A message has come: the timer of {timeout, T, Message} is off, and its message is not there. */
+static void stop_timer(struct gs_extra *extra)
+{
+    if (cop_cancel_timer(extra->timer) < 0)
+        cop_receive_match_within(0, "{timeout, Ref, _}", extra->timer);
+    extra->timer.id = 0;
+}
+
+static void wait_with(struct gs *gs, cop_step step)
+{
+    if (step.hibernate) {
+        cop__gs_extra(gs)->hibernating = true;
+        cop_loop_hibernate();
+    }
+    if (!cop_is_none(step.timeout)) {
+        start_timer(gs, step);
+    } else if (step.timeout_ms && step.timeout_ms != COP_INFINITY) {
+        cop__gs_extra(gs)->idle_timeout_ms = step.timeout_ms;
+        cop_loop_timeout(step.timeout_ms == COP_AT_ONCE ? 0 : step.timeout_ms);
+    } else if (gs->extra && gs->extra->hibernate_after_ms && !step.hibernate) {
+        gs->extra->waiting_to_hibernate = true;
+        cop_loop_timeout(gs->extra->hibernate_after_ms);
+    }
+}
+
+void cop__gs_rearm(struct gs *gs)
+{
+    struct gs_extra *extra = gs->extra;
+
+    if (!extra)
+        return;
+    if (extra->hibernating)
+        cop_loop_hibernate();
+    if (extra->waiting_to_hibernate)
+        cop_loop_timeout(extra->hibernate_after_ms);
+    else if (extra->idle_timeout_ms)
+        cop_loop_timeout(extra->idle_timeout_ms == COP_AT_ONCE ? 0 : extra->idle_timeout_ms);
+}
+
+static void run_continue(struct gs *gs, cop_term what)
+{
+    gs->in = GS_IN_CONTINUE;
+    gs->last = what;
+    if (!gs->module->handle_continue) {
+        cop_term reason = cop("{undef, [{Module, handle_continue, [Continue], []}]}",
+            cop__gs_module_name(gs->module), what);
+
+        cop__gs_end(gs, reason, reason, COP_NONE);
+    }
+    if (debugging(gs))
+        cop__debug_event(&gs->extra->debug, cop("{continue, Continue}", what), cop__gs_name(gs));
+    cop__gs_obey(gs, gs->module->handle_continue(gs->state, what));
+}
+
+static void debug_step(struct gs *gs, cop_step step)
+{
+    cop_term event = step.op == COP__OP_REPLY
+                         ? cop("{out, Reply, From, State}", step.reply, cop_caller(), cop__gs_get_state(gs))
+                         : cop("{noreply, State}", cop__gs_get_state(gs));
+
+    cop__debug_event(&gs->extra->debug, event, cop__gs_name(gs));
+    if (step.op == COP__OP_REPLY)
+        cop__debug_sent(&gs->extra->debug);
+}
+
+/* The reply of the call under way, in place when it is there. */
+static void reply(cop_term value)
+{
+    cop_atom label;
+    cop_term request;
+
+    if (cop_current_call(&label, &request))
+        cop_current_reply(value);
+    else
+        cop_process_reply(cop_current_from(), value);
+}
+
+/* handle_call may reply, init may be ok; everything else is told apart by what it returned. */
+void cop__gs_obey(struct gs *gs, cop_step step)
+{
+    if (__builtin_expect(bad_timeout(step), 0))
+        bad_return(gs, step_term(step));
+    if (debugging(gs) && (step.op == COP__OP_REPLY || step.op == COP__OP_NOREPLY))
+        debug_step(gs, step);
+    switch (step.op) {
+    case COP__OP_REPLY:
+        if (__builtin_expect(gs->in != GS_IN_CALL, 0))
+            bad_return(gs, step_term(step)); /* GS-69 */
+        reply(step.reply);
+        break;
+    case COP__OP_NOREPLY:
+        break;
+    case COP__OP_OK:
+        if (gs->in != GS_IN_NONE)
+            bad_return(gs, step_term(step));
+        break;
+    case COP__OP_STOP:
+        cop__gs_end(gs, step.reason, step.reason, gs->in == GS_IN_CALL ? step.reply : COP_NONE);
+    case COP__OP_UNHANDLED: {
+        cop_term reason = cop("{function_clause, [{Module, handle, [Request], []}]}", cop__gs_module_name(gs->module),
+            step.reason);
+
+        cop__gs_end(gs, reason, reason, COP_NONE);
+    }
+    default:
+        bad_return(gs, step_term(step));
+    }
+    if (!cop_is_none(step.then))
+        run_continue(gs, step.then);
+    else if (__builtin_expect(step.timeout_ms || step.hibernate || gs->extra, 0))
+        wait_with(gs, step);
+}
+
+/* --- One message ----------------------------------------------------------------------------------- */
+
+/* A message ends whatever time-out was under way. */
+static void woken(struct gs_extra *extra)
+{
+    extra->idle_timeout_ms = 0;
+    extra->waiting_to_hibernate = false;
+    extra->hibernating = false;
+    if (extra->timer.id)
+        stop_timer(extra);
+}
+
+static void handle_call(struct gs *gs, cop_term request)
+{
+    gs->in = GS_IN_CALL;
+    gs->last = request;
+    if (__builtin_expect(!gs->module->handle_call, 0))
+        cop__gs_obey(gs, cop_unhandled(request));
+    else
+        cop__gs_obey(gs, gs->module->handle_call(gs->state, request));
+}
+
+static void handle_cast(struct gs *gs, cop_term message, cop_term request)
+{
+    gs->in = GS_IN_CAST;
+    gs->last = message;
+    if (!gs->module->handle_cast) {
+        cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}", cop__gs_module_name(gs->module), request);
+
+        cop__gs_end(gs, reason, reason, COP_NONE);
+    }
+    cop__gs_obey(gs, gs->module->handle_cast(gs->state, request));
+}
+
+static void handle_info(struct gs *gs, cop_term message)
+{
+    gs->in = GS_IN_INFO;
+    gs->last = message;
+    if (!gs->module->handle_info) {
+        /* GS-73, GS-106 */
+        cop_log_report(COP_LOG_WARNING,
+            cop("#{label => {gen_server, no_handle_info}, module => Module, message => Message}",
+                cop__gs_module_name(gs->module), message),
+            cop("#{domain => [otp]}"));
+        cop__gs_obey(gs, cop_noreply());
+        return;
+    }
+    cop__gs_obey(gs, gs->module->handle_info(gs->state, message));
+}
+
+/* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. */
+static void while_suspended(struct gs *gs)
+{
+    cop_pid parent = { gs->parent, 0 };
+
+    while (gs->extra->suspended) {
+        cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
+        cop_term message, from, request, reason;
+
+        while (gs->extra->suspended && cop_receive_next(&message, &scan)) {
+            if (cop_match(message, "{system, From, Request}", &from, &request)) {
+                cop_receive_take(&scan);
+                cop__gs_system(gs, from, request, true);
+                break;
+            }
+            if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
+                cop_receive_take(&scan);
+                gs->last = message;
+                cop__gs_end(gs, reason, reason, COP_NONE); /* GS-94 */
+            }
+        }
+    }
+}
+
+/* A message that is no call under way in this node. */
+void cop__gs_dispatch(struct gs *gs, cop_term message)
+{
+    cop_pid parent = { gs->parent, 0 };
+    cop_term from, request, reason;
+
+    if (cop_match(message, "{'$gen_cast', Request}", &request)) {
+        handle_cast(gs, message, request);
+    } else if (cop_match(message, "{'$gen_call', From, Request}", &from, &request)) {
+        cop_set_current_from(from);
+        handle_call(gs, request);
+    } else if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
+        gs->last = message;
+        gs->in = GS_IN_NONE;
+        cop__gs_end(gs, reason, reason, COP_NONE); /* GS-60, GS-62 */
+    } else if (gs->extra && gs->extra->timer.id &&
+               cop_match(message, "{timeout, Timer, _}", gs->extra->timer)) {
+        gs->extra->timer.id = 0;
+        handle_info(gs, cop_copy(gs->extra->timer_message));
+    } else {
+        handle_info(gs, message);
+    }
+}
+
+static bool is_own_timeout(const struct gs *gs, cop_term message)
+{
+    return gs->extra->timer.id && cop_match(message, "{timeout, Timer, _}", gs->extra->timer);
+}
+
+static void handle_unusual(struct gs *gs, cop_term message)
+{
+    if (!is_own_timeout(gs, message))
+        woken(gs->extra);
+    if (cop__debug_on(&gs->extra->debug))
+        cop__debug_in(&gs->extra->debug, message, cop__gs_name(gs));
+    cop__gs_dispatch(gs, message);
+}
+
+static void handle_message(void *state, cop_term message)
+{
+    struct gs *gs = state;
+    cop_term request, from;
+    cop_atom label;
+
+    if (cop_current_call(&label, &request)) {
+        if (__builtin_expect(label.index == cop__gen_call_label().index, 1)) {
+            if (__builtin_expect(gs->extra != NULL, 0)) {
+                woken(gs->extra);
+                if (cop__debug_on(&gs->extra->debug))
+                    cop__debug_in(&gs->extra->debug, cop("{'$gen_call', From, Request}", cop_caller(), request),
+                        cop__gs_name(gs));
+            }
+            handle_call(gs, request);
+        } else {
+            cop__gs_system(gs, cop_caller(), request, true);
+            cop__gs_rearm(gs);
+        }
+    } else if (cop_match(message, "{system, From, Request}", &from, &request)) {
+        cop__gs_system(gs, from, request, false);
+        cop__gs_rearm(gs);
+    } else if (__builtin_expect(gs->extra != NULL, 0)) {
+        handle_unusual(gs, message);
+    } else {
+        cop__gs_dispatch(gs, message);
+    }
+    if (__builtin_expect(gs->extra && gs->extra->suspended, 0))
+        while_suspended(gs);
+}
+
+static void handle_timeout(void *state)
+{
+    struct gs *gs = state;
+    bool hibernate = gs->extra && gs->extra->waiting_to_hibernate;
+
+    if (gs->extra)
+        woken(gs->extra);
+    if (hibernate) {
+        gs->extra->hibernating = true;
+        cop_loop_hibernate();
+        return;
+    }
+    handle_info(gs, cop("timeout"));
+}
+
+/* --- What a callback raised --------------------------------------------------------------------------- */
+
+/* throw(V) is the same as returning V (GS-71): the tuples of Erlang's returns are obeyed, with the state as it
+ * is. False: it is none. */
+static bool thrown_step(cop_step *ret, cop_term value)
+{
+    cop_term reply, reason;
+
+    if (cop_match(value, "{reply, Reply, _}", &reply))
+        *ret = (cop_step){ .op = COP__OP_REPLY, .reply = reply };
+    else if (cop_match(value, "{noreply, _}"))
+        *ret = (cop_step){ .op = COP__OP_NOREPLY };
+    else if (cop_match(value, "{stop, Reason, _}", &reason))
+        *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason };
+    else if (cop_match(value, "{stop, Reason, Reply, _}", &reason, &reply))
+        *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason, .reply = reply };
+    else
+        return false;
+    return true;
+}
+
+static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
+{
+    struct gs *gs = state;
+    cop_step step;
+
+    if (gs->terminating)
+        cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
+    if (class == COP_CLASS_THROW) {
+        if (!thrown_step(&step, reason))
+            bad_return(gs, reason);
+        cop__gs_obey(gs, step);
+        return;
+    }
+    cop__gs_end(gs, class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason,
+        cop("{Reason, Stack}", reason, stack), COP_NONE); /* GS-72, GS-104 */
+}
+
+const cop_loop cop__gs_loop = {
+    .handle_message = handle_message,
+    .handle_timeout = handle_timeout,
+    .handle_crash = handle_crash,
+};

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a generic server: terminate, the reply of a stop, the report, the exit (GS-90 to GS-105). */
+#include "otp/gen_server_int.h"
+
+struct ending {
+    struct gs *gs;
+    cop_term reason;
+};
+
+static void run_terminate(void *arg)
+{
+    struct ending *ending = arg;
+
+    ending->gs->module->terminate(ending->gs->state, ending->reason);
+}
+
+bool cop__gen_expected(cop_term reason)
+{
+    return cop_match(reason, "normal") || cop_match(reason, "shutdown") || cop_match(reason, "{shutdown, _}");
+}
+
+cop_term cop__gs_name(struct gs *gs)
+{
+    cop_term name;
+
+    if (gs->extra && !cop_is_none(gs->extra->name))
+        return cop_copy(gs->extra->name);
+    if (cop_match(cop_process_info(cop_self(), "registered_name"), "{registered_name, Name}", &name))
+        return name;
+    return cop("Self", cop_self());
+}
+
+/* GS-103: a call's request alone, a cast whole, a message as it came; [] when there was none. */
+static cop_term last_message(const struct gs *gs)
+{
+    return cop_is_none(gs->last) ? cop("[]") : gs->last;
+}
+
+/* GS-105. The stack of a caller is not looked into. */
+static cop_term client_info(const struct gs *gs)
+{
+    cop_term from = gs->in == GS_IN_CALL ? cop_caller() : COP_NONE, name;
+    cop_pid pid;
+
+    if (cop_is_none(from) || !cop_match(from, "{Pid, _}", &pid))
+        return cop("undefined");
+    if (pid.node)
+        return cop("{Pid, remote}", pid);
+    name = cop_process_info(pid, "registered_name");
+    if (cop_is_none(name))
+        return cop("{Pid, dead}", pid);
+    if (cop_match(name, "{registered_name, Name}", &name))
+        return cop("{Pid, {Name, []}}", pid, name);
+    return cop("{Pid, {Pid, []}}", pid);
+}
+
+/* The state as format_status wants it shown: GS-108 to GS-110. */
+struct formatting {
+    struct gs *gs;
+    cop_term status, result;
+};
+
+static void run_format(void *arg)
+{
+    struct formatting *formatting = arg;
+
+    formatting->result = formatting->gs->module->format_status(formatting->gs->state, formatting->status);
+}
+
+static cop_term formatted(struct gs *gs, cop_term status)
+{
+    struct formatting formatting = { gs, status, COP_NONE };
+    const char *failure = NULL;
+
+    if (!gs->module->format_status)
+        return status;
+    if (cop_try(run_format, &formatting, NULL, NULL) != COP_CLASS_NONE)
+        failure = "format_status/1 crashed";
+    else if (cop_type_of(formatting.result) != COP_TYPE_MAP)
+        failure = "format_status/1 did not return a map";
+    if (failure)
+        return cop_map_put(status, cop("state"),
+            cop("{Module, Failure}", cop__gs_module_name(gs->module), cop_text(failure)));
+    return formatting.result;
+}
+
+static cop_term value_of(cop_term map, cop_term key)
+{
+    cop_term value;
+
+    return cop_map_get(&value, map, key) ? value : cop("undefined");
+}
+
+static void report(struct gs *gs, cop_term reason)
+{
+    cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil();
+    cop_term status = formatted(gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
+        cop__gs_get_state(gs), last_message(gs), reason, log));
+
+    if (cop_log_level() < COP_LOG_ERROR)
+        return;
+    cop_log_report(COP_LOG_ERROR,
+        cop("#{label => {gen_server, terminate}, name => Name, last_message => Message, state => State, log => Log,"
+            " reason => Reason, client_info => Client, process_label => undefined}",
+            cop__gs_name(gs), value_of(status, cop("message")), value_of(status, cop("state")),
+            value_of(status, cop("log")), value_of(status, cop("reason")), client_info(gs)),
+        cop("#{domain => [otp], error_logger => #{tag => error}}"));
+}
+
+static void send_reply(cop_term reply)
+{
+    cop_atom label;
+    cop_term request;
+
+    if (cop_current_call(&label, &request))
+        cop_current_reply(reply);
+    else if (!cop_is_none(cop_current_from()))
+        cop_process_reply(cop_current_from(), reply);
+}
+
+void cop__gs_end(struct gs *gs, cop_term reason, cop_term report_reason, cop_term reply)
+{
+    struct ending ending = { gs, reason };
+    cop_term raised, stack;
+    enum cop_class class = COP_CLASS_NONE;
+
+    gs->terminating = true;
+    if (gs->module->terminate)
+        class = cop_try(run_terminate, &ending, &raised, &stack);
+    if (class == COP_CLASS_ERROR) /* GS-97; a throw is ignored */
+        reason = report_reason = cop("{Reason, Stack}", raised, stack);
+    else if (class == COP_CLASS_EXIT)
+        reason = report_reason = raised;
+    if (!cop__gen_expected(reason))
+        report(gs, report_reason);
+    if (!cop_is_none(reply))
+        send_reply(cop_copy(reply)); /* after terminate, even if that raised: GS-67 */
+    if (gs->extra && gs->extra->via)
+        gs->extra->via->unregister_name(gs->extra->via_key);
+    cop_exit(reason);
+}

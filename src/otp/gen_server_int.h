@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record of a generic server, for the files that make one: gen_server_start.c (init), gen_server.c (the
+ * loop), gen_server_end.c (termination and reports), sys_server.c (the system protocol), fields.c (the
+ * state as a term). */
+#ifndef COP_OTP_GEN_SERVER_INT_H
+#define COP_OTP_GEN_SERVER_INT_H
+
+#include <coppice/gen_server.h>
+#include <coppice/log.h>
+#include <coppice/timer.h>
+
+#include "otp/debug.h"
+#include "otp/gen_int.h"
+
+/* What few servers have; made when it is first needed, so that an idle server stays small. */
+struct gs_extra {
+    struct debug debug;
+    bool suspended, terminating;
+    bool hibernating;            /* goes back to it after a system message (GS-82) */
+    bool waiting_to_hibernate;   /* the loop's time-out is hibernate_after */
+    int64_t idle_timeout_ms;     /* of the action under way: a system message restarts it (GS-78); 0: none */
+    int64_t hibernate_after_ms;
+    cop_ref timer;               /* of {timeout, T, Message} (GS-80) */
+    cop_term timer_message;      /* kept */
+    cop_term name;               /* kept: {global, N} or {via, M, N} */
+    const cop_via_module *via;
+    cop_term via_key;            /* kept */
+    cop_term last_message;       /* only while a callback runs */
+    int how;                     /* in what callback: enum gs_in */
+};
+
+enum gs_in { GS_IN_NONE, GS_IN_CALL, GS_IN_CAST, GS_IN_INFO, GS_IN_CONTINUE };
+
+struct gs {
+    const cop_gen_server *module;
+    struct gs_extra *extra; /* NULL: nothing unusual */
+    uint64_t parent;        /* local pid id */
+    cop_term last;          /* message under way; lives as long as its turn */
+    uint8_t in;             /* enum gs_in */
+    bool terminating;
+    _Alignas(16) char state[];
+};
+
+struct gs_extra *cop__gs_extra(struct gs *gs);
+extern const cop_loop cop__gs_loop;
+
+/* gen_server.c */
+void cop__gs_obey(struct gs *gs, cop_step step);
+void cop__gs_dispatch(struct gs *gs, cop_term message);
+void cop__gs_rearm(struct gs *gs); /* after a system message: GS-78, GS-82 */
+
+/* gen_server_end.c */
+COP_NORETURN void cop__gs_end(struct gs *gs, cop_term reason, cop_term report_reason, cop_term reply);
+cop_term cop__gs_name(struct gs *gs); /* for reports: a name term, or the pid */
+
+/* sys_server.c */
+void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local);
+cop_term cop__gs_module_name(const cop_gen_server *module);
+
+/* fields.c */
+cop_term cop__gs_get_state(struct gs *gs);
+/* False: wrong shape or type; nothing was changed. */
+bool cop__gs_put_state(struct gs *gs, cop_term state);
+
+#endif
