@@ -12,14 +12,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-struct config config = {
-    .port = 7379,
-    .bind = "127.0.0.1",
-    .partitions = 4,
-    .clients_max = 10000,
-    .request_size_max = (size_t)64 << 20,
-};
-
 static const char usage[] =
     "usage: kv [OPTION...]\n"
     "A key-value server for Redis clients. Its data lives as long as the process.\n"
