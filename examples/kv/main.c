@@ -68,7 +68,7 @@ static void read_options(int argc, char **argv)
             config.clients_max = number("clients", optarg, 1, 1000000);
             break;
         case 'r':
-            config.request_size_max = (size_t)number("request-mb", optarg, 1, 2048) << 20;
+            config.request_size_max = (size_t)number("request-mb", optarg, 1, 1024) << 20;
             break;
         case 'h':
             fputs(usage, stdout);

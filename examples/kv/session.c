@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024, READ_AHEAD = 16 * 1024 };
+enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024, READ_AHEAD = 16 * 1024, HANDOVER_MS = 5000 };
 
 static int to_socket(void *session, const void *data, size_t size)
 {
@@ -126,6 +126,7 @@ void session(cop_term arg)
     char peer[64] = "?:0";
 
     cop_must(cop_to_socket(&self->socket, arg));
+    cop_must(cop_receive_match_within(HANDOVER_MS, "socket_is_yours"));
     self->protocol = 2;
     self->size_min = 1;
     resp_init(&self->resp, (struct memory){ cop_alloc, cop_free }, config.request_size_max);
