@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listener: a session for each connection, started under its supervisor, which gets the socket. */
+/* The listener: a session for each connection, started under its supervisor, which gets the socket.
+ */
 #include "listener.h"
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection: read what has come, run it as one batch, answer with one write. A session waits for
- * nobody but its own client and the partitions it asked; when it dies, with or without a crash, its
- * socket closes and nobody else notices. */
+/* The connection: read what has come, run it as one batch, answer with one write. A session waits
+ * for nobody but its own client and the partitions it asked; when it dies, with or without a crash,
+ * its socket closes and nobody else notices. */
 #include "session.h"
 #include "clients.h"
 #include "config.h"
@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024, READ_AHEAD = 16 * 1024, HANDOVER_MS = 5000 };
+enum {
+    BATCH_COMMANDS_MAX = 1024,
+    BATCH_PARTS_MAX = 1024,
+    READ_AHEAD = 16 * 1024,
+    HANDOVER_MS = 5000
+};
 
 static int to_socket(void *session, const void *data, size_t size)
 {
