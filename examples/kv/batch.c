@@ -186,6 +186,12 @@ static void run_parts(struct batch *batch)
 
 /* --- Answers --------------------------------------------------------------------------------- */
 
+cop_term batch_first(const cop_term *answers, size_t count)
+{
+    (void)count;
+    return answers[0];
+}
+
 static cop_term finish(const struct batch_slot *slot, const struct batch_part *parts)
 {
     cop_term *answers = cop_alloc(slot->parts * sizeof *answers), answer;

@@ -15,6 +15,7 @@
 /* Makes the answer of a command out of the answers of its parts. None of them is an error: an error
  * is the answer of the command. */
 typedef cop_term batch_finish(const cop_term *answers, size_t count);
+batch_finish batch_first; /* all are the same, as the ok of MSET */
 
 struct batch_slot {
     batch_finish *finish; /* NULL: the answer of the only part is the answer */

@@ -32,6 +32,9 @@ enum {
     COMMAND_ADMIN = 8,
     COMMAND_ALONE = 16,  /* what came before it in the pipeline is answered first */
     COMMAND_HIDDEN = 32, /* what sessions ask partitions; no client can */
+
+    COMMAND_READ_FAST = COMMAND_READONLY | COMMAND_FAST,
+    COMMAND_WRITE_FAST = COMMAND_WRITE | COMMAND_FAST,
 };
 
 typedef void command_fn(struct session *session, const struct request *request);

@@ -237,12 +237,6 @@ static cop_term sum(const cop_term *answers, size_t count)
     return cop_int(total);
 }
 
-static cop_term first_answer(const cop_term *answers, size_t count)
-{
-    (void)count;
-    return answers[0];
-}
-
 static cop_term all_keys(const cop_term *answers, size_t count)
 {
     cop_term keys = cop_nil();
@@ -295,7 +289,7 @@ static void run_flush(struct session *session, const struct request *request)
         return;
     }
     session_ask_all(session, cop("{flush}"));
-    session_end(session, first_answer);
+    session_end(session, batch_first);
 }
 
 /* Between the two partitions of a rename the value is with this process. When the new key's
@@ -417,35 +411,35 @@ static void run_scan(struct session *session, const struct request *request)
     session_answer(session, cop_is_none(error) ? scan_partitions(session, &scan) : error);
 }
 
-#define READ       (COMMAND_READONLY | COMMAND_FAST)
-#define WRITE_FAST (COMMAND_WRITE | COMMAND_FAST)
-
 const struct command keys_commands[] = {
     /* name, arity, flags, keys, in the session, in the partition, summary */
     { "count", 1, COMMAND_HIDDEN, 0, 0, 0, NULL, store_count, NULL },
-    { "dbsize", 1, READ, 0, 0, 0, run_dbsize, NULL, "How many keys there are" },
+    { "dbsize", 1, COMMAND_READ_FAST, 0, 0, 0, run_dbsize, NULL, "How many keys there are" },
     { "del", -2, COMMAND_WRITE, 1, -1, 1, run_del, store_del, "Delete keys" },
-    { "exists", -2, READ, 1, -1, 1, run_exists, store_exists, "How many of the keys there are" },
-    { "expire", -3, WRITE_FAST, 1, 1, 1, NULL, store_expire_s, "Let a key end after seconds" },
-    { "expireat", -3, WRITE_FAST, 1, 1, 1, NULL, store_expireat_s,
+    { "exists", -2, COMMAND_READ_FAST, 1, -1, 1, run_exists, store_exists,
+        "How many of the keys there are" },
+    { "expire", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expire_s,
+        "Let a key end after seconds" },
+    { "expireat", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expireat_s,
         "Let a key end at a time in seconds" },
     { "flush", 1, COMMAND_HIDDEN, 0, 0, 0, NULL, store_flush, NULL },
     { "flushall", -1, COMMAND_WRITE, 0, 0, 0, run_flush, NULL, "Delete all keys" },
     { "flushdb", -1, COMMAND_WRITE, 0, 0, 0, run_flush, NULL, "Delete all keys" },
     { "keys", 2, COMMAND_READONLY, 0, 0, 0, run_keys, store_keys, "The keys that match a pattern" },
-    { "persist", 2, WRITE_FAST, 1, 1, 1, NULL, store_persist_key, "Let a key live for ever" },
-    { "pexpire", -3, WRITE_FAST, 1, 1, 1, NULL, store_expire_ms,
+    { "persist", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_persist_key,
+        "Let a key live for ever" },
+    { "pexpire", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expire_ms,
         "Let a key end after milliseconds" },
-    { "pexpireat", -3, WRITE_FAST, 1, 1, 1, NULL, store_expireat_ms,
+    { "pexpireat", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expireat_ms,
         "Let a key end at a time in milliseconds" },
     { "place", 4, COMMAND_HIDDEN, 0, 0, 0, NULL, store_place, NULL },
-    { "pttl", 2, READ, 1, 1, 1, NULL, store_pttl, "Milliseconds a key has left" },
+    { "pttl", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_pttl, "Milliseconds a key has left" },
     { "rename", 3, COMMAND_WRITE | COMMAND_ALONE, 1, 2, 1, run_rename, NULL, "Rename a key" },
     { "scan", -2, COMMAND_READONLY | COMMAND_ALONE, 0, 0, 0, run_scan, store_scan,
         "Some of the keys, and a cursor for more" },
     { "take", 2, COMMAND_HIDDEN, 0, 0, 0, NULL, store_take, NULL },
-    { "ttl", 2, READ, 1, 1, 1, NULL, store_ttl, "Seconds a key has left" },
-    { "type", 2, READ, 1, 1, 1, NULL, store_type, "The type of a value" },
+    { "ttl", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_ttl, "Seconds a key has left" },
+    { "type", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_type, "The type of a value" },
     { "unlink", -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, 1, run_del, NULL, "Delete keys" },
     { 0 },
 };

@@ -226,12 +226,6 @@ static cop_term all_answers(const cop_term *answers, size_t count)
     return cop_list(answers, count);
 }
 
-static cop_term first_answer(const cop_term *answers, size_t count)
-{
-    (void)count;
-    return answers[0];
-}
-
 static void run_mget(struct session *session, const struct request *request)
 {
     for (size_t i = 1; i < request_count(request); i++) {
@@ -255,29 +249,28 @@ static void run_mset(struct session *session, const struct request *request)
         session_ask(session, partition_of_key(key),
             cop("{set, Key, Value}", key, request_arg(request, i + 1)));
     }
-    session_end(session, first_answer);
+    session_end(session, batch_first);
 }
-
-#define READ       (COMMAND_READONLY | COMMAND_FAST)
-#define WRITE_FAST (COMMAND_WRITE | COMMAND_FAST)
 
 const struct command strings_commands[] = {
     /* name, arity, flags, keys, in the session, in the partition, summary */
-    { "append", 3, WRITE_FAST, 1, 1, 1, NULL, store_append, "Append to the value of a key" },
-    { "decr", 2, WRITE_FAST, 1, 1, 1, NULL, store_decr, "Subtract one" },
-    { "decrby", 3, WRITE_FAST, 1, 1, 1, NULL, store_decrby, "Subtract a number" },
-    { "get", 2, READ, 1, 1, 1, NULL, store_get, "The value of a key" },
-    { "getdel", 2, WRITE_FAST, 1, 1, 1, NULL, store_getdel,
+    { "append", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_append,
+        "Append to the value of a key" },
+    { "decr", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_decr, "Subtract one" },
+    { "decrby", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_decrby, "Subtract a number" },
+    { "get", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_get, "The value of a key" },
+    { "getdel", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_getdel,
         "The value of a key, which is deleted" },
-    { "getset", 3, WRITE_FAST, 1, 1, 1, NULL, store_getset, "Set a key and return its old value" },
-    { "incr", 2, WRITE_FAST, 1, 1, 1, NULL, store_incr, "Add one" },
-    { "incrby", 3, WRITE_FAST, 1, 1, 1, NULL, store_incrby, "Add a number" },
-    { "mget", -2, READ, 1, -1, 1, run_mget, NULL, "The values of keys" },
+    { "getset", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_getset,
+        "Set a key and return its old value" },
+    { "incr", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_incr, "Add one" },
+    { "incrby", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_incrby, "Add a number" },
+    { "mget", -2, COMMAND_READ_FAST, 1, -1, 1, run_mget, NULL, "The values of keys" },
     { "mset", -3, COMMAND_WRITE, 1, -1, 2, run_mset, NULL, "Set keys" },
     { "psetex", 4, COMMAND_WRITE, 1, 1, 1, NULL, store_psetex, "Set a key for milliseconds" },
     { "set", -3, COMMAND_WRITE, 1, 1, 1, NULL, store_set, "Set a key" },
     { "setex", 4, COMMAND_WRITE, 1, 1, 1, NULL, store_setex, "Set a key for seconds" },
-    { "setnx", 3, WRITE_FAST, 1, 1, 1, NULL, store_setnx, "Set a key that is not there" },
-    { "strlen", 2, READ, 1, 1, 1, NULL, store_strlen, "The length of a value" },
+    { "setnx", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_setnx, "Set a key that is not there" },
+    { "strlen", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_strlen, "The length of a value" },
     { 0 },
 };
