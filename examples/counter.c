@@ -30,9 +30,9 @@ static cop_step handle_call(void *state, cop_term request)
 }
 
 static const cop_gen_server counter = {
-    .name        = "counter",
-    .state_size  = sizeof(struct counter),
-    .init        = init,
+    .name = "counter",
+    .state_size = sizeof(struct counter),
+    .init = init,
     .handle_call = handle_call,
 };
 

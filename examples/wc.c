@@ -31,7 +31,8 @@ static bool result_of(int64_t *ret_lines, cop_term *ret_reason, cop_pid child, c
     while (cop_receive_next(&message, &scan)) {
         bool counted = cop_match(message, "{lines, Child, Count}", child, ret_lines);
 
-        if (counted || cop_match(message, "{'DOWN', Ref, process, _, Reason}", monitor, ret_reason)) {
+        if (counted ||
+            cop_match(message, "{'DOWN', Ref, process, _, Reason}", monitor, ret_reason)) {
             cop_receive_take(&scan);
             cop_demonitor_flush(monitor);
             return counted;
@@ -49,8 +50,8 @@ static int wc(int argc, char **argv)
     cop_term reason;
 
     for (int i = 0; i < files; i++)
-        children[i] = cop_spawn_monitor(count_lines,
-            cop("{Parent, Name}", cop_self(), cop_text(argv[i + 1])), &monitors[i]);
+        children[i] = cop_spawn_monitor(
+            count_lines, cop("{Parent, Name}", cop_self(), cop_text(argv[i + 1])), &monitors[i]);
     for (int i = 0; i < files; i++) {
         if (result_of(&lines, &reason, children[i], monitors[i])) {
             printf("%" PRId64 " %s\n", lines, argv[i + 1]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One message for each partition and batch: the cost of a message is shared by the commands of a
  * pipeline, and the partitions work side by side. A command keeps its place among those of its
- * connection: a partition runs them in the order sent, and answers are written in the order asked. */
+ * connection: a partition runs them in the order sent, and answers are written in the order asked.
+ */
 #include "batch.h"
 #include "partitions.h"
 
@@ -49,12 +50,12 @@ void batch_end(struct batch *batch, batch_finish *finish)
     batch->parts_open = 0;
 }
 
-/* --- To a partition and back ------------------------------------------------------------------- */
+/* --- To a partition and back ----------------------------------------------------------------- */
 
 static bool find(cop_pid *ret_pid, struct batch *batch, size_t partition)
 {
-    if (!batch->partitions[partition].id
-        && !partition_find(&batch->partitions[partition], partition))
+    if (!batch->partitions[partition].id &&
+        !partition_find(&batch->partitions[partition], partition))
         return false;
     *ret_pid = batch->partitions[partition];
     return true;
@@ -183,7 +184,13 @@ static void run_parts(struct batch *batch)
     }
 }
 
-/* --- Answers ----------------------------------------------------------------------------------- */
+/* --- Answers --------------------------------------------------------------------------------- */
+
+cop_term batch_first(const cop_term *answers, size_t count)
+{
+    (void)count;
+    return answers[0];
+}
 
 static cop_term finish(const struct batch_slot *slot, const struct batch_part *parts)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of one pipeline on their way to the partitions and back.
  *
- * Each command is answered at once (batch_answer), or asks one or more partitions (batch_ask for each
- * part, then batch_end). batch_run sends each partition one message with all that is for it, waits
- * for all of them side by side, and writes the answers in the order of the commands. */
+ * Each command is answered at once (batch_answer), or asks one or more partitions (batch_ask for
+ * each part, then batch_end). batch_run sends each partition one message with all that is for it,
+ * waits for all of them side by side, and writes the answers in the order of the commands. */
 #ifndef KV_BATCH_H
 #define KV_BATCH_H
 
@@ -15,6 +15,7 @@
 /* Makes the answer of a command out of the answers of its parts. None of them is an error: an error
  * is the answer of the command. */
 typedef cop_term batch_finish(const cop_term *answers, size_t count);
+batch_finish batch_first; /* all are the same, as the ok of MSET */
 
 struct batch_slot {
     batch_finish *finish; /* NULL: the answer of the only part is the answer */
@@ -31,7 +32,7 @@ struct batch {
     struct batch_slot *slots; /* process memory, that grows and is used again */
     struct batch_part *parts;
     size_t slots_count, slots_max, parts_count, parts_max;
-    size_t parts_open;        /* parts of the command that has no batch_end yet */
+    size_t parts_open;                  /* parts of the command that has no batch_end yet */
     cop_pid partitions[PARTITIONS_MAX]; /* as last seen; id 0: look it up */
 };
 

@@ -22,11 +22,12 @@ struct clients {
     int64_t entered;
 };
 
-/* --- Calls of the sessions --------------------------------------------------------------------- */
+/* --- Calls of the sessions ------------------------------------------------------------------- */
 
 bool clients_enter(int64_t *ret_id, const char *address)
 {
-    return cop_match(cop_call("clients", cop("{enter, Pid, Address}", cop_self(), cop_text(address))),
+    return cop_match(
+        cop_call("clients", cop("{enter, Pid, Address}", cop_self(), cop_text(address))),
         "{ok, Id}", ret_id);
 }
 
@@ -45,7 +46,7 @@ void clients_count(int64_t *ret_now, int64_t *ret_ever)
     cop_must(cop_match(cop_call("clients", cop("count")), "{Now, Ever}", ret_now, ret_ever));
 }
 
-/* --- The server -------------------------------------------------------------------------------- */
+/* --- The server ------------------------------------------------------------------------------ */
 
 static cop_step init(void *state, cop_term arg)
 {
@@ -58,8 +59,8 @@ static cop_step init(void *state, cop_term arg)
 
 static struct client *find(struct clients *clients, cop_pid pid)
 {
-    return (struct client *)dict_find(&clients->all, hash_key(&pid, sizeof pid), (const char *)&pid,
-        sizeof pid);
+    return (struct client *)dict_find(
+        &clients->all, hash_key(&pid, sizeof pid), (const char *)&pid, sizeof pid);
 }
 
 static int64_t enter(struct clients *clients, cop_pid pid, cop_bytes address)
@@ -71,7 +72,8 @@ static int64_t enter(struct clients *clients, cop_pid pid, cop_bytes address)
     client->since_ms = cop_monotonic_ms();
     snprintf(client->address, sizeof client->address, "%.*s", COP_STR(address));
     client->entry = (struct dict_entry){ .hash = hash_key(&pid, sizeof pid),
-        .key = (const char *)&client->pid, .key_size = sizeof client->pid };
+        .key = (const char *)&client->pid,
+        .key_size = sizeof client->pid };
     dict_add(&clients->all, &client->entry);
     cop_monitor(pid);
     return client->id;
@@ -146,9 +148,9 @@ static cop_step handle_info(void *state, cop_term message)
 }
 
 const cop_gen_server clients_server = {
-    .state_size  = sizeof(struct clients),
-    .module      = "clients",
-    .init        = init,
+    .state_size = sizeof(struct clients),
+    .module = "clients",
+    .init = init,
     .handle_call = handle_call,
     .handle_info = handle_info,
 };

@@ -62,14 +62,14 @@ static const struct known *find(cop_bytes name)
     if (name.size > sizeof lower)
         return NULL;
     for (size_t i = 0; i < name.size; i++)
-        lower[i] = (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20
-                                                                     : name.data[i]);
+        lower[i] =
+            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20 : name.data[i]);
     for (size_t at = name_hash(lower, name.size);; at++) {
         known = &by_name[at % INDEX_SIZE];
         if (!known->command)
             return NULL;
-        if (strncmp(known->command->name, lower, name.size) == 0
-            && !known->command->name[name.size])
+        if (strncmp(known->command->name, lower, name.size) == 0 &&
+            !known->command->name[name.size])
             return known->command->flags & COMMAND_HIDDEN ? NULL : known;
     }
 }
@@ -100,7 +100,8 @@ bool word_is(cop_bytes arg, const char *word)
     size_t i = 0;
 
     for (; i < arg.size && word[i]; i++)
-        if ((arg.data[i] >= 'A' && arg.data[i] <= 'Z' ? arg.data[i] | 0x20 : arg.data[i]) != word[i])
+        if ((arg.data[i] >= 'A' && arg.data[i] <= 'Z' ? arg.data[i] | 0x20 : arg.data[i]) !=
+            word[i])
             return false;
     return i == arg.size && !word[i];
 }
@@ -138,8 +139,8 @@ cop_term subcommand_run(const char *command, const struct subcommand *subcommand
             continue;
         if (arity_fits(subcommands->arity, request_count(request)))
             return subcommands->run(session, request);
-        return answer_errorf("ERR wrong number of arguments for '%s|%s' command", command,
-            subcommands->name);
+        return answer_errorf(
+            "ERR wrong number of arguments for '%s|%s' command", command, subcommands->name);
     }
     for (size_t i = 0; command[i] && i < NAME_SIZE_MAX; i++)
         capitals[i] = (char)(command[i] & ~0x20);

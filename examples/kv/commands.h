@@ -26,12 +26,15 @@ static inline cop_bytes request_arg(const struct request *request, size_t i)
 }
 
 enum {
-    COMMAND_WRITE    = 1,
+    COMMAND_WRITE = 1,
     COMMAND_READONLY = 2,
-    COMMAND_FAST     = 4,
-    COMMAND_ADMIN    = 8,
-    COMMAND_ALONE    = 16, /* what came before it in the pipeline is answered first */
-    COMMAND_HIDDEN   = 32, /* what sessions ask partitions; no client can */
+    COMMAND_FAST = 4,
+    COMMAND_ADMIN = 8,
+    COMMAND_ALONE = 16,  /* what came before it in the pipeline is answered first */
+    COMMAND_HIDDEN = 32, /* what sessions ask partitions; no client can */
+
+    COMMAND_READ_FAST = COMMAND_READONLY | COMMAND_FAST,
+    COMMAND_WRITE_FAST = COMMAND_WRITE | COMMAND_FAST,
 };
 
 typedef void command_fn(struct session *session, const struct request *request);
@@ -41,8 +44,8 @@ struct command {
     int arity;        /* with the name; negative: at least so many */
     unsigned flags;
     int first_key, last_key, key_step; /* as COMMAND tells them; 0: no key */
-    command_fn *run;  /* in the session; NULL: the command goes to the partition of argument 1 */
-    store_fn *store;  /* in the partition; NULL: it never gets there */
+    command_fn *run; /* in the session; NULL: the command goes to the partition of argument 1 */
+    store_fn *store; /* in the partition; NULL: it never gets there */
     const char *summary;
 };
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum { PARTITIONS_MAX = 64 };
-#define KV_VERSION "0.1.0"
+#define KV_VERSION       "0.1.0"
 /* The version of Redis whose commands and texts these are; clients look at it. */
 #define KV_REDIS_VERSION "7.0.15"
 

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_ERROR                                                                                 \
-    "ERR Client names cannot contain spaces, newlines or special characters."
+#define NAME_ERROR "ERR Client names cannot contain spaces, newlines or special characters."
 
 static void run_ping(struct session *session, const struct request *request)
 {
@@ -55,15 +54,16 @@ static void run_auth(struct session *session, const struct request *request)
     else if (request_count(request) == 3 && word_is(request_arg(request, 1), "default"))
         session_answer(session, cop("ok"));
     else if (request_count(request) == 3)
-        session_answer(session,
-            answer_error("WRONGPASS invalid username-password pair or user is disabled."));
+        session_answer(
+            session, answer_error("WRONGPASS invalid username-password pair or user is disabled."));
     else
         session_answer(session,
-            answer_error("ERR AUTH <password> called without any password configured for the default "
-                         "user. Are you sure your configuration is correct?"));
+            answer_error(
+                "ERR AUTH <password> called without any password configured for the default "
+                "user. Are you sure your configuration is correct?"));
 }
 
-/* --- HELLO ------------------------------------------------------------------------------------- */
+/* --- HELLO ----------------------------------------------------------------------------------- */
 
 static bool is_name(cop_bytes name)
 {
@@ -75,9 +75,10 @@ static bool is_name(cop_bytes name)
 
 static cop_term greeting(const struct session *session)
 {
-    return cop("{map, [<<\"server\">>, <<\"redis\">>, <<\"version\">>, Version, <<\"proto\">>, Proto,"
-               " <<\"id\">>, Id, <<\"mode\">>, <<\"standalone\">>, <<\"role\">>, <<\"master\">>,"
-               " <<\"modules\">>, []]}",
+    return cop(
+        "{map, [<<\"server\">>, <<\"redis\">>, <<\"version\">>, Version, <<\"proto\">>, Proto,"
+        " <<\"id\">>, Id, <<\"mode\">>, <<\"standalone\">>, <<\"role\">>, <<\"master\">>,"
+        " <<\"modules\">>, []]}",
         cop_text(KV_REDIS_VERSION), session->protocol, session->id);
 }
 
@@ -100,7 +101,8 @@ static cop_term hello(struct session *session, const struct request *request)
         arg = request_arg(request, i);
         if (word_is(arg, "auth") && i + 2 < count) {
             if (!word_is(request_arg(request, i + 1), "default"))
-                return answer_error("WRONGPASS invalid username-password pair or user is disabled.");
+                return answer_error(
+                    "WRONGPASS invalid username-password pair or user is disabled.");
             i += 3;
         } else if (word_is(arg, "setname") && i + 1 < count) {
             name = i + 1;
@@ -123,7 +125,7 @@ static void run_hello(struct session *session, const struct request *request)
     session_answer(session, hello(session, request));
 }
 
-/* --- CLIENT ------------------------------------------------------------------------------------ */
+/* --- CLIENT ---------------------------------------------------------------------------------- */
 
 /* {Id, Address, Name, AgeS} as a line of CLIENT LIST. */
 static cop_term client_line(cop_term row)
@@ -133,8 +135,9 @@ static cop_term client_line(cop_term row)
     char line[512];
 
     cop_must(cop_match(row, "{Id, Address, Name, AgeS}", &id, &address, &name, &age_s));
-    snprintf(line, sizeof line, "id=%lld addr=%.*s name=%.*s age=%lld flags=N db=0\n", (long long)id,
-        COP_STR(address), (int)(name.size < 256 ? name.size : 256), name.data, (long long)age_s);
+    snprintf(line, sizeof line, "id=%lld addr=%.*s name=%.*s age=%lld flags=N db=0\n",
+        (long long)id, COP_STR(address), (int)(name.size < 256 ? name.size : 256), name.data,
+        (long long)age_s);
     return cop_text(line);
 }
 
@@ -233,10 +236,13 @@ static void run_client(struct session *session, const struct request *request)
 
 const struct command connection_commands[] = {
     /* name, arity, flags, keys, in the session, in the partition, summary */
-    { "auth", -2, COMMAND_FAST, 0, 0, 0, run_auth, NULL, "Say who you are; anybody may be default" },
-    { "client", -2, 0, 0, 0, 0, run_client, NULL, "About connections: ID, SETNAME, GETNAME, LIST, INFO" },
+    { "auth", -2, COMMAND_FAST, 0, 0, 0, run_auth, NULL,
+        "Say who you are; anybody may be default" },
+    { "client", -2, 0, 0, 0, 0, run_client, NULL,
+        "About connections: ID, SETNAME, GETNAME, LIST, INFO" },
     { "echo", 2, COMMAND_FAST, 0, 0, 0, run_echo, NULL, "The argument" },
-    { "hello", -1, COMMAND_FAST | COMMAND_ALONE, 0, 0, 0, run_hello, NULL, "Choose RESP2 or RESP3" },
+    { "hello", -1, COMMAND_FAST | COMMAND_ALONE, 0, 0, 0, run_hello, NULL,
+        "Choose RESP2 or RESP3" },
     { "ping", -1, COMMAND_FAST, 0, 0, 0, run_ping, NULL, "PONG, or the argument" },
     { "quit", -1, COMMAND_FAST, 0, 0, 0, run_quit, NULL, "Close the connection" },
     { "select", 2, COMMAND_FAST, 0, 0, 0, run_select, NULL, "Choose a database; there is only 0" },

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hash table: chains in a power of two of buckets. Its hard idea is that growing a table of a
- * million keys must not stop the partition that owns it: each operation moves a few buckets from the
- * old table to the new one, and until all have moved a key is looked for in both.
+ * million keys must not stop the partition that owns it: each operation moves a few buckets from
+ * the old table to the new one, and until all have moved a key is looked for in both.
  *
- * Invariants: a table has been allocated exactly when its mask is not 0; `next` exists only during a
- * rehash; buckets of `now` below `moved` are empty then, and new entries go to `next`. */
+ * Invariants: a table has been allocated exactly when its mask is not 0; `next` exists only during
+ * a rehash; buckets of `now` below `moved` are empty then, and new entries go to `next`. */
 #include "dict.h"
 
 #include <assert.h>
@@ -36,8 +36,9 @@ static bool is_rehashing(const struct dict *dict)
 
 static struct dict_table new_table(const struct dict *dict, size_t buckets)
 {
-    return (struct dict_table){ .buckets = dict->memory.alloc(buckets * sizeof(struct dict_entry *)),
-        .mask = buckets - 1 };
+    return (struct dict_table){
+        .buckets = dict->memory.alloc(buckets * sizeof(struct dict_entry *)), .mask = buckets - 1
+    };
 }
 
 static void push(struct dict_table *table, struct dict_entry *entry)
@@ -104,14 +105,14 @@ static void resize_if_due(struct dict *dict)
         dict->next = new_table(dict, wanted);
 }
 
-static struct dict_entry *find_in(const struct dict_table *table, uint64_t hash, const char *key,
-    size_t key_size)
+static struct dict_entry *find_in(
+    const struct dict_table *table, uint64_t hash, const char *key, size_t key_size)
 {
     struct dict_entry *entry = table->buckets ? table->buckets[hash & table->mask] : NULL;
 
     for (; entry; entry = entry->next)
-        if (entry->hash == hash && entry->key_size == key_size
-            && memcmp(entry->key, key, key_size) == 0)
+        if (entry->hash == hash && entry->key_size == key_size &&
+            memcmp(entry->key, key, key_size) == 0)
             return entry;
     return NULL;
 }

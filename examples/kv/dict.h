@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A hash table of entries that grows and shrinks a little at each operation.
  *
- * The caller owns the entries: it embeds struct dict_entry, fills in key and key_size, and gives the
- * memory back after dict_remove. No entry ever moves.
+ * The caller owns the entries: it embeds struct dict_entry, fills in key and key_size, and gives
+ * the memory back after dict_remove. No entry ever moves.
  *
  *   struct item { struct dict_entry entry; cop_term value; ... };
  *
@@ -50,8 +50,8 @@ void dict_add(struct dict *dict, struct dict_entry *entry);
 void dict_remove(struct dict *dict, struct dict_entry *entry);
 
 /* Visit the entries of one bucket and return the cursor of the next; 0 begins and 0 ends. An entry
- * that is there from the first call to the last is visited at least once, whatever is added, removed
- * or rehashed between the calls. visit may remove the entry it is given. */
+ * that is there from the first call to the last is visited at least once, whatever is added,
+ * removed or rehashed between the calls. visit may remove the entry it is given. */
 typedef void dict_visit(struct dict_entry *entry, void *arg);
 uint64_t dict_scan(struct dict *dict, uint64_t cursor, dict_visit *visit, void *arg);
 

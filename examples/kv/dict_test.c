@@ -38,8 +38,9 @@ static void add(struct dict *dict, int value)
 
     number->value = value;
     number->there = true;
-    number->entry = (struct dict_entry){ .hash = hash_of(value), .key = (const char *)&number->value,
-        .key_size = sizeof value };
+    number->entry = (struct dict_entry){
+        .hash = hash_of(value), .key = (const char *)&number->value, .key_size = sizeof value
+    };
     dict_add(dict, &number->entry);
 }
 
@@ -146,7 +147,8 @@ TEST(scan_sees_what_stays)
             cursor = dict_scan(&dict, cursor, see, NULL);
             top = seed % 2 ? (top + 150) % NUMBERS : 200;
             for (int i = 0; i < 100; i++) {
-                int value = 100 + (int)(next_random(&random) % (unsigned)(top > 100 ? top - 99 : 1));
+                int value =
+                    100 + (int)(next_random(&random) % (unsigned)(top > 100 ? top - 99 : 1));
 
                 if (value >= NUMBERS)
                     continue;

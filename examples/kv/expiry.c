@@ -26,8 +26,8 @@ cop_term expiry_parse(int64_t *ret_expires_ms, cop_bytes text, enum expiry_unit 
 
     if (!number_parse(&time, text.data, text.size))
         return answer_error(ERR_INTEGER);
-    if ((positive && time <= 0) || (seconds && __builtin_mul_overflow(time, 1000, &time))
-        || (from_now && __builtin_add_overflow(time, cop_system_time_ms(), &time)))
+    if ((positive && time <= 0) || (seconds && __builtin_mul_overflow(time, 1000, &time)) ||
+        (from_now && __builtin_add_overflow(time, cop_system_time_ms(), &time)))
         return answer_errorf("ERR invalid expire time in '%s' command", command);
     *ret_expires_ms = time;
     return COP_NONE;

@@ -11,8 +11,8 @@ static unsigned char fold(char c, bool ignore_case)
 
 /* p is behind the '['. Returns the end of the set, and whether c is in it. A set without an end
  * ends with the pattern. */
-static const char *match_set(bool *ret_in, const char *p, const char *end, unsigned char c,
-    bool ignore_case)
+static const char *match_set(
+    bool *ret_in, const char *p, const char *end, unsigned char c, bool ignore_case)
 {
     bool negated = p < end && *p == '^', in = false;
 
@@ -55,8 +55,8 @@ static bool match_one(const char **p, const char *end, char text, bool ignore_ca
     return fold(*(*p)++, ignore_case) == c;
 }
 
-bool glob_match(const char *pattern, size_t pattern_size, const char *text, size_t text_size,
-    bool ignore_case)
+bool glob_match(
+    const char *pattern, size_t pattern_size, const char *text, size_t text_size, bool ignore_case)
 {
     const char *p = pattern, *p_end = pattern + pattern_size;
     const char *t = text, *t_end = text + text_size;

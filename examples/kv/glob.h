@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-bool glob_match(const char *pattern, size_t pattern_size, const char *text, size_t text_size,
-    bool ignore_case);
+bool glob_match(
+    const char *pattern, size_t pattern_size, const char *text, size_t text_size, bool ignore_case);
 
 #endif

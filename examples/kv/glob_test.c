@@ -72,7 +72,7 @@ TEST(many_stars_are_cheap)
     CHECK(!match(pattern, text));
 }
 
-/* --- Numbers, which patterns sit beside in the arguments ---------------------------------------- */
+/* --- Numbers, which patterns sit beside in the arguments ------------------------------------- */
 
 static bool parses(const char *text, int64_t want)
 {

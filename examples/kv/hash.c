@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SipHash with one round a word and two at the end (Aumasson and Bernstein): a keyed hash short enough
- * for every request, and strong enough that nobody can flood a chain with keys made for it. */
+/* SipHash with one round a word and two at the end (Aumasson and Bernstein): a keyed hash short
+ * enough for every request, and strong enough that nobody can flood a chain with keys made for it.
+ */
 #include "hash.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands on keys, whatever their values: those on one key run in its partition, the others ask
- * all partitions and put the answers together. */
+/* The commands on keys, whatever their values: those on one key run in its partition, the others
+ * ask all partitions and put the answers together. */
 #include "commands.h"
 #include "config.h"
 #include "expiry.h"
@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* --- In the partition: one key ----------------------------------------------------------------- */
+/* --- In the partition: one key --------------------------------------------------------------- */
 
 static cop_term store_del(struct store *store, const struct store_args *args)
 {
@@ -30,8 +30,7 @@ static cop_term store_exists(struct store *store, const struct store_args *args)
 
 static cop_term store_type(struct store *store, const struct store_args *args)
 {
-    return cop("{simple, Type}",
-        cop_text(store_find(store, args->bytes[0]) ? "string" : "none"));
+    return cop("{simple, Type}", cop_text(store_find(store, args->bytes[0]) ? "string" : "none"));
 }
 
 struct expire_options {
@@ -54,15 +53,14 @@ static cop_term parse_expire_options(struct expire_options *options, const struc
             return answer_errorf("ERR Unsupported option %.*s", COP_STR(args->bytes[i]));
     }
     if (options->nx && (options->xx || options->gt || options->lt))
-        return answer_error(
-            "ERR NX and XX, GT or LT options at the same time are not compatible");
+        return answer_error("ERR NX and XX, GT or LT options at the same time are not compatible");
     if (options->gt && options->lt)
         return answer_error("ERR GT and LT options at the same time are not compatible");
     return COP_NONE;
 }
 
-static cop_term expire(struct store *store, const struct store_args *args, enum expiry_unit unit,
-    const char *command)
+static cop_term expire(
+    struct store *store, const struct store_args *args, enum expiry_unit unit, const char *command)
 {
     struct expire_options options = { 0 };
     struct item *item;
@@ -77,8 +75,8 @@ static cop_term expire(struct store *store, const struct store_args *args, enum 
     if (!item)
         return cop_int(0);
     old_ms = item->expires_ms ? item->expires_ms : INT64_MAX; /* none is later than any */
-    if ((options.nx && item->expires_ms) || (options.xx && !item->expires_ms)
-        || (options.gt && expires_ms <= old_ms) || (options.lt && expires_ms >= old_ms))
+    if ((options.nx && item->expires_ms) || (options.xx && !item->expires_ms) ||
+        (options.gt && expires_ms <= old_ms) || (options.lt && expires_ms >= old_ms))
         return cop_int(0);
     store_expire(store, item, expires_ms);
     return cop_int(1);
@@ -138,7 +136,7 @@ static cop_term store_persist_key(struct store *store, const struct store_args *
     return cop_int(had_end);
 }
 
-/* --- In the partition: all keys ---------------------------------------------------------------- */
+/* --- In the partition: all keys -------------------------------------------------------------- */
 
 static bool is_over(const struct item *item)
 {
@@ -156,10 +154,9 @@ static void list_visited(struct dict_entry *entry, void *arg)
     struct listing *listing = arg;
 
     listing->visited++;
-    if (!is_over((struct item *)entry)
-        && (!listing->pattern.data
-            || glob_match(listing->pattern.data, listing->pattern.size, entry->key,
-                entry->key_size, false)))
+    if (!is_over((struct item *)entry) &&
+        (!listing->pattern.data || glob_match(listing->pattern.data, listing->pattern.size,
+                                       entry->key, entry->key_size, false)))
         listing->keys = cop_cons(cop_binary(entry->key, entry->key_size), listing->keys);
 }
 
@@ -228,7 +225,7 @@ static cop_term store_place(struct store *store, const struct store_args *args)
     return cop("ok");
 }
 
-/* --- In the session ---------------------------------------------------------------------------- */
+/* --- In the session -------------------------------------------------------------------------- */
 
 static cop_term sum(const cop_term *answers, size_t count)
 {
@@ -238,12 +235,6 @@ static cop_term sum(const cop_term *answers, size_t count)
         if (cop_to_int(&value, answers[i]))
             total += value;
     return cop_int(total);
-}
-
-static cop_term first_answer(const cop_term *answers, size_t count)
-{
-    (void)count;
-    return answers[0];
 }
 
 static cop_term all_keys(const cop_term *answers, size_t count)
@@ -292,18 +283,17 @@ static void run_flush(struct session *session, const struct request *request)
 {
     size_t count = request_count(request);
 
-    if (count > 2
-        || (count == 2 && !word_is(request_arg(request, 1), "async")
-            && !word_is(request_arg(request, 1), "sync"))) {
+    if (count > 2 || (count == 2 && !word_is(request_arg(request, 1), "async") &&
+                         !word_is(request_arg(request, 1), "sync"))) {
         session_answer(session, answer_error(ERR_SYNTAX));
         return;
     }
     session_ask_all(session, cop("{flush}"));
-    session_end(session, first_answer);
+    session_end(session, batch_first);
 }
 
-/* Between the two partitions of a rename the value is with this process. When the new key's partition
- * cannot take it, the old one gets it back. */
+/* Between the two partitions of a rename the value is with this process. When the new key's
+ * partition cannot take it, the old one gets it back. */
 static cop_term rename_key(struct session *session, cop_bytes from, cop_bytes to)
 {
     struct batch *batch = &session->batch;
@@ -314,8 +304,8 @@ static cop_term rename_key(struct session *session, cop_bytes from, cop_bytes to
         return answer_error("ERR no such key");
     if (!cop_match(taken, "{Value, ExpiresMs}", &value, &expires_ms) || answer_is_error(taken))
         return taken;
-    placed = batch_ask_now(batch, partition_of_key(to),
-        cop("{place, Key, Value, ExpiresMs}", to, value, expires_ms));
+    placed = batch_ask_now(
+        batch, partition_of_key(to), cop("{place, Key, Value, ExpiresMs}", to, value, expires_ms));
     if (answer_is_error(placed))
         batch_ask_now(batch, partition_of_key(from),
             cop("{place, Key, Value, ExpiresMs}", from, value, expires_ms));
@@ -327,7 +317,7 @@ static void run_rename(struct session *session, const struct request *request)
     session_answer(session, rename_key(session, request_arg(request, 1), request_arg(request, 2)));
 }
 
-/* --- SCAN -------------------------------------------------------------------------------------- */
+/* --- SCAN ------------------------------------------------------------------------------------ */
 
 struct scan {
     uint64_t cursor;
@@ -345,9 +335,9 @@ static bool parse_cursor(struct scan *scan, cop_bytes text)
     if (text.size == 0 || text.size > 20)
         return false;
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9'
-            || __builtin_mul_overflow(cursor, 10, &cursor)
-            || __builtin_add_overflow(cursor, (uint64_t)(text.data[i] - '0'), &cursor))
+        if (text.data[i] < '0' || text.data[i] > '9' ||
+            __builtin_mul_overflow(cursor, 10, &cursor) ||
+            __builtin_add_overflow(cursor, (uint64_t)(text.data[i] - '0'), &cursor))
             return false;
     }
     scan->partition = (size_t)(cursor % count);
@@ -421,33 +411,35 @@ static void run_scan(struct session *session, const struct request *request)
     session_answer(session, cop_is_none(error) ? scan_partitions(session, &scan) : error);
 }
 
-#define READ       (COMMAND_READONLY | COMMAND_FAST)
-#define WRITE_FAST (COMMAND_WRITE | COMMAND_FAST)
-
 const struct command keys_commands[] = {
     /* name, arity, flags, keys, in the session, in the partition, summary */
     { "count", 1, COMMAND_HIDDEN, 0, 0, 0, NULL, store_count, NULL },
-    { "dbsize", 1, READ, 0, 0, 0, run_dbsize, NULL, "How many keys there are" },
+    { "dbsize", 1, COMMAND_READ_FAST, 0, 0, 0, run_dbsize, NULL, "How many keys there are" },
     { "del", -2, COMMAND_WRITE, 1, -1, 1, run_del, store_del, "Delete keys" },
-    { "exists", -2, READ, 1, -1, 1, run_exists, store_exists, "How many of the keys there are" },
-    { "expire", -3, WRITE_FAST, 1, 1, 1, NULL, store_expire_s, "Let a key end after seconds" },
-    { "expireat", -3, WRITE_FAST, 1, 1, 1, NULL, store_expireat_s, "Let a key end at a time in seconds" },
+    { "exists", -2, COMMAND_READ_FAST, 1, -1, 1, run_exists, store_exists,
+        "How many of the keys there are" },
+    { "expire", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expire_s,
+        "Let a key end after seconds" },
+    { "expireat", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expireat_s,
+        "Let a key end at a time in seconds" },
     { "flush", 1, COMMAND_HIDDEN, 0, 0, 0, NULL, store_flush, NULL },
     { "flushall", -1, COMMAND_WRITE, 0, 0, 0, run_flush, NULL, "Delete all keys" },
     { "flushdb", -1, COMMAND_WRITE, 0, 0, 0, run_flush, NULL, "Delete all keys" },
     { "keys", 2, COMMAND_READONLY, 0, 0, 0, run_keys, store_keys, "The keys that match a pattern" },
-    { "persist", 2, WRITE_FAST, 1, 1, 1, NULL, store_persist_key, "Let a key live for ever" },
-    { "pexpire", -3, WRITE_FAST, 1, 1, 1, NULL, store_expire_ms, "Let a key end after milliseconds" },
-    { "pexpireat", -3, WRITE_FAST, 1, 1, 1, NULL, store_expireat_ms,
+    { "persist", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_persist_key,
+        "Let a key live for ever" },
+    { "pexpire", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expire_ms,
+        "Let a key end after milliseconds" },
+    { "pexpireat", -3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_expireat_ms,
         "Let a key end at a time in milliseconds" },
     { "place", 4, COMMAND_HIDDEN, 0, 0, 0, NULL, store_place, NULL },
-    { "pttl", 2, READ, 1, 1, 1, NULL, store_pttl, "Milliseconds a key has left" },
+    { "pttl", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_pttl, "Milliseconds a key has left" },
     { "rename", 3, COMMAND_WRITE | COMMAND_ALONE, 1, 2, 1, run_rename, NULL, "Rename a key" },
     { "scan", -2, COMMAND_READONLY | COMMAND_ALONE, 0, 0, 0, run_scan, store_scan,
         "Some of the keys, and a cursor for more" },
     { "take", 2, COMMAND_HIDDEN, 0, 0, 0, NULL, store_take, NULL },
-    { "ttl", 2, READ, 1, 1, 1, NULL, store_ttl, "Seconds a key has left" },
-    { "type", 2, READ, 1, 1, 1, NULL, store_type, "The type of a value" },
+    { "ttl", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_ttl, "Seconds a key has left" },
+    { "type", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_type, "The type of a value" },
     { "unlink", -2, COMMAND_WRITE | COMMAND_FAST, 1, -1, 1, run_del, NULL, "Delete keys" },
     { 0 },
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listener: a session for each connection, started under its supervisor, which gets the socket. */
+/* The listener: a session for each connection, started under its supervisor, which gets the socket.
+ */
 #include "listener.h"
 #include "config.h"
 
@@ -30,7 +31,8 @@ void listener(cop_term arg)
 
     (void)arg;
     for (;; cop_turn_end()) {
-        int error = cop_tcp_accept(&client, server, .send_timeout_ms = SEND_TIMEOUT_MS);
+        int error = cop_tcp_accept(&client, server, .send_timeout_ms = SEND_TIMEOUT_MS,
+            .packet_size_max = config.request_size_max);
 
         if (error < 0) { /* descriptors may be scarce, or the client gave up: others may come */
             cop_log(COP_LOG_WARNING, "kv: accept: %s", cop_error_text(error));
@@ -38,7 +40,9 @@ void listener(cop_term arg)
         } else if (cop_supervisor_start_child(&pid, "sessions", cop_from_socket(client)) < 0) {
             cop_tcp_close(client);
         } else {
-            cop_tcp_give_away(client, pid);
+            if (cop_tcp_give_away(client, pid) < 0)
+                cop_tcp_close(client); /* the session will see that */
+            cop_send(pid, cop("socket_is_yours"));
         }
     }
 }

@@ -12,14 +12,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-struct config config = {
-    .port = 7379,
-    .bind = "127.0.0.1",
-    .partitions = 4,
-    .clients_max = 10000,
-    .request_size_max = (size_t)64 << 20,
-};
-
 static const char usage[] =
     "usage: kv [OPTION...]\n"
     "A key-value server for Redis clients. Its data lives as long as the process.\n"
@@ -76,7 +68,7 @@ static void read_options(int argc, char **argv)
             config.clients_max = number("clients", optarg, 1, 1000000);
             break;
         case 'r':
-            config.request_size_max = (size_t)number("request-mb", optarg, 1, 2048) << 20;
+            config.request_size_max = (size_t)number("request-mb", optarg, 1, 1024) << 20;
             break;
         case 'h':
             fputs(usage, stdout);

@@ -23,16 +23,17 @@ static bool init(cop_supervisor *flags, cop_child **ret_children, cop_term arg)
         char *name = cop_alloc(24);
 
         format_name(name, 24, (size_t)i);
-        children[i] = (cop_child){ .name = name, .gen_server = &store_server, .arg_term = cop_int(i) };
+        children[i] =
+            (cop_child){ .name = name, .gen_server = &store_server, .arg_term = cop_int(i) };
     }
     *ret_children = children;
     return true;
 }
 
 const cop_supervisor partitions = {
-    .strategy  = COP_ONE_FOR_ONE,
+    .strategy = COP_ONE_FOR_ONE,
     .intensity = 10, /* in 5 s: a client may try DEBUG CRASH STORE a few times */
-    .init      = init,
+    .init = init,
 };
 
 size_t partition_of_key(cop_bytes key)

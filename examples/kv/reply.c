@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer of answers: small ones are joined in a buffer, so that a pipeline of a hundred answers is
- * one write; large ones go to the socket without being copied here. */
+/* The writer of answers: small ones are joined in a buffer, so that a pipeline of a hundred answers
+ * is one write; large ones go to the socket without being copied here. */
 #include "reply.h"
 #include "number.h"
 
@@ -114,7 +114,7 @@ static void put_atom(struct reply *reply, cop_term answer)
             name.size = sizeof capitals;
         for (size_t i = 0; i < name.size; i++)
             capitals[i] = (char)(name.data[i] >= 'a' && name.data[i] <= 'z' ? name.data[i] - 0x20
-                                                                           : name.data[i]);
+                                                                            : name.data[i]);
         reply_simple(reply, (cop_bytes){ capitals, name.size });
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer of answers, into a buffer. Terms need a process to live in, so each test runs in one. */
+/* The writer of answers, into a buffer. Terms need a process to live in, so each test runs in one.
+ */
 #include "reply.h"
 
 #include <coppice.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser of requests. The limits and the texts of its errors are Redis's, so that clients
- * know them. The hard part is what it does not do: it believes no number before the bytes are there. */
+ * know them. The hard part is what it does not do: it believes no number before the bytes are
+ * there. */
 #include "resp.h"
 #include "number.h"
 
@@ -12,7 +13,10 @@ enum { ARGS_KEPT_MAX = 64 }; /* room for more arguments than this is given back 
 
 void resp_init(struct resp *resp, struct memory memory, size_t request_size_max)
 {
-    *resp = (struct resp){ .args_left = -1, .bulk_size = -1, .size_min = 1, .memory = memory,
+    *resp = (struct resp){ .args_left = -1,
+        .bulk_size = -1,
+        .size_min = 1,
+        .memory = memory,
         .request_size_max = request_size_max };
 }
 
@@ -81,8 +85,8 @@ static size_t find_end(struct resp *resp, const char *data, size_t size, char en
 }
 
 /* A line of the protocol, from resp->at up to its \r\n; resp->at moves behind it. */
-static enum resp_result read_line(cop_bytes *ret_line, struct resp *resp, const char *data, size_t size,
-    const char *too_big)
+static enum resp_result read_line(
+    cop_bytes *ret_line, struct resp *resp, const char *data, size_t size, const char *too_big)
 {
     size_t end = find_end(resp, data, size, '\r');
 
@@ -126,8 +130,8 @@ static enum resp_result parse_bulk_head(struct resp *resp, const char *data, siz
         snprintf(what, sizeof what, "expected '$', got '%c'", line.data[0]);
         return fail(resp, what);
     }
-    if (!number_parse(&bulk_size, line.data + 1, line.size - 1) || bulk_size < 0
-        || bulk_size > RESP_BULK_SIZE_MAX)
+    if (!number_parse(&bulk_size, line.data + 1, line.size - 1) || bulk_size < 0 ||
+        bulk_size > RESP_BULK_SIZE_MAX)
         return fail(resp, "invalid bulk length");
     resp->bulk_size = bulk_size;
     return RESP_COMMAND;
@@ -194,8 +198,8 @@ static char unescape(const char **p, const char *end)
     return c;
 }
 
-/* Copy a quoted part to *out; *p is behind the opening quote and moves behind the closing one, which
- * must be followed by a blank or the end. */
+/* Copy a quoted part to *out; *p is behind the opening quote and moves behind the closing one,
+ * which must be followed by a blank or the end. */
 static bool copy_quoted(char **out, const char **p, const char *end, char quote)
 {
     while (*p < end && **p != quote) {

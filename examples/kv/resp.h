@@ -21,8 +21,8 @@
 
 #include <coppice/base.h>
 
-enum { RESP_INLINE_SIZE_MAX = 64 * 1024 };       /* a line: Redis's limit */
-#define RESP_BULK_SIZE_MAX ((int64_t)512 << 20)  /* an argument: Redis's limit */
+enum { RESP_INLINE_SIZE_MAX = 64 * 1024 };      /* a line: Redis's limit */
+#define RESP_BULK_SIZE_MAX ((int64_t)512 << 20) /* an argument: Redis's limit */
 
 enum resp_result { RESP_MORE, RESP_COMMAND, RESP_NOTHING, RESP_ERROR };
 
@@ -35,7 +35,7 @@ struct resp {
     size_t size_min; /* RESP_MORE: no use calling with less */
     size_t argc;
     struct resp_span *args;
-    char error[96];  /* RESP_ERROR: the text behind "-" */
+    char error[96]; /* RESP_ERROR: the text behind "-" */
 
     /* private */
     int64_t args_left;       /* of the array; -1: its head has not been read */

@@ -16,8 +16,8 @@ static void *alloc(size_t size)
 static const struct memory memory = { alloc, free };
 enum { MEGABYTE = 1 << 20 };
 
-/* What the parser makes of size bytes, as text: "[a][bc];" for a command, ";" for nothing, "!text" for
- * an error, "..." when more is wanted. The bytes come step at a time. */
+/* What the parser makes of size bytes, as text: "[a][bc];" for a command, ";" for nothing, "!text"
+ * for an error, "..." when more is wanted. The bytes come step at a time. */
 static const char *parse(const char *data, size_t size, size_t step)
 {
     static char out[4096];
@@ -52,11 +52,11 @@ static const char *parse(const char *data, size_t size, size_t step)
     return out;
 }
 
-#define CHECK_PARSE(TEXT, WANT)                                                                    \
-    do {                                                                                           \
-        for (size_t step_ = 1; step_ <= sizeof(TEXT); step_ += step_ < 9 ? 1 : sizeof(TEXT))       \
-            CHECK_EQ_STR(parse(TEXT, sizeof(TEXT) - 1, step_), WANT);                              \
-        CHECK_EQ_STR(parse(TEXT, sizeof(TEXT) - 1, sizeof(TEXT)), WANT);                           \
+#define CHECK_PARSE(TEXT, WANT)                                                              \
+    do {                                                                                     \
+        for (size_t step_ = 1; step_ <= sizeof(TEXT); step_ += step_ < 9 ? 1 : sizeof(TEXT)) \
+            CHECK_EQ_STR(parse(TEXT, sizeof(TEXT) - 1, step_), WANT);                        \
+        CHECK_EQ_STR(parse(TEXT, sizeof(TEXT) - 1, sizeof(TEXT)), WANT);                     \
     } while (0)
 
 /* Arrays of bulk strings, also binary and empty ones, at every cut. */
@@ -67,8 +67,9 @@ TEST(arrays)
     CHECK_PARSE("*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n*1\r\n$4\r\nQUIT\r\n", "[GET][a\r\nb];[QUIT];");
     CHECK_PARSE("*0\r\n*-1\r\n*1\r\n$1\r\nx\r\n", ";;[x];");
     CHECK_PARSE("*2\r\n$3\r\nGET\r\n$10\r\nabc", "...");
-    CHECK_PARSE("*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
-                "$1\r\n8\r\n$1\r\n9\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+    CHECK_PARSE(
+        "*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
+        "$1\r\n8\r\n$1\r\n9\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
         "[1][2][3][4][5][6][7][8][9][a][b][c];");
 }
 
@@ -145,7 +146,8 @@ TEST(arguments_count_as_memory)
     free(data);
 }
 
-/* The parser asks for what it lacks, so that a large value is read without being looked at again. */
+/* The parser asks for what it lacks, so that a large value is read without being looked at again.
+ */
 TEST(size_min)
 {
     static const char head[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\n";

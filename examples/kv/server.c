@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- COMMAND ----------------------------------------------------------------------------------- */
+/* --- COMMAND --------------------------------------------------------------------------------- */
 
 static cop_term flags_of(const struct command *command)
 {
@@ -58,8 +58,8 @@ static cop_term all_commands(cop_term (*fn)(const struct command *command), bool
     return list;
 }
 
-static cop_term some_commands(const struct request *request, cop_term (*fn)(const struct command *),
-    bool named)
+static cop_term some_commands(
+    const struct request *request, cop_term (*fn)(const struct command *), bool named)
 {
     cop_term list = cop_nil();
 
@@ -94,8 +94,8 @@ static cop_term command_docs(struct session *session, const struct request *requ
 {
     (void)session;
     return cop("{map, Docs}", request_count(request) == 2
-            ? all_commands(command_doc, true)
-            : some_commands(request, command_doc, true));
+                                  ? all_commands(command_doc, true)
+                                  : some_commands(request, command_doc, true));
 }
 
 static cop_term command_infos(struct session *session, const struct request *request)
@@ -121,12 +121,12 @@ static void run_command(struct session *session, const struct request *request)
         { 0 },
     };
 
-    session_answer(session,
-        request_count(request) == 1 ? all_commands(command_info, false)
-                                    : subcommand_run("command", subcommands, session, request));
+    session_answer(session, request_count(request) == 1
+                                ? all_commands(command_info, false)
+                                : subcommand_run("command", subcommands, session, request));
 }
 
-/* --- CONFIG ------------------------------------------------------------------------------------ */
+/* --- CONFIG ---------------------------------------------------------------------------------- */
 
 static size_t format_settings(char text[][2][48], size_t max)
 {
@@ -169,9 +169,11 @@ static cop_term config_get(struct session *session, const struct request *reques
         for (size_t j = 2; j < request_count(request); j++) {
             cop_bytes pattern = request_arg(request, j);
 
-            if (glob_match(pattern.data, pattern.size, settings[i][0], strlen(settings[i][0]), true)) {
+            if (glob_match(
+                    pattern.data, pattern.size, settings[i][0], strlen(settings[i][0]), true)) {
                 /* A plain name comes back as it was written. */
-                bool plain = pattern.size == strlen(settings[i][0]) && !memchr(pattern.data, '*', pattern.size);
+                bool plain = pattern.size == strlen(settings[i][0]) &&
+                             !memchr(pattern.data, '*', pattern.size);
 
                 found = cop_cons(cop_text(settings[i][1]), found);
                 found = cop_cons(plain ? cop_lift(pattern) : cop_text(settings[i][0]), found);
@@ -189,7 +191,7 @@ static void run_config(struct session *session, const struct request *request)
     session_answer(session, subcommand_run("config", subcommands, session, request));
 }
 
-/* --- INFO -------------------------------------------------------------------------------------- */
+/* --- INFO ------------------------------------------------------------------------------------ */
 
 /* {stats}: {Keys, Expiring, Commands, Expired, Hits, Misses} of a partition. */
 static cop_term store_stats(struct store *store, const struct store_args *args)
@@ -230,8 +232,8 @@ static bool wants(const struct request *request, const char *section)
     for (size_t i = 1; i < request_count(request); i++) {
         cop_bytes arg = request_arg(request, i);
 
-        if (word_is(arg, section) || word_is(arg, "all") || word_is(arg, "default")
-            || word_is(arg, "everything"))
+        if (word_is(arg, section) || word_is(arg, "all") || word_is(arg, "default") ||
+            word_is(arg, "everything"))
             return true;
     }
     return request_count(request) == 1;
@@ -278,7 +280,7 @@ static void run_info(struct session *session, const struct request *request)
     session_answer(session, answer);
 }
 
-/* --- DEBUG ------------------------------------------------------------------------------------- */
+/* --- DEBUG ----------------------------------------------------------------------------------- */
 
 static cop_term store_crash(struct store *store, const struct store_args *args)
 {
@@ -299,14 +301,15 @@ static cop_term debug(struct session *session, const struct request *request)
     }
     if (word_is(what, "crash") && count == 4 && word_is(request_arg(request, 2), "store")) {
         index_text = request_arg(request, 3);
-        if (!number_parse(&index, index_text.data, index_text.size) || index < 0
-            || index >= config.partitions)
+        if (!number_parse(&index, index_text.data, index_text.size) || index < 0 ||
+            index >= config.partitions)
             return answer_errorf("ERR no such partition, there are 0 to %d", config.partitions - 1);
         batch_ask_now(&session->batch, (size_t)index, cop("{crash}")); /* its answer is its end */
         return cop("ok");
     }
-    return answer_errorf("ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG "
-                         "CRASH, or DEBUG CRASH STORE n.",
+    return answer_errorf(
+        "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG "
+        "CRASH, or DEBUG CRASH STORE n.",
         (int)(what.size < 128 ? what.size : 128), what.data);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection: read what has come, run it as one batch, answer with one write. A session waits for
- * nobody but its own client and the partitions it asked; when it dies, with or without a crash, its
- * socket closes and nobody else notices. */
+/* The connection: read what has come, run it as one batch, answer with one write. A session waits
+ * for nobody but its own client and the partitions it asked; when it dies, with or without a crash,
+ * its socket closes and nobody else notices. */
 #include "session.h"
 #include "clients.h"
 #include "config.h"
@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-enum { BATCH_COMMANDS_MAX = 1024, BATCH_PARTS_MAX = 1024, READ_AHEAD = 16 * 1024 };
+enum {
+    BATCH_COMMANDS_MAX = 1024,
+    BATCH_PARTS_MAX = 1024,
+    READ_AHEAD = 16 * 1024,
+    HANDOVER_MS = 5000
+};
 
 static int to_socket(void *session, const void *data, size_t size)
 {
@@ -126,6 +131,7 @@ void session(cop_term arg)
     char peer[64] = "?:0";
 
     cop_must(cop_to_socket(&self->socket, arg));
+    cop_must(cop_receive_match_within(HANDOVER_MS, "socket_is_yours"));
     self->protocol = 2;
     self->size_min = 1;
     resp_init(&self->resp, (struct memory){ cop_alloc, cop_free }, config.request_size_max);

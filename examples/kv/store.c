@@ -64,7 +64,8 @@ static cop_step handle_info(void *state, cop_term message)
 
     if (!cop_match(message, "{timeout, Timer, Key}", &timer, &key))
         return cop_noreply();
-    item = (struct item *)dict_find(&store->items, hash_key(key.data, key.size), key.data, key.size);
+    item =
+        (struct item *)dict_find(&store->items, hash_key(key.data, key.size), key.data, key.size);
     if (item && item->timer.id == timer.id) { /* else it fired just before it was cancelled */
         item->timer.id = 0;
         store_expire(store, item, item->expires_ms);
@@ -82,15 +83,15 @@ static const cop_field fields[] = {
 };
 
 const cop_gen_server store_server = {
-    .module      = "store",
-    .state_size  = sizeof(struct store),
-    .fields      = fields,
-    .init        = init,
+    .module = "store",
+    .state_size = sizeof(struct store),
+    .fields = fields,
+    .init = init,
     .handle_call = handle_call,
     .handle_info = handle_info,
 };
 
-/* --- Items ------------------------------------------------------------------------------------- */
+/* --- Items ----------------------------------------------------------------------------------- */
 
 struct item *store_find(struct store *store, cop_bytes key)
 {

@@ -2,8 +2,8 @@
 /* The partition: a GenServer that owns the keys whose hash is its own.
  *
  *   {run, [Command]}   the commands in order; the reply is [Answer], see reply.h
- *   Command            {Name, Key, Arg...}: the name as in the table of commands, arguments binaries
- *   {timeout, T, Key}  from a timer: the key has come to the end of its time
+ *   Command            {Name, Key, Arg...}: the name as in the table of commands, arguments
+ * binaries {timeout, T, Key}  from a timer: the key has come to the end of its time
  *
  * Below are the parts of a store that the families of commands work with. */
 #ifndef KV_STORE_H

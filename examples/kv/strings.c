@@ -19,8 +19,8 @@ static bool int_value(int64_t *ret_value, const struct item *item)
         *ret_value = 0;
         return true;
     }
-    return cop_to_int(ret_value, item->value)
-        || (cop_to_bytes(&text, item->value) && number_parse(ret_value, text.data, text.size));
+    return cop_to_int(ret_value, item->value) ||
+           (cop_to_bytes(&text, item->value) && number_parse(ret_value, text.data, text.size));
 }
 
 static cop_term value_or_nil(struct store *store, const struct item *item)
@@ -33,7 +33,7 @@ static cop_term value_or_nil(struct store *store, const struct item *item)
     return item_text(item);
 }
 
-/* --- In the partition -------------------------------------------------------------------------- */
+/* --- In the partition ------------------------------------------------------------------------ */
 
 static cop_term store_get(struct store *store, const struct store_args *args)
 {
@@ -60,9 +60,10 @@ static cop_term parse_set_options(struct set_options *options, const struct stor
             options->get = true;
         else if (word_is(word, "keepttl") && !options->has_expiry)
             options->keep_ttl = true;
-        else if (expiry_option(&unit, word) && !options->keep_ttl && !options->has_expiry
-            && i + 1 < args->count) {
-            cop_term error = expiry_parse(&options->expires_ms, args->bytes[++i], unit, true, "set");
+        else if (expiry_option(&unit, word) && !options->keep_ttl && !options->has_expiry &&
+                 i + 1 < args->count) {
+            cop_term error =
+                expiry_parse(&options->expires_ms, args->bytes[++i], unit, true, "set");
 
             if (!cop_is_none(error))
                 return error;
@@ -107,8 +108,8 @@ static cop_term store_setnx(struct store *store, const struct store_args *args)
 }
 
 /* SETEX and PSETEX. */
-static cop_term set_for(struct store *store, const struct store_args *args, enum expiry_unit unit,
-    const char *command)
+static cop_term set_for(
+    struct store *store, const struct store_args *args, enum expiry_unit unit, const char *command)
 {
     int64_t expires_ms;
     cop_term error = expiry_parse(&expires_ms, args->bytes[1], unit, true, command);
@@ -218,17 +219,11 @@ static cop_term store_strlen(struct store *store, const struct store_args *args)
     return cop_int((int64_t)text.size);
 }
 
-/* --- In the session ---------------------------------------------------------------------------- */
+/* --- In the session -------------------------------------------------------------------------- */
 
 static cop_term all_answers(const cop_term *answers, size_t count)
 {
     return cop_list(answers, count);
-}
-
-static cop_term first_answer(const cop_term *answers, size_t count)
-{
-    (void)count;
-    return answers[0];
 }
 
 static void run_mget(struct session *session, const struct request *request)
@@ -254,28 +249,28 @@ static void run_mset(struct session *session, const struct request *request)
         session_ask(session, partition_of_key(key),
             cop("{set, Key, Value}", key, request_arg(request, i + 1)));
     }
-    session_end(session, first_answer);
+    session_end(session, batch_first);
 }
-
-#define READ       (COMMAND_READONLY | COMMAND_FAST)
-#define WRITE_FAST (COMMAND_WRITE | COMMAND_FAST)
 
 const struct command strings_commands[] = {
     /* name, arity, flags, keys, in the session, in the partition, summary */
-    { "append", 3, WRITE_FAST, 1, 1, 1, NULL, store_append, "Append to the value of a key" },
-    { "decr", 2, WRITE_FAST, 1, 1, 1, NULL, store_decr, "Subtract one" },
-    { "decrby", 3, WRITE_FAST, 1, 1, 1, NULL, store_decrby, "Subtract a number" },
-    { "get", 2, READ, 1, 1, 1, NULL, store_get, "The value of a key" },
-    { "getdel", 2, WRITE_FAST, 1, 1, 1, NULL, store_getdel, "The value of a key, which is deleted" },
-    { "getset", 3, WRITE_FAST, 1, 1, 1, NULL, store_getset, "Set a key and return its old value" },
-    { "incr", 2, WRITE_FAST, 1, 1, 1, NULL, store_incr, "Add one" },
-    { "incrby", 3, WRITE_FAST, 1, 1, 1, NULL, store_incrby, "Add a number" },
-    { "mget", -2, READ, 1, -1, 1, run_mget, NULL, "The values of keys" },
+    { "append", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_append,
+        "Append to the value of a key" },
+    { "decr", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_decr, "Subtract one" },
+    { "decrby", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_decrby, "Subtract a number" },
+    { "get", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_get, "The value of a key" },
+    { "getdel", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_getdel,
+        "The value of a key, which is deleted" },
+    { "getset", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_getset,
+        "Set a key and return its old value" },
+    { "incr", 2, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_incr, "Add one" },
+    { "incrby", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_incrby, "Add a number" },
+    { "mget", -2, COMMAND_READ_FAST, 1, -1, 1, run_mget, NULL, "The values of keys" },
     { "mset", -3, COMMAND_WRITE, 1, -1, 2, run_mset, NULL, "Set keys" },
     { "psetex", 4, COMMAND_WRITE, 1, 1, 1, NULL, store_psetex, "Set a key for milliseconds" },
     { "set", -3, COMMAND_WRITE, 1, 1, 1, NULL, store_set, "Set a key" },
     { "setex", 4, COMMAND_WRITE, 1, 1, 1, NULL, store_setex, "Set a key for seconds" },
-    { "setnx", 3, WRITE_FAST, 1, 1, 1, NULL, store_setnx, "Set a key that is not there" },
-    { "strlen", 2, READ, 1, 1, 1, NULL, store_strlen, "The length of a value" },
+    { "setnx", 3, COMMAND_WRITE_FAST, 1, 1, 1, NULL, store_setnx, "Set a key that is not there" },
+    { "strlen", 2, COMMAND_READ_FAST, 1, 1, 1, NULL, store_strlen, "The length of a value" },
     { 0 },
 };

@@ -10,16 +10,16 @@
 const cop_supervisor kv = {
     .name = "kv",
     .strategy = COP_REST_FOR_ONE,
-    .children = COP_CHILDREN(
-        { .name = "partitions", .supervisor = &partitions },
+    .children = COP_CHILDREN({ .name = "partitions", .supervisor = &partitions },
         { .name = "clients", .gen_server = &clients_server },
-        { .name = "sessions", .supervisor = &(const cop_supervisor){
-            .strategy = COP_SIMPLE_ONE_FOR_ONE,
-            .children = COP_CHILDREN(
-                { .name = "session", .anonymous = true, .process = session,
-                    .restart = COP_TEMPORARY },
-            ),
-        } },
-        { .name = "listener", .process = listener },
-    ),
+        { .name = "sessions",
+            .supervisor =
+                &(const cop_supervisor){
+                    .strategy = COP_SIMPLE_ONE_FOR_ONE,
+                    .children = COP_CHILDREN({ .name = "session",
+                                                 .anonymous = true,
+                                                 .process = session,
+                                                 .restart = COP_TEMPORARY }, ),
+                } },
+        { .name = "listener", .process = listener }, ),
 };

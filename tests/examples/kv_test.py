@@ -726,6 +726,8 @@ def main():
                     problems = [f"line {error.__traceback__.tb_next.tb_lineno}: {error!r}"]
                 if kv.process.poll() is not None:
                     problems.append(f"kv ended with status {kv.process.returncode}: {kv.stderr()[-2000:]}")
+                if re.search("Sanitizer|runtime error:", kv.stderr()):
+                    problems.append(f"a sanitizer reports: {kv.stderr()[-2000:]}")
                 if problems:
                     failed += 1
                     print(f"FAILED {name}: {test.__doc__}")

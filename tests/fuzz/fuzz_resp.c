@@ -87,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2 || size > 4096)
         return 0;
-    if (digest((const char *)data + 1, size - 1, step) != digest((const char *)data + 1, size - 1, size))
+    if (digest((const char *)data + 1, size - 1, step) !=
+        digest((const char *)data + 1, size - 1, size))
         abort();
     return 0;
 }
