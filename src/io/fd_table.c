@@ -342,13 +342,14 @@ static void fill_slot(struct cop__fd *slot, enum cop__fd_kind kind, struct cop__
     size_t packet = options->packet_size_max, queue = options->send_buffer_max;
 
     slot->hold = hold;
-    slot->kind = (uint8_t)kind;
+    atomic_store_explicit(&slot->kind, (uint8_t)kind, memory_order_relaxed);
     slot->packet = (uint8_t)options->packet;
     slot->packet_size_max = packet == 0 ? 65536 : packet > 1u << 30 ? 1u << 30 : (uint32_t)packet;
     slot->send_buffer_max = queue == 0 ? 65536 : queue > 1u << 30 ? 1u << 30 : (uint32_t)queue;
     slot->send_timeout_ms = options->send_timeout_ms;
-    slot->drained_r = slot->read_error_sent = 0;
-    slot->active_left = slot->send_error = 0;
+    slot->drained_r = 0;
+    slot->send_error = 0;
+    atomic_store_explicit(&slot->active_left, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->hup, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->mode, COP_PASSIVE, memory_order_relaxed);
     atomic_store_explicit(&slot->owner, my_id(), memory_order_relaxed);
@@ -366,6 +367,9 @@ int cop__fd_open(uint64_t *ret_id, int fd, enum cop__fd_kind kind,
         close(fd);
         return -ENOMEM;
     }
+    /* acquire: pairs with the release in finish(), through which the last closer let go of the slot */
+    atomic_load_explicit(&slot->reading, memory_order_acquire);
+    atomic_load_explicit(&slot->writing, memory_order_acquire);
     seq = atomic_load_explicit(&slot->seq, memory_order_relaxed) + 1;
     *hold = (struct cop__hold){ { .release = release_hold, .adopted = adopt_hold }, slot, seq, true };
     fill_slot(slot, kind, hold, like);
