@@ -29,7 +29,8 @@ struct cop__hold {
     bool listed; /* the owner has it in its list: false between give and adopt */
 };
 
-/* Sent to the owner to say that its hold is void: it drops it. */
+/* Sent to the owner to say that its hold is void: it drops it. A hold that was given away is before it in
+ * the mailbox, because whoever closes waits for a give that has begun. */
 struct courier {
     struct cop__resource resource;
     struct cop__hold *hold;
@@ -123,7 +124,10 @@ static void wake(uint64_t id)
 
 static bool is_dead(uint64_t id)
 {
-    return cop__proc_gen(cop__proc_of(id)) != (uint32_t)(id >> 32);
+    const struct cop__proc *proc = cop__proc_of(id);
+
+    /* the mailbox closes before anyone hears of the exit, the slot is free only after that */
+    return cop__proc_gen(proc) != (uint32_t)(id >> 32) || cop__load(proc->mbox) & COP__MBOX_DEAD;
 }
 
 static bool is_open(struct cop__fd *slot, uint32_t seq)
@@ -277,16 +281,13 @@ static void release_hold(struct cop__resource *resource)
     free(hold);
 }
 
-/* Runs in the new owner: after give, it has the hold in its list now. */
+/* Runs in the new owner: it has the hold in its list now. When the slot was closed meanwhile, a courier
+ * is behind it in the mailbox. */
 static void adopt_hold(struct cop__resource *resource)
 {
     struct cop__hold *hold = (struct cop__hold *)resource;
 
     hold->listed = true;
-    if (is_open(hold->slot, hold->seq))
-        return;
-    cop__resource_remove(resource); /* closed while it was on its way */
-    free(hold);
 }
 
 static void release_courier(struct cop__resource *resource)
@@ -300,10 +301,8 @@ static void adopt_courier(struct cop__resource *resource)
 
     cop__resource_remove(resource);
     free(resource);
-    if (hold->listed) {
-        cop__resource_remove(&hold->resource);
-        free(hold);
-    }
+    cop__resource_remove(&hold->resource);
+    free(hold);
 }
 
 /* Of a hold whose slot has just been closed. */
@@ -312,9 +311,7 @@ static void drop_hold(struct cop__hold *hold, uint64_t owner)
     struct cop__proc *running = cop__running();
     struct courier *courier;
 
-    if (running && cop__proc_pid(running).id == owner) {
-        if (!hold->listed)
-            return; /* adopt_hold will see that it is closed */
+    if (running && cop__proc_pid(running).id == owner && hold->listed) {
         cop__resource_remove(&hold->resource);
         free(hold);
         return;
@@ -345,13 +342,14 @@ static void fill_slot(struct cop__fd *slot, enum cop__fd_kind kind, struct cop__
     size_t packet = options->packet_size_max, queue = options->send_buffer_max;
 
     slot->hold = hold;
-    slot->kind = (uint8_t)kind;
+    atomic_store_explicit(&slot->kind, (uint8_t)kind, memory_order_relaxed);
     slot->packet = (uint8_t)options->packet;
     slot->packet_size_max = packet == 0 ? 65536 : packet > 1u << 30 ? 1u << 30 : (uint32_t)packet;
     slot->send_buffer_max = queue == 0 ? 65536 : queue > 1u << 30 ? 1u << 30 : (uint32_t)queue;
     slot->send_timeout_ms = options->send_timeout_ms;
-    slot->drained_r = slot->read_error_sent = 0;
-    slot->active_left = slot->send_error = 0;
+    slot->drained_r = 0;
+    slot->send_error = 0;
+    atomic_store_explicit(&slot->active_left, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->hup, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->mode, COP_PASSIVE, memory_order_relaxed);
     atomic_store_explicit(&slot->owner, my_id(), memory_order_relaxed);
@@ -369,6 +367,9 @@ int cop__fd_open(uint64_t *ret_id, int fd, enum cop__fd_kind kind,
         close(fd);
         return -ENOMEM;
     }
+    /* acquire: pairs with the release in finish(), through which the last closer let go of the slot */
+    atomic_load_explicit(&slot->reading, memory_order_acquire);
+    atomic_load_explicit(&slot->writing, memory_order_acquire);
     seq = atomic_load_explicit(&slot->seq, memory_order_relaxed) + 1;
     *hold = (struct cop__hold){ { .release = release_hold, .adopted = adopt_hold }, slot, seq, true };
     fill_slot(slot, kind, hold, like);

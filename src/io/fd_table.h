@@ -31,12 +31,11 @@ struct cop__fd {
     struct cop__hold *hold;     /* the owner's resource; from open to close */
     _Atomic(uint8_t) hup;       /* the poller has seen an end or error: never trust `drained` again */
     _Atomic(uint8_t) mode;      /* enum cop_active; written with `reading` held */
-    uint8_t kind;
+    _Atomic(uint8_t) kind;      /* enum cop__fd_kind; constant while open, looked at before taking */
     /* with `reading` held */
     uint8_t drained_r;          /* a read came back short: the next would say EAGAIN */
     uint8_t packet;             /* enum cop_packet; constant while open */
-    uint8_t read_error_sent;
-    int32_t active_left;        /* messages until passive; 0: no such count */
+    _Atomic(int32_t) active_left; /* messages until passive; 0: no such count. Read without */
     uint32_t packet_size_max;   /* constant while open */
     struct cop__buffer in;
     /* with `writing` held */
