@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 100 }; /* of brackets; deeper ones are not broken, which bounds recursion */
+enum { DEPTH_MAX = 40 }; /* of brackets; deeper ones are not broken, which bounds recursion */
 
 struct pretty {
     const struct cop__text *line; /* the text on one line */
