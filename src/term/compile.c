@@ -123,6 +123,7 @@ static const char *take(void *context, const struct cop__part *part)
     if (constant && node.kind != COP__PART_TERM && !(map && compiler->purpose == COP__TO_MATCH)) {
         node.word = build_constant(compiler, part, &compiler->nodes[from]).word;
         node.kind = COP__PART_TERM;
+        node.count = 0;
         node.size = node.depth = 1;
         compiler->used = from;
     }

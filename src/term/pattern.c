@@ -282,7 +282,7 @@ static cop_term key_of(const struct cop__pattern *pattern, uint64_t op, const st
 static bool match_any(const struct cop__pattern *pattern, const struct cop__code *code, cop_term term,
     const struct cop__place *places)
 {
-    cop_term slots[COP__SLOTS_MAX] = { { 0 } }, stack[COP__STACK_MAX];
+    cop_term slots[COP__SLOTS_MAX], stack[COP__STACK_MAX]; /* a slot is read after it is written */
     size_t used = 0;
 
     stack[used++] = term;
@@ -351,5 +351,11 @@ bool cop__match(cop_term term, struct cop__pattern *pattern, const struct cop__p
         return match_flat(code, term, places);
     if (!cop_is_none(code->constant))
         return cop__identical(term, code->constant);
+    if (code->count == 1 && code->arguments == 1) { /* "Value" */
+        if (!accepts(places[0], term))
+            return false;
+        store(places[0], term);
+        return true;
+    }
     return match_any(pattern, code, term, places);
 }

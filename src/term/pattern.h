@@ -23,7 +23,7 @@ enum {
     COP__ARGUMENTS_MAX = 16,
     COP__SLOTS_MAX = 32,  /* arguments, then names that begin with _ */
     COP__OPS_MAX = 1024,
-    COP__STACK_MAX = 512, /* terms under way while a pattern runs */
+    COP__STACK_MAX = 128, /* terms under way while a pattern runs */
     COP__DEPTH_MAX = 64
 };
 

@@ -5,21 +5,59 @@
  * separated and closed), so depth costs memory and no C stack. */
 #include "term/text.h"
 
+#include <stdlib.h>
+
+#include "base/raise.h"
 #include "term/map.h"
+#include "term/outline.h"
 #include "term/stack.h"
 
 /* What a run is the inside of. */
 enum run { RUN_TUPLE, RUN_LIST, RUN_MAP };
 
-/* A run on the stack: where its terms are, the next step, how many steps, and its kind. */
-enum { RUN_AT, RUN_STEP, RUN_STEPS, RUN_KIND, RUN_WORDS };
+/* A run on the stack: where its terms are, the next step, how many steps, its kind, and
+ * its node in the outline. */
+enum { RUN_AT, RUN_STEP, RUN_STEPS, RUN_KIND, RUN_NODE, RUN_WORDS };
 
 struct printer {
     struct cop__text *text;
     struct cop__stack stack;
     struct cop__map_pairs *scratch;
+    struct cop__outline *outline; /* to be noted where terms begin and end, or NULL */
     bool pretty;
 };
+
+static void note_begin(struct printer *printer, enum cop__outline_kind kind)
+{
+    struct cop__outline *outline = printer->outline;
+
+    if (!outline)
+        return;
+    if (outline->used == outline->capacity) {
+        size_t capacity = outline->capacity ? 2 * outline->capacity : 64;
+        struct cop__outline_node *nodes = realloc(outline->nodes, capacity * sizeof(*nodes));
+
+        if (!nodes)
+            cop__raise("system_limit", "no memory to print a term");
+        outline->nodes = nodes;
+        outline->capacity = capacity;
+    }
+    outline->nodes[outline->used++] =
+        (struct cop__outline_node){ .kind = kind, .from = printer->text->size };
+}
+
+static void note_end(struct printer *printer, size_t node)
+{
+    if (printer->outline) {
+        printer->outline->nodes[node].to = printer->text->size;
+        printer->outline->nodes[node].next = printer->outline->used;
+    }
+}
+
+static size_t last_node(const struct printer *printer)
+{
+    return printer->outline ? printer->outline->used - 1 : 0;
+}
 
 static void push_run(struct printer *printer, const cop_term *at, size_t steps, enum run run)
 {
@@ -27,29 +65,50 @@ static void push_run(struct printer *printer, const cop_term *at, size_t steps, 
     cop__stack_push(&printer->stack, 0);
     cop__stack_push(&printer->stack, steps);
     cop__stack_push(&printer->stack, run);
+    cop__stack_push(&printer->stack, last_node(printer));
+}
+
+static bool is_tagged(cop_term tuple)
+{
+    return cop__count(tuple) > 1 && cop__is_atom(cop__elements(tuple)[0]);
+}
+
+static void put_leaf(struct printer *printer, cop_term term, bool string)
+{
+    note_begin(printer, COP__OUTLINE_LEAF);
+    if (string)
+        cop__text_string(printer->text, term);
+    else
+        cop__text_leaf(printer->text, term, printer->pretty);
+    note_end(printer, last_node(printer));
 }
 
 static void put_term(struct printer *printer, cop_term term)
 {
     switch (cop_type_of(term)) {
     case COP_TYPE_TUPLE:
+        note_begin(printer, !cop__count(term)   ? COP__OUTLINE_LEAF
+                            : is_tagged(term) ? COP__OUTLINE_TAGGED
+                                              : COP__OUTLINE_TUPLE);
         cop__text_putc(printer->text, '{');
         push_run(printer, cop__elements(term), cop__count(term), RUN_TUPLE);
         break;
     case COP_TYPE_LIST:
         if (printer->pretty && cop__text_is_string(term)) {
-            cop__text_string(printer->text, term);
+            put_leaf(printer, term, true);
         } else {
+            note_begin(printer, COP__OUTLINE_LIST);
             cop__text_putc(printer->text, '[');
             push_run(printer, cop__cell(term), 0, RUN_LIST);
         }
         break;
     case COP_TYPE_MAP:
+        note_begin(printer, cop__count(term) ? COP__OUTLINE_MAP : COP__OUTLINE_LEAF);
         cop__text_puts(printer->text, "#{");
         push_run(printer, cop__map_sorted(term, &printer->scratch), 2 * cop__count(term), RUN_MAP);
         break;
     default:
-        cop__text_leaf(printer->text, term, printer->pretty);
+        put_leaf(printer, term, false);
     }
 }
 
@@ -72,6 +131,8 @@ static cop_term next_of_run(struct printer *printer)
         }
         if (!cop__is_nil(tail) && !run[RUN_STEPS]) {
             run[RUN_STEPS] = 1; /* the tail is out */
+            if (printer->outline)
+                printer->outline->nodes[run[RUN_NODE]].improper = true;
             cop__text_putc(printer->text, '|');
             return tail;
         }
@@ -92,16 +153,18 @@ static cop_term next_of_run(struct printer *printer)
     } else {
         cop__text_putc(printer->text, '}');
     }
+    note_end(printer, run[RUN_NODE]);
     printer->stack.used -= RUN_WORDS;
     return cop_term_none();
 }
 
-void cop__text_term(struct cop__text *text, cop_term term, bool pretty)
+void cop__text_outline(struct cop__text *text, cop_term term, bool pretty, struct cop__outline *outline)
 {
     struct printer printer;
 
     printer.text = text;
     printer.scratch = NULL;
+    printer.outline = outline;
     printer.pretty = pretty;
     cop__stack_init(&printer.stack);
     put_term(&printer, term);
@@ -112,6 +175,11 @@ void cop__text_term(struct cop__text *text, cop_term term, bool pretty)
     }
     cop__stack_done(&printer.stack);
     cop__map_pairs_free(printer.scratch);
+}
+
+void cop__text_term(struct cop__text *text, cop_term term, bool pretty)
+{
+    cop__text_outline(text, term, pretty, NULL);
 }
 
 const char *cop__text_keep(struct cop__text *text)
