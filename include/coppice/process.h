@@ -20,7 +20,7 @@ typedef struct cop_via_module cop_via_module;
  * no destination. */
 typedef struct {
     uint64_t what; /* id of the pid; word of the name, alias, or of a term that is none of these */
-    uint64_t more; /* enum cop_dest_kind, 0 for a pid; above it the handle or atom of the node */
+    uint64_t more; /* enum cop_dest_kind; above it the handle or atom of the node */
 } cop_dest;
 
 /* A registry of names other than the node's own ({via, Module, Key}). GS-28. */
@@ -49,7 +49,7 @@ static inline cop_dest cop_dest_same(cop_dest dest)
 }
 
 /* What a destination is; COP_DEST_NONE: it was made of a term that is none. */
-enum cop_dest_kind { COP_DEST_NONE, COP_DEST_PID, COP_DEST_NAME, COP_DEST_REMOTE_NAME, COP_DEST_ALIAS,
+enum cop_dest_kind { COP_DEST_PID, COP_DEST_NONE, COP_DEST_NAME, COP_DEST_REMOTE_NAME, COP_DEST_ALIAS,
     COP_DEST_VIA };
 COP_API enum cop_dest_kind cop_dest_kind_of(cop_dest dest);
 COP_API cop_pid cop_dest_pid_of(cop_dest dest);

@@ -141,7 +141,7 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
     struct cop__ext *ext = cop__ext_of(proc);
     struct cop__catch *catch = ext->catch;
 
-    if (cop__load(proc->flags) & COP__P_EXITING) {
+    if ((cop__load(proc->flags) & COP__P_EXITING) && !catch) {
         /* in a defer, or a report: that one is dropped and the exit goes on */
         cop__exit_process(self, proc, ext->exit_reason);
     }

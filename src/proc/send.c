@@ -61,9 +61,7 @@ cop_dest cop_via(const cop_via_module *module, cop_term key)
 
 enum cop_dest_kind cop_dest_kind_of(cop_dest dest)
 {
-    unsigned kind = dest.more & 255;
-
-    return kind ? (enum cop_dest_kind)kind : dest.what ? COP_DEST_PID : COP_DEST_NONE;
+    return dest.what ? (enum cop_dest_kind)(dest.more & 255) : COP_DEST_NONE;
 }
 
 cop_pid cop_dest_pid_of(cop_dest dest)

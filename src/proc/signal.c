@@ -181,6 +181,11 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
 {
     uint32_t flags = cop__load(proc->flags);
 
+    if (cop__unlikely(flags & COP__P_DOOMED)) {
+        /* After the signal that ends it, in the order of the mailbox, it is as good as gone. */
+        cop__signal_refused(self, msg, cop__atom(COP__ATOM_noproc));
+        return;
+    }
     switch ((enum cop__msg_kind)msg->kind) {
     case COP__EXIT:
         exit_received(self, proc, msg, false);
@@ -216,7 +221,7 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
         return;
     case COP__ALIVE:
         cop__answer(self, msg, COP__REPLY,
-            flags & (COP__P_EXITING | COP__P_DOOMED) ? cop__atom(COP__ATOM_false) : cop__atom(COP__ATOM_true));
+            flags & COP__P_EXITING ? cop__atom(COP__ATOM_false) : cop__atom(COP__ATOM_true));
         return;
     case COP__LEADER: {
         cop_pid leader;
