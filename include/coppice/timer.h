@@ -13,7 +13,7 @@ COP_BEGIN_DECLS
  *
  * Returns  the timer's reference, for cancel and read.
  * Exits    the caller with badarg: to is neither a local pid nor a name; a bad time.
- * Parks    no.
+ * Parks    yields.
  * Options  time_ms from now, monotonic_ms absolute. A time that has passed fires at once, yet
  *          later than a message sent directly (P-118). Never early (P-119).
  * Context  any process. The timer outlives who started it; one toward a process that has ended is
