@@ -61,7 +61,7 @@ const char *param_text(struct params params, int index)
 
 static uint64_t futex_calls(void)
 {
-    struct cop_statistics now;
+    struct cop_node_statistics now;
 
     cop_statistics(&now);
     return now.futex_wakes + now.futex_waits;

@@ -93,7 +93,7 @@ static cop_pid start_raw(int64_t value)
 /* A synchronous start returns just before the server waits, a plain spawn long before. */
 static void wait_idle(void)
 {
-    struct cop_statistics now;
+    struct cop_node_statistics now;
 
     do {
         cop_yield();

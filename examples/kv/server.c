@@ -242,7 +242,7 @@ static bool wants(const struct request *request, const char *section)
 static void run_info(struct session *session, const struct request *request)
 {
     struct stats stats = ask_stats(session);
-    struct cop_statistics node;
+    struct cop_node_statistics node;
     int64_t clients_now, clients_ever, up_s = (cop_system_time_ms() - config.started_ms) / 1000;
     char *text;
     size_t size;

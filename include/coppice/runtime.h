@@ -8,36 +8,106 @@
 COP_BEGIN_DECLS
 
 struct cop_options {
-    int schedulers;           /* 0: COPPICE_SCHEDULERS, else as many as processors */
-    uint32_t processes_max;   /* 0: 16,000,000 slots reserved, no memory */
-    uint32_t atoms_max;       /* 0: 1,048,576 */
-    bool boot_line;           /* one line on stderr: schedulers, guard mode, version */
+    int schedulers;         /* 0: COPPICE_SCHEDULERS, else as many as processors */
+    uint32_t processes_max; /* 0: 16,000,000 slots reserved, no memory */
+    uint32_t atoms_max;     /* 0: 1,048,576 */
+    bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
 };
 
-/* Run fn as the first process; its result is the exit status of the program. Everything ends when it
- * returns. 1 and a report on stderr when it exits otherwise. */
 typedef int cop_main(int argc, char **argv);
+
+/* Start a node and run fn as its first process. When fn returns everything ends: processes that are
+ * still there are dropped without hearing of it. One node at a time in a program; a second may
+ * follow the first.
+ *
+ * Returns  what fn returned, to be the exit status of the program; 1 and a report on stderr when
+ *          the first process ended in another way, or when a node is running already; the status
+ *          given to cop_stop_node.
+ * Parks    no: the thread waits until the node has stopped.
+ * Options  see struct cop_options; NULL and cop_run_main: the defaults.
+ * Context  a thread that runs no process: main.
+ * OTP      erl -s Module. The first process is the default group leader.
+ */
 COP_API int cop_run_main(cop_main *fn, int argc, char **argv);
-COP_API int cop_run_main_with(cop_main *fn, int argc, char **argv, const struct cop_options *options);
-/* Run a tree until it ends or SIGTERM/SIGINT stops it in order; a second SIGINT stops at once.
- * Returns 0 after an orderly stop, 1 when the tree failed. */
+COP_API int cop_run_main_with(
+    cop_main *fn, int argc, char **argv, const struct cop_options *options);
+
+/* Start a node and run a supervision tree in it until the tree ends, or SIGTERM or SIGINT stops it
+ * in order, within its shutdown times. A second SIGINT stops at once.
+ *
+ * Returns  0 after an orderly stop, 1 when the tree could not start or failed; the status given to
+ *          cop_stop_node.
+ * Parks    no: the thread waits until the node has stopped.
+ * Options  see struct cop_options; NULL and cop_run: the defaults.
+ * Context  a thread that runs no process: main.
+ * OTP      an application with a permanent start type; init:stop/0 on SIGTERM.
+ */
 COP_API int cop_run(const cop_supervisor *tree);
 COP_API int cop_run_with(const cop_supervisor *tree, const struct cop_options *options);
-COP_API void cop_stop_node(int status); /* init:stop/1: orderly, from any process */
+
+/* Stop the node in order: the tree first, child by child, when cop_run runs one. It returns before
+ * that has happened, and the caller is stopped with the rest.
+ *
+ * Parks    no.
+ * Options  status: what cop_run or cop_run_main returns.
+ * Context  any process.
+ * OTP      init:stop/1.
+ */
+COP_API void cop_stop_node(int status);
+
 /* What cop_stop_node does in place of stopping at once; set by the layer of behaviours, which knows
  * applications and trees. It sets it back to NULL and calls cop_stop_node when all is stopped. */
 extern void (*cop__on_stop_node)(int status);
+
+/* End the program now: stdio is flushed, nothing else is stopped or freed.
+ *
+ * Returns  never.
+ * Parks    no.
+ * Options  status: the exit status of the program.
+ * Context  any thread.
+ * OTP      erlang:halt/1.
+ */
 COP_NORETURN COP_API void cop_halt(int status);
-/* From now on the operating-system signal comes to receiver as the message {signal, sigterm} (its
- * name in lower case) instead of having its default effect. 0, -EINVAL. OTP: os:set_signal/2. */
+
+/* From now on the operating-system signal comes to receiver as the message {signal, Name}, Name its
+ * name in lower case (sigterm), instead of having its default effect. The last receiver counts; the
+ * defaults come back when the node stops.
+ *
+ * Returns  0, or -EINVAL: another signal than SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT,
+ *          SIGCHLD and SIGWINCH, or a receiver that is not local.
+ * Parks    no.
+ * Context  any process.
+ * OTP      os:set_signal/2.
+ */
 COP_API int cop_os_signal(int signal, cop_pid receiver);
 
-/* Counters of the runtime, for tests and benchmarks. */
-struct cop_statistics {
-    uint64_t context_switches, futex_wakes, futex_waits, polls, steals, spawned, exited, reductions;
-    uint64_t processes, schedulers, stacks, run_queue;
+/* Counters since the node started, and what there is now. */
+struct cop_node_statistics {
+    uint64_t context_switches;         /* activations: from a scheduler to a process */
+    uint64_t futex_wakes, futex_waits; /* system calls to wake a thread, and to sleep */
+    uint64_t polls;                    /* sleeps in the poller */
+    uint64_t steals;                   /* successful ones */
+    uint64_t spawned, exited, reductions;
+    uint64_t processes, schedulers, stacks, run_queue; /* now */
 };
-COP_API void cop_statistics(struct cop_statistics *ret_statistics);
+
+/* Counters of the runtime, for tests and benchmarks. Each is exact, but they are not read at one
+ * instant.
+ *
+ * Returns  nothing; fills *ret_statistics.
+ * Parks    no.
+ * Context  any thread, while a node runs.
+ * OTP      erlang:statistics/1, in part.
+ */
+COP_API void cop_statistics(struct cop_node_statistics *ret_statistics);
+
+/* The version of the library that runs: "0.1.0".
+ *
+ * Returns  a constant string.
+ * Parks    no.
+ * Context  any thread.
+ * OTP      erlang:system_info(version).
+ */
 COP_API const char *cop_version(void);
 
 COP_END_DECLS

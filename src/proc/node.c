@@ -264,9 +264,9 @@ const char *cop_version(void)
     return "0.1.0";
 }
 
-void cop_statistics(struct cop_statistics *ret)
+void cop_statistics(struct cop_node_statistics *ret)
 {
-    *ret = (struct cop_statistics){ .schedulers = cop__node.scheds, .processes = cop__load(cop__node.live) };
+    *ret = (struct cop_node_statistics){ .schedulers = cop__node.scheds, .processes = cop__load(cop__node.live) };
     cop__threads_statistics(&ret->futex_wakes, &ret->futex_waits, &ret->polls);
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];
