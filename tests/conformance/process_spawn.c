@@ -117,7 +117,7 @@ static void priority_main(cop_term arg)
 /* Each accepted option has its effect; a value that is none raises badarg, and nothing is spawned. */
 CLAUSE(P_07)
 {
-    struct cop_statistics before, after;
+    struct cop_node_statistics before, after;
     cop_term self = cop("Self", cop_self()), reason;
 
     cop_spawn_opt(priority_main, self, NULL, .priority = COP_LOW);

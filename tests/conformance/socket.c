@@ -826,7 +826,7 @@ NODE_TEST(descriptors_exhausted)
     int raw = raw_connect(cop_tcp_port(listener)), taken[64], count = 0;
     struct rlimit old, low;
     struct rusage before, after;
-    struct cop_statistics statistics_before, statistics_after;
+    struct cop_node_statistics statistics_before, statistics_after;
     int64_t cpu_us;
 
     getrlimit(RLIMIT_NOFILE, &old);
