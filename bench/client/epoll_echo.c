@@ -3,7 +3,6 @@
  * each request, and nothing else. It is what a server in C costs without a runtime.
  *
  *     epoll_echo PORT          prints "ready" when it listens on 127.0.0.1:PORT */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

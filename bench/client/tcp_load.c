@@ -5,7 +5,6 @@
  * also has the CPU time of the server for each request of the counted time.
  *
  *     tcp_load PORT CONNECTIONS [SERVER_PID [WARM_UP_MS COUNTED_MS]] */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
