@@ -34,6 +34,24 @@ struct cop__ext *cop__ext_of(struct cop__proc *proc)
     return proc->ext;
 }
 
+/* A process that settles down (cop_become) gives back what its start needed and it does not: a million idle
+ * servers must not each keep a record because their init was once wrapped in a cop_try. */
+void cop__ext_trim(struct cop__proc *proc)
+{
+    struct cop__ext *ext = proc->ext;
+
+    if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer || ext->deadline_ns ||
+        ext->defers || ext->resources || ext->kept || ext->dictionary || ext->child_origin || ext->start_result ||
+        ext->group_leader || ext->unlink_count || ext->heap_max || ext->suspend_count || !cop_is_none(ext->label) ||
+        !cop_is_none(ext->exit_reason))
+        return;
+    cop__map_free(&ext->links);
+    cop__map_free(&ext->monitors);
+    cop__map_free(&ext->monitored_by);
+    free(ext);
+    proc->ext = NULL;
+}
+
 static void link_in(struct cop__memory **list, struct cop__memory *memory)
 {
     memory->next = *list;

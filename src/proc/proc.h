@@ -169,6 +169,7 @@ uint64_t cop__deadline_in(int64_t timeout_ms);
 /* --- process memory, dictionary (memory.c, dictionary.c) ---------------------------------------------- */
 
 struct cop__ext *cop__ext_of(struct cop__proc *proc); /* made when missing */
+void cop__ext_trim(struct cop__proc *proc); /* frees it when nothing is in it */
 void cop__ext_free(struct cop__thr *self, struct cop__proc *proc);
 void *cop__memory_new(struct cop__proc *proc, size_t size);
 void cop__memory_free_all(struct cop__proc *proc);
