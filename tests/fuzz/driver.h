@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A main for fuzz targets without libFuzzer: compiled with -DCOP_FUZZ_STANDALONE, a target runs once
- * over each file it is given. */
+/* A main for fuzz targets without libFuzzer: compiled with -DCOP_FUZZ_STANDALONE, a target runs
+ * once over each file it is given. */
 #ifndef COP_TESTS_FUZZ_DRIVER_H
 #define COP_TESTS_FUZZ_DRIVER_H
 

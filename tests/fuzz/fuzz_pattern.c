@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a pattern. What compiles for building is built, what compiles for matching is matched
- * with a few terms, and what was built. */
+/* Any bytes as a pattern. What compiles for building is built, what compiles for matching is
+ * matched with a few terms, and what was built. */
 #include "driver.h"
 
 #include <coppice/term.h>
