@@ -5,28 +5,38 @@
  *   if (cop_match(m, "{put, Key, #{ttl := Ttl}}", &key, &ttl)) ...
  *
  * In a pattern
- *   Name         is a place: it takes the next argument. The same name again is the same value, and
- *                takes none, as in Erlang: cop("{X, X}", 1) is {1,1}.
- *   _  _Name     match anything and take no argument; the same _Name twice must be equal. Not in cop().
- *   'text' ok    atoms;   "text" a list of code points;   <<"text">> <<1, 2, "x"/utf8>> binaries
- *   12 -3 16#ff $a 1.5e3  numbers;   {..} [..] [H | T] tuples and lists
- *   #{K => V}    a map in cop();   #{K := V} in cop_match(): has at least these keys. A key is a
- *                constant or a bound variable.
+ *   Name        a place: it takes the next argument. The same name again is the same value and
+ *               takes none, as in Erlang: cop("{X, X}", 1) is {1,1}.
+ *   _ and _Name match anything and take no argument; the same _Name twice must be
+ *               equal. Not in cop().
+ *   ok 'A b'    atoms
+ *   "text"      a list of code points
+ *   <<"text">>  binaries, also <<1, 2, 3:4>> and <<"text"/utf8>>
+ *   12 -3 16#ff $a 1.5e3   numbers
+ *   {A, B} [A, B] [H | T]  tuples and lists
+ *   #{K => V}   a map, in cop()
+ *   #{K := V}   a map that has at least these keys, in cop_match(). A key is a constant or a bound
+ *               variable.
+ *   fun M:F/A   an external fun
  *
- * What an argument's C type says
- *   in cop(), and as a value in cop_match()   every integer type, bool (an atom), float, double,
- *                cop_term, cop_pid, cop_ref, cop_atom, cop_bytes (a binary). In cop_match() a value
- *                is compared with =:=.
- *   as an address in cop_match()   captures: int *, unsigned *, short *, long *, int64_t *, size_t *,
- *                ... an integer that fits; double * a float or an integer that is one exactly; bool *
- *                true or false; cop_term * anything; cop_pid * a pid; cop_ref * a reference of this
- *                node; cop_atom * an atom; cop_bytes * a binary, as a view. All are stored, or none.
- *   A char * is refused, as it could be text or an atom: write cop_text(s), or put it in the pattern.
- *   (C11's `true` is an int: write cop_bool(true), or true in the pattern.)
+ * What the C type of an argument says, for values (in cop_match() they are compared with =:=)
+ *   integer types, float, double   numbers
+ *   bool                           an atom; but C11's `true` is an int: write cop_bool(true)
+ *   cop_bytes                      a binary
+ *   cop_term, cop_pid, cop_ref, cop_atom
+ *   char *                         refused, since it could be text or an atom: write cop_text(s),
+ *                                  or put it in the pattern
+ * and for addresses, which capture (all of them, or none)
+ *   int *, size_t *, int64_t *, ...   an integer that fits
+ *   double *                       a float, or an integer that is one exactly
+ *   bool *                         true or false
+ *   cop_bytes *                    a binary, as a view
+ *   cop_pid *, cop_ref *, cop_atom *  these; a reference must be of this node
+ *   cop_term *                     anything
  *
- * The pattern must be a literal. A wrong one aborts the program at its first use, with file and line;
- * scripts/check-patterns finds it earlier. At most 16 arguments. C only: C++ uses the typed functions
- * of term.h. Hooks of the macros are named cop__ and are nobody's business. */
+ * The pattern must be a literal, with at most 16 arguments. A wrong one aborts the program at its
+ * first use, with file and line; scripts/check-patterns finds it earlier. C only: C++ uses the
+ * typed functions of term.h. What is named cop__ is the macros' own affair. */
 #ifndef COPPICE_PATTERN_H
 #define COPPICE_PATTERN_H
 
@@ -41,7 +51,7 @@ struct cop__pattern {
     const char *text;
     const char *file;
     int line;
-    int arguments;         /* how many the call gives */
+    int arguments;          /* how many the call gives */
     struct cop__code *code; /* NULL until first use; then never changes (atomic) */
 };
 
@@ -71,11 +81,13 @@ enum cop__kind {
 };
 
 COP_API cop_term cop__build(struct cop__pattern *pattern, const cop_term *arguments);
-COP_API bool cop__match(cop_term term, struct cop__pattern *pattern, const struct cop__place *places);
+COP_API bool cop__match(
+    cop_term term, struct cop__pattern *pattern, const struct cop__place *places);
 
 #ifndef __cplusplus
 
-/* --- A term of any argument -------------------------------------------------------------------- */
+/* --- A term of any argument --------------------------------------------------------------------
+ */
 
 static inline cop_term cop__lift_int(int64_t value)
 {
@@ -132,12 +144,12 @@ static inline cop_term cop__lift_bytes(cop_bytes value)
     return cop_binary(value.data, value.size);
 }
 
-__attribute__((error("is it text or an atom? write cop_text(s), or cop(\"ok\")")))
-cop_term cop__lift_string(const char *value);
+__attribute__((error("is it text or an atom? write cop_text(s), or cop(\"ok\")"))) cop_term
+cop__lift_string(const char *value);
 
 /* The term of x, for x of any type cop() takes. */
 #define cop_lift(X) (COP__LIFT(X)(X))
-#define COP__LIFT(X)                                                                               \
+#define COP__LIFT(X) \
     _Generic((X),                                                                                  \
         bool: cop__lift_bool,                                                                      \
         char: cop__lift_int,                                                                       \
@@ -163,19 +175,17 @@ cop_term cop__lift_string(const char *value);
 
 /* --- A place of any argument ------------------------------------------------------------------ */
 
-#define COP__PLACE_VALUE(NAME, TYPE)                                                               \
-    static inline struct cop__place cop__place_##NAME(TYPE value)                                  \
-    {                                                                                              \
-        struct cop__place place = { cop__lift_##NAME(value).word, COP__BOUND };                    \
-                                                                                                   \
-        return place;                                                                              \
+#define COP__PLACE_VALUE(NAME, TYPE)                                            \
+    static inline struct cop__place cop__place_##NAME(TYPE value) {             \
+        struct cop__place place = { cop__lift_##NAME(value).word, COP__BOUND }; \
+                                                                                \
+        return place;                                                           \
     }
-#define COP__PLACE_ADDRESS(KIND)                                                                   \
-    static inline struct cop__place cop__place_##KIND(void *address)                               \
-    {                                                                                              \
-        struct cop__place place = { (uint64_t)(uintptr_t)address, COP__TO_##KIND };                \
-                                                                                                   \
-        return place;                                                                              \
+#define COP__PLACE_ADDRESS(KIND)                                                    \
+    static inline struct cop__place cop__place_##KIND(void *address) {              \
+        struct cop__place place = { (uint64_t)(uintptr_t)address, COP__TO_##KIND }; \
+                                                                                    \
+        return place;                                                               \
     }
 
 #define cop__lift_double cop_float
@@ -207,10 +217,11 @@ COP__PLACE_ADDRESS(BYTES)
 #undef COP__PLACE_VALUE
 #undef COP__PLACE_ADDRESS
 
-__attribute__((error("is it text or an atom? write cop_text(s), or put the atom in the pattern")))
-struct cop__place cop__place_string(const char *value);
+__attribute__((error(
+    "is it text or an atom? write cop_text(s), or put the atom in the pattern"))) struct cop__place
+cop__place_string(const char *value);
 
-#define COP__PLACE(X)                                                                              \
+#define COP__PLACE(X) \
     _Generic((X),                                                                                  \
         bool: cop__place_bool,                                                                     \
         char: cop__place_int,                                                                      \
@@ -251,7 +262,8 @@ struct cop__place cop__place_string(const char *value);
         cop_ref *: cop__place_REF,                                                                 \
         cop_bytes *: cop__place_BYTES)(X)
 
-/* --- The macros -------------------------------------------------------------------------------- */
+/* --- The macros --------------------------------------------------------------------------------
+ */
 
 /* A fixed constant costs a load and a branch at the call site. */
 static inline cop_term cop__constant(struct cop__pattern *pattern)
@@ -260,28 +272,28 @@ static inline cop_term cop__constant(struct cop__pattern *pattern)
 }
 
 /* "" TEXT "" refuses all but a literal. */
-#define COP__SITE(TEXT, COUNT)                                                                     \
-    __extension__({                                                                                \
-        static struct cop__pattern cop__site = { "" TEXT "", __FILE__, __LINE__, COUNT, 0 };       \
-        &cop__site;                                                                                \
+#define COP__SITE(TEXT, COUNT)                                                               \
+    __extension__({                                                                          \
+        static struct cop__pattern cop__site = { "" TEXT "", __FILE__, __LINE__, COUNT, 0 }; \
+        &cop__site;                                                                          \
     })
 
-#define COP__COUNT(...)                                                                            \
+#define COP__COUNT(...) \
     COP__COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, )
-#define COP__COUNT_(TEXT, A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, COUNT, ...)                 \
-    COUNT
-#define COP__PASTE(A, B)  COP__PASTE_(A, B)
+#define COP__COUNT_(TEXT, A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, COUNT, ...) COUNT
+#define COP__PASTE(A, B)                                                              COP__PASTE_(A, B)
+
 #define COP__PASTE_(A, B) A##B
 
-#define COP__LIFTS_1(A) cop_lift(A)
-#define COP__LIFTS_2(A, ...) cop_lift(A), COP__LIFTS_1(__VA_ARGS__)
-#define COP__LIFTS_3(A, ...) cop_lift(A), COP__LIFTS_2(__VA_ARGS__)
-#define COP__LIFTS_4(A, ...) cop_lift(A), COP__LIFTS_3(__VA_ARGS__)
-#define COP__LIFTS_5(A, ...) cop_lift(A), COP__LIFTS_4(__VA_ARGS__)
-#define COP__LIFTS_6(A, ...) cop_lift(A), COP__LIFTS_5(__VA_ARGS__)
-#define COP__LIFTS_7(A, ...) cop_lift(A), COP__LIFTS_6(__VA_ARGS__)
-#define COP__LIFTS_8(A, ...) cop_lift(A), COP__LIFTS_7(__VA_ARGS__)
-#define COP__LIFTS_9(A, ...) cop_lift(A), COP__LIFTS_8(__VA_ARGS__)
+#define COP__LIFTS_1(A)       cop_lift(A)
+#define COP__LIFTS_2(A, ...)  cop_lift(A), COP__LIFTS_1(__VA_ARGS__)
+#define COP__LIFTS_3(A, ...)  cop_lift(A), COP__LIFTS_2(__VA_ARGS__)
+#define COP__LIFTS_4(A, ...)  cop_lift(A), COP__LIFTS_3(__VA_ARGS__)
+#define COP__LIFTS_5(A, ...)  cop_lift(A), COP__LIFTS_4(__VA_ARGS__)
+#define COP__LIFTS_6(A, ...)  cop_lift(A), COP__LIFTS_5(__VA_ARGS__)
+#define COP__LIFTS_7(A, ...)  cop_lift(A), COP__LIFTS_6(__VA_ARGS__)
+#define COP__LIFTS_8(A, ...)  cop_lift(A), COP__LIFTS_7(__VA_ARGS__)
+#define COP__LIFTS_9(A, ...)  cop_lift(A), COP__LIFTS_8(__VA_ARGS__)
 #define COP__LIFTS_10(A, ...) cop_lift(A), COP__LIFTS_9(__VA_ARGS__)
 #define COP__LIFTS_11(A, ...) cop_lift(A), COP__LIFTS_10(__VA_ARGS__)
 #define COP__LIFTS_12(A, ...) cop_lift(A), COP__LIFTS_11(__VA_ARGS__)
@@ -290,15 +302,15 @@ static inline cop_term cop__constant(struct cop__pattern *pattern)
 #define COP__LIFTS_15(A, ...) cop_lift(A), COP__LIFTS_14(__VA_ARGS__)
 #define COP__LIFTS_16(A, ...) cop_lift(A), COP__LIFTS_15(__VA_ARGS__)
 
-#define COP__PLACES_1(A) COP__PLACE(A)
-#define COP__PLACES_2(A, ...) COP__PLACE(A), COP__PLACES_1(__VA_ARGS__)
-#define COP__PLACES_3(A, ...) COP__PLACE(A), COP__PLACES_2(__VA_ARGS__)
-#define COP__PLACES_4(A, ...) COP__PLACE(A), COP__PLACES_3(__VA_ARGS__)
-#define COP__PLACES_5(A, ...) COP__PLACE(A), COP__PLACES_4(__VA_ARGS__)
-#define COP__PLACES_6(A, ...) COP__PLACE(A), COP__PLACES_5(__VA_ARGS__)
-#define COP__PLACES_7(A, ...) COP__PLACE(A), COP__PLACES_6(__VA_ARGS__)
-#define COP__PLACES_8(A, ...) COP__PLACE(A), COP__PLACES_7(__VA_ARGS__)
-#define COP__PLACES_9(A, ...) COP__PLACE(A), COP__PLACES_8(__VA_ARGS__)
+#define COP__PLACES_1(A)       COP__PLACE(A)
+#define COP__PLACES_2(A, ...)  COP__PLACE(A), COP__PLACES_1(__VA_ARGS__)
+#define COP__PLACES_3(A, ...)  COP__PLACE(A), COP__PLACES_2(__VA_ARGS__)
+#define COP__PLACES_4(A, ...)  COP__PLACE(A), COP__PLACES_3(__VA_ARGS__)
+#define COP__PLACES_5(A, ...)  COP__PLACE(A), COP__PLACES_4(__VA_ARGS__)
+#define COP__PLACES_6(A, ...)  COP__PLACE(A), COP__PLACES_5(__VA_ARGS__)
+#define COP__PLACES_7(A, ...)  COP__PLACE(A), COP__PLACES_6(__VA_ARGS__)
+#define COP__PLACES_8(A, ...)  COP__PLACE(A), COP__PLACES_7(__VA_ARGS__)
+#define COP__PLACES_9(A, ...)  COP__PLACE(A), COP__PLACES_8(__VA_ARGS__)
 #define COP__PLACES_10(A, ...) COP__PLACE(A), COP__PLACES_9(__VA_ARGS__)
 #define COP__PLACES_11(A, ...) COP__PLACE(A), COP__PLACES_10(__VA_ARGS__)
 #define COP__PLACES_12(A, ...) COP__PLACE(A), COP__PLACES_11(__VA_ARGS__)
@@ -308,93 +320,83 @@ static inline cop_term cop__constant(struct cop__pattern *pattern)
 #define COP__PLACES_16(A, ...) COP__PLACE(A), COP__PLACES_15(__VA_ARGS__)
 
 /* Build a term: cop("{ok, Value}", value). */
-#define cop(...) COP__PASTE(COP__BUILD_, COP__COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define cop(...)           COP__PASTE(COP__BUILD_, COP__COUNT(__VA_ARGS__))(__VA_ARGS__)
 #define COP__BUILD_0(TEXT) cop__constant(COP__SITE(TEXT, 0))
-#define COP__BUILD_1(TEXT, ...)                                                                    \
+#define COP__BUILD_1(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 1), (const cop_term[]){ COP__LIFTS_1(__VA_ARGS__) })
-#define COP__BUILD_2(TEXT, ...)                                                                    \
+#define COP__BUILD_2(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 2), (const cop_term[]){ COP__LIFTS_2(__VA_ARGS__) })
-#define COP__BUILD_3(TEXT, ...)                                                                    \
+#define COP__BUILD_3(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 3), (const cop_term[]){ COP__LIFTS_3(__VA_ARGS__) })
-#define COP__BUILD_4(TEXT, ...)                                                                    \
+#define COP__BUILD_4(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 4), (const cop_term[]){ COP__LIFTS_4(__VA_ARGS__) })
-#define COP__BUILD_5(TEXT, ...)                                                                    \
+#define COP__BUILD_5(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 5), (const cop_term[]){ COP__LIFTS_5(__VA_ARGS__) })
-#define COP__BUILD_6(TEXT, ...)                                                                    \
+#define COP__BUILD_6(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 6), (const cop_term[]){ COP__LIFTS_6(__VA_ARGS__) })
-#define COP__BUILD_7(TEXT, ...)                                                                    \
+#define COP__BUILD_7(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 7), (const cop_term[]){ COP__LIFTS_7(__VA_ARGS__) })
-#define COP__BUILD_8(TEXT, ...)                                                                    \
+#define COP__BUILD_8(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 8), (const cop_term[]){ COP__LIFTS_8(__VA_ARGS__) })
-#define COP__BUILD_9(TEXT, ...)                                                                    \
+#define COP__BUILD_9(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 9), (const cop_term[]){ COP__LIFTS_9(__VA_ARGS__) })
-#define COP__BUILD_10(TEXT, ...)                                                                   \
+#define COP__BUILD_10(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 10), (const cop_term[]){ COP__LIFTS_10(__VA_ARGS__) })
-#define COP__BUILD_11(TEXT, ...)                                                                   \
+#define COP__BUILD_11(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 11), (const cop_term[]){ COP__LIFTS_11(__VA_ARGS__) })
-#define COP__BUILD_12(TEXT, ...)                                                                   \
+#define COP__BUILD_12(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 12), (const cop_term[]){ COP__LIFTS_12(__VA_ARGS__) })
-#define COP__BUILD_13(TEXT, ...)                                                                   \
+#define COP__BUILD_13(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 13), (const cop_term[]){ COP__LIFTS_13(__VA_ARGS__) })
-#define COP__BUILD_14(TEXT, ...)                                                                   \
+#define COP__BUILD_14(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 14), (const cop_term[]){ COP__LIFTS_14(__VA_ARGS__) })
-#define COP__BUILD_15(TEXT, ...)                                                                   \
+#define COP__BUILD_15(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 15), (const cop_term[]){ COP__LIFTS_15(__VA_ARGS__) })
-#define COP__BUILD_16(TEXT, ...)                                                                   \
+#define COP__BUILD_16(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 16), (const cop_term[]){ COP__LIFTS_16(__VA_ARGS__) })
 
 /* Match a term: cop_match(term, "{ok, Value}", &value); whether it matched. */
-#define cop_match(TERM, ...)                                                                       \
-    COP__PASTE(COP__MATCH_, COP__COUNT(__VA_ARGS__))(TERM, __VA_ARGS__)
+#define cop_match(TERM, ...)     COP__PASTE(COP__MATCH_, COP__COUNT(__VA_ARGS__))(TERM, __VA_ARGS__)
 #define COP__MATCH_0(TERM, TEXT) cop__match(TERM, COP__SITE(TEXT, 0), (const struct cop__place *)0)
-#define COP__MATCH_1(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 1),                                                           \
-        (const struct cop__place[]){ COP__PLACES_1(__VA_ARGS__) })
-#define COP__MATCH_2(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 2),                                                           \
-        (const struct cop__place[]){ COP__PLACES_2(__VA_ARGS__) })
-#define COP__MATCH_3(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 3),                                                           \
-        (const struct cop__place[]){ COP__PLACES_3(__VA_ARGS__) })
-#define COP__MATCH_4(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 4),                                                           \
-        (const struct cop__place[]){ COP__PLACES_4(__VA_ARGS__) })
-#define COP__MATCH_5(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 5),                                                           \
-        (const struct cop__place[]){ COP__PLACES_5(__VA_ARGS__) })
-#define COP__MATCH_6(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 6),                                                           \
-        (const struct cop__place[]){ COP__PLACES_6(__VA_ARGS__) })
-#define COP__MATCH_7(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 7),                                                           \
-        (const struct cop__place[]){ COP__PLACES_7(__VA_ARGS__) })
-#define COP__MATCH_8(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 8),                                                           \
-        (const struct cop__place[]){ COP__PLACES_8(__VA_ARGS__) })
-#define COP__MATCH_9(TERM, TEXT, ...)                                                              \
-    cop__match(TERM, COP__SITE(TEXT, 9),                                                           \
-        (const struct cop__place[]){ COP__PLACES_9(__VA_ARGS__) })
-#define COP__MATCH_10(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 10),                                                          \
-        (const struct cop__place[]){ COP__PLACES_10(__VA_ARGS__) })
-#define COP__MATCH_11(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 11),                                                          \
-        (const struct cop__place[]){ COP__PLACES_11(__VA_ARGS__) })
-#define COP__MATCH_12(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 12),                                                          \
-        (const struct cop__place[]){ COP__PLACES_12(__VA_ARGS__) })
-#define COP__MATCH_13(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 13),                                                          \
-        (const struct cop__place[]){ COP__PLACES_13(__VA_ARGS__) })
-#define COP__MATCH_14(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 14),                                                          \
-        (const struct cop__place[]){ COP__PLACES_14(__VA_ARGS__) })
-#define COP__MATCH_15(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 15),                                                          \
-        (const struct cop__place[]){ COP__PLACES_15(__VA_ARGS__) })
-#define COP__MATCH_16(TERM, TEXT, ...)                                                             \
-    cop__match(TERM, COP__SITE(TEXT, 16),                                                          \
-        (const struct cop__place[]){ COP__PLACES_16(__VA_ARGS__) })
+#define COP__MATCH_1(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 1), (const struct cop__place[]){ COP__PLACES_1(__VA_ARGS__) })
+#define COP__MATCH_2(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 2), (const struct cop__place[]){ COP__PLACES_2(__VA_ARGS__) })
+#define COP__MATCH_3(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 3), (const struct cop__place[]){ COP__PLACES_3(__VA_ARGS__) })
+#define COP__MATCH_4(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 4), (const struct cop__place[]){ COP__PLACES_4(__VA_ARGS__) })
+#define COP__MATCH_5(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 5), (const struct cop__place[]){ COP__PLACES_5(__VA_ARGS__) })
+#define COP__MATCH_6(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 6), (const struct cop__place[]){ COP__PLACES_6(__VA_ARGS__) })
+#define COP__MATCH_7(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 7), (const struct cop__place[]){ COP__PLACES_7(__VA_ARGS__) })
+#define COP__MATCH_8(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 8), (const struct cop__place[]){ COP__PLACES_8(__VA_ARGS__) })
+#define COP__MATCH_9(TERM, TEXT, ...) \
+    cop__match(TERM, COP__SITE(TEXT, 9), (const struct cop__place[]){ COP__PLACES_9(__VA_ARGS__) })
+#define COP__MATCH_10(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 10), (const struct cop__place[]){ COP__PLACES_10(__VA_ARGS__) })
+#define COP__MATCH_11(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 11), (const struct cop__place[]){ COP__PLACES_11(__VA_ARGS__) })
+#define COP__MATCH_12(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 12), (const struct cop__place[]){ COP__PLACES_12(__VA_ARGS__) })
+#define COP__MATCH_13(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 13), (const struct cop__place[]){ COP__PLACES_13(__VA_ARGS__) })
+#define COP__MATCH_14(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 14), (const struct cop__place[]){ COP__PLACES_14(__VA_ARGS__) })
+#define COP__MATCH_15(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 15), (const struct cop__place[]){ COP__PLACES_15(__VA_ARGS__) })
+#define COP__MATCH_16(TERM, TEXT, ...) \
+    cop__match(                        \
+        TERM, COP__SITE(TEXT, 16), (const struct cop__place[]){ COP__PLACES_16(__VA_ARGS__) })
 
 #endif /* C */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binaries and bitstrings: in place up to 64 bytes, shared and counted above. Layer 1, rule TERM-5. */
+/* Binaries and bitstrings: in place up to 64 bytes, shared and counted above. Layer 1, rule TERM-5.
+ */
 #include "term/layout.h"
 
 #include "base/raise.h"

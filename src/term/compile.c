@@ -19,7 +19,7 @@ struct node {
     uint32_t count; /* parts; of a list items, of a map pairs */
     uint32_t size;  /* nodes of the whole subtree */
     uint32_t depth;
-    uint64_t word;  /* a constant, or the instruction of a variable */
+    uint64_t word; /* a constant, or the instruction of a variable */
 };
 
 struct compiler {
@@ -44,7 +44,8 @@ static bool is_constant(const struct node *node)
     return node->kind == COP__PART_TERM;
 }
 
-/* --- Reading: from parts to nodes -------------------------------------------------------------- */
+/* --- Reading: from parts to nodes --------------------------------------------------------------
+ */
 
 static const char *find_variable(struct compiler *compiler, cop_bytes name, uint64_t *ret_op)
 {
@@ -65,17 +66,19 @@ static const char *find_variable(struct compiler *compiler, cop_bytes name, uint
     if (hidden ? compiler->hidden == COP__SLOTS_MAX - COP__ARGUMENTS_MAX
                : compiler->arguments == COP__ARGUMENTS_MAX)
         return "more than 16 variables";
-    *ret_op = op(COP__OP_VARIABLE, hidden ? COP__ARGUMENTS_MAX + compiler->hidden++ : compiler->arguments++);
+    *ret_op = op(
+        COP__OP_VARIABLE, hidden ? COP__ARGUMENTS_MAX + compiler->hidden++ : compiler->arguments++);
     compiler->names[*ret_op >> 8] = name;
     return NULL;
 }
 
-static cop_term build_constant(struct compiler *compiler, const struct cop__part *part,
-    const struct node *parts)
+static cop_term build_constant(
+    struct compiler *compiler, const struct cop__part *part, const struct node *parts)
 {
     cop_term terms[2 * COP__OPS_MAX], term;
 
-    for (size_t i = 0; i < COP__OPS_MAX && i < compiler->used - (size_t)(parts - compiler->nodes); i++)
+    for (size_t i = 0; i < COP__OPS_MAX && i < compiler->used - (size_t)(parts - compiler->nodes);
+         i++)
         terms[i].word = parts[i].word;
     switch (part->kind) {
     case COP__PART_TUPLE:
@@ -96,7 +99,9 @@ static const char *take(void *context, const struct cop__part *part)
 {
     struct compiler *compiler = context;
     bool map = part->kind == COP__PART_MAP || part->kind == COP__PART_MAP_MATCH;
-    size_t parts = map ? 2 * part->count : part->kind == COP__PART_LIST ? part->count + 1 : part->count;
+    size_t parts = map                            ? 2 * part->count
+                   : part->kind == COP__PART_LIST ? part->count + 1
+                                                  : part->count;
     struct node node = { part->kind, (uint32_t)part->count, 1, 1, part->term.word };
     size_t from = compiler->used;
     const char *wrong;
@@ -108,7 +113,8 @@ static const char *take(void *context, const struct cop__part *part)
             return wrong;
         constant = false;
     }
-    if (map && part->count && (part->kind == COP__PART_MAP_MATCH) != (compiler->purpose == COP__TO_MATCH))
+    if (map && part->count &&
+        (part->kind == COP__PART_MAP_MATCH) != (compiler->purpose == COP__TO_MATCH))
         return compiler->purpose == COP__TO_MATCH ? "matching wants :=" : "building wants =>";
     for (size_t i = 0; i < parts; i++) {
         const struct node *root = &compiler->nodes[from - 1];
@@ -133,7 +139,8 @@ static const char *take(void *context, const struct cop__part *part)
     return NULL;
 }
 
-/* --- Writing: from nodes to instructions ------------------------------------------------------- */
+/* --- Writing: from nodes to instructions -------------------------------------------------------
+ */
 
 static void emit(struct compiler *compiler, uint64_t word)
 {
@@ -189,8 +196,9 @@ static const char *emit_match(struct compiler *compiler, size_t at, uint16_t *ro
 {
     const struct node *node = &compiler->nodes[at];
     bool map = node->kind == COP__PART_MAP || node->kind == COP__PART_MAP_MATCH;
-    size_t parts = map ? 2 * (size_t)node->count
-                   : node->kind == COP__PART_LIST ? (size_t)node->count + 1 : node->count;
+    size_t parts = map                            ? 2 * (size_t)node->count
+                   : node->kind == COP__PART_LIST ? (size_t)node->count + 1
+                                                  : node->count;
     const char *wrong = NULL;
 
     find_parts(compiler, at, parts, roots);
@@ -230,7 +238,8 @@ static const char *emit_match(struct compiler *compiler, size_t at, uint16_t *ro
     return wrong;
 }
 
-/* --- The result -------------------------------------------------------------------------------- */
+/* --- The result --------------------------------------------------------------------------------
+ */
 
 static bool is_instruction(uint64_t word)
 {
@@ -249,8 +258,9 @@ static void make_flat(struct cop__code *code, const struct compiler *compiler)
 
         if (compiler->purpose == COP__TO_BUILD)
             continue;
-        if (is_constant(part) ? !cop__is_immediate(cop__word(part->word))
-                              : (part->word & 0xff) == COP__OP_SAME || part->word >> 8 >= COP__ARGUMENTS_MAX)
+        if (is_constant(part)
+                ? !cop__is_immediate(cop__word(part->word))
+                : (part->word & 0xff) == COP__OP_SAME || part->word >> 8 >= COP__ARGUMENTS_MAX)
             return;
     }
     for (uint32_t i = 0; i < root->count; i++) {
@@ -321,8 +331,8 @@ static const char *compile(struct compiler *compiler, cop_bytes text, struct cop
     return wrong;
 }
 
-struct cop__code *cop__pattern_compile(cop_bytes text, enum cop__purpose purpose,
-    struct cop_parse_error *error)
+struct cop__code *cop__pattern_compile(
+    cop_bytes text, enum cop__purpose purpose, struct cop_parse_error *error)
 {
     struct compiler *compiler = calloc(1, sizeof(*compiler)); /* large for a process's stack */
     struct cop__code *code = NULL;

@@ -115,7 +115,8 @@ cop_term cop__term_copy(cop_term term, uint64_t *to, struct cop__counted **list)
 
         if (cop__is_header(word.word))
             scan += 1 + cop__payload(word.word).raw;
-        else if (cop__is_boxed(word) || (cop__is_cons(word) && word.word != cop__from_cell(scan + 1).word))
+        else if (cop__is_boxed(word) ||
+                 (cop__is_cons(word) && word.word != cop__from_cell(scan + 1).word))
             *scan++ = move(word, &free_words, list).word;
         else
             scan++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Integers of any size: building, comparing, and their decimal text. Layer 1.
  *
- * The one form (rule TERM-2): what fits in 60 bits is small; else limbs of 64 bits, the last not 0. */
+ * The one form (rule TERM-2): what fits in 60 bits is small; else limbs of 64 bits, the last not 0.
+ */
 #include "term/integer.h"
 
 #include <stdlib.h>
@@ -148,7 +149,8 @@ size_t cop_integer_bytes(cop_term integer, void *ret_little_endian, size_t size)
     return needed;
 }
 
-/* --- Order ------------------------------------------------------------------------------------- */
+/* --- Order -------------------------------------------------------------------------------------
+ */
 
 static int compare_limbs(const struct cop__integer *a, const uint64_t *limbs, size_t count)
 {
@@ -166,7 +168,8 @@ int cop__integer_compare(cop_term a, cop_term b)
     int order;
 
     if (cop__is_small(a) && cop__is_small(b))
-        return (cop__small_value(a) > cop__small_value(b)) - (cop__small_value(a) < cop__small_value(b));
+        return (cop__small_value(a) > cop__small_value(b)) -
+               (cop__small_value(a) < cop__small_value(b));
     cop__integer_of(&x, a);
     cop__integer_of(&y, b);
     if (x.negative != y.negative)
@@ -241,15 +244,16 @@ bool cop__integer_to_double(double *ret_value, cop_term integer)
     return true;
 }
 
-/* --- Text -------------------------------------------------------------------------------------- */
+/* --- Text --------------------------------------------------------------------------------------
+ */
 
 static unsigned digit_value(char digit)
 {
     return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)((digit | 0x20) - 'a' + 10);
 }
 
-cop_term cop__integer_from_digits(struct cop__heap *heap, bool negative, const char *digits,
-    size_t count, unsigned base)
+cop_term cop__integer_from_digits(
+    struct cop__heap *heap, bool negative, const char *digits, size_t count, unsigned base)
 {
     uint64_t few[4] = { 0 }, *limbs = few;
     size_t room = count * 6 / 64 + 2, used = 0; /* a digit has less than 6 bits */

@@ -26,8 +26,8 @@ bool cop__integer_to_double(double *ret_value, cop_term integer);
 /* Digits of base 2 to 36, each a character of the base; no sign. The count is at most
  * COP__DIGITS_MAX, which bounds the time (it grows with the square). */
 enum { COP__DIGITS_MAX = 100000 };
-cop_term cop__integer_from_digits(struct cop__heap *heap, bool negative, const char *digits,
-    size_t count, unsigned base);
+cop_term cop__integer_from_digits(
+    struct cop__heap *heap, bool negative, const char *digits, size_t count, unsigned base);
 
 /* Decimal text, not zero-terminated, into `to`, which has room for cop__integer_text_max. */
 size_t cop__integer_text_max(cop_term integer);

@@ -29,15 +29,15 @@ enum cop__header_type {
     COP__FLOAT = 0x1f,        /* count 1: the bits of a double */
     COP__BIG_POSITIVE = 0x2f, /* count: limbs of 64 bits, least first, the last one not 0 */
     COP__BIG_NEGATIVE = 0x3f,
-    COP__BINARY = 0x4f,       /* count: length in bits, at most COP__INLINE_BITS_MAX; bytes follow */
-    COP__COUNTED = 0x5f,      /* struct cop__counted; longer than COP__INLINE_BITS_MAX */
-    COP__MAP_SMALL = 0x6f,    /* count: pairs; keys in key order, then values */
-    COP__MAP_LARGE = 0x7f,    /* count: pairs; one word: the root node */
-    COP__MAP_NODE = 0x8f,     /* count: bitmap of 16; children: node or cons of key and value */
-    COP__MAP_CLASH = 0x9f,    /* count: pairs of one hash, in key order; children: conses */
-    COP__PID_REMOTE = 0xaf,   /* node handle, serial << 32 | id */
-    COP__REF_REMOTE = 0xbf,   /* count: ids (1 to 5); node handle, ids, two to a word */
-    COP__PORT_REMOTE = 0xcf,  /* node handle, id */
+    COP__BINARY = 0x4f,      /* count: length in bits, at most COP__INLINE_BITS_MAX; bytes follow */
+    COP__COUNTED = 0x5f,     /* struct cop__counted; longer than COP__INLINE_BITS_MAX */
+    COP__MAP_SMALL = 0x6f,   /* count: pairs; keys in key order, then values */
+    COP__MAP_LARGE = 0x7f,   /* count: pairs; one word: the root node */
+    COP__MAP_NODE = 0x8f,    /* count: bitmap of 16; children: node or cons of key and value */
+    COP__MAP_CLASH = 0x9f,   /* count: pairs of one hash, in key order; children: conses */
+    COP__PID_REMOTE = 0xaf,  /* node handle, serial << 32 | id */
+    COP__REF_REMOTE = 0xbf,  /* count: ids (1 to 5); node handle, ids, two to a word */
+    COP__PORT_REMOTE = 0xcf, /* node handle, id */
     COP__FUN_EXTERNAL = 0xdf, /* module, function (atoms), arity (small integer) */
     COP__FUN_OPAQUE = 0xef    /* count: bytes of external format, which follow */
 };

@@ -101,7 +101,8 @@ bool cop_proplist_get(cop_term *ret_value, cop_term list, cop_term key)
     return false;
 }
 
-/* --- Sorting: stable, TO-12 -------------------------------------------------------------------- */
+/* --- Sorting: stable, TO-12 --------------------------------------------------------------------
+ */
 
 /* Merge sort of items, with room for as many in `spare`. */
 static void sort(cop_term *items, size_t count, cop_term *spare)

@@ -39,8 +39,8 @@ static bool is_small(cop_term map)
 
 /* A node with the children of `from`, the one at `index` being `child`: put there in place of
  * `drop` old ones (0: inserted, 1: replaced). A child of none takes the old one away. */
-static cop_term node_with(struct cop__heap *heap, uint64_t header, const cop_term *from, size_t count,
-    size_t index, size_t drop, cop_term child)
+static cop_term node_with(struct cop__heap *heap, uint64_t header, const cop_term *from,
+    size_t count, size_t index, size_t drop, cop_term child)
 {
     size_t added = child.word != 0;
     uint64_t *box = cop__heap_alloc(heap, 1 + count - drop + added);
@@ -63,7 +63,8 @@ static cop_term new_large(struct cop__heap *heap, cop_term root, size_t pairs)
     return cop__from_box(box);
 }
 
-/* --- Finding ----------------------------------------------------------------------------------- */
+/* --- Finding -----------------------------------------------------------------------------------
+ */
 
 static size_t small_index(const cop_term *keys, size_t count, cop_term key)
 {
@@ -130,7 +131,8 @@ size_t cop_map_size(cop_term map)
     return cop__is_map(map) ? cop__count(map) : 0;
 }
 
-/* --- Walking ----------------------------------------------------------------------------------- */
+/* --- Walking -----------------------------------------------------------------------------------
+ */
 
 cop_map_iterator cop_map_begin(cop_term map)
 {
@@ -202,7 +204,8 @@ const cop_term *cop__map_sorted(cop_term map, struct cop__map_pairs **scratch)
     pairs->next = *scratch;
     *scratch = pairs;
     sorted = pairs->terms + 2 * count; /* pairs by turns, behind the result */
-    for (cop_map_iterator walk = cop_map_begin(map); cop_map_next(&sorted[i], &sorted[i + 1], &walk);)
+    for (cop_map_iterator walk = cop_map_begin(map);
+         cop_map_next(&sorted[i], &sorted[i + 1], &walk);)
         i += 2;
     qsort(sorted, count, 2 * sizeof(*sorted), compare_pairs);
     for (i = 0; i < count; i++) {
@@ -222,7 +225,8 @@ void cop__map_pairs_free(struct cop__map_pairs *pairs)
     }
 }
 
-/* --- Building from many ------------------------------------------------------------------------ */
+/* --- Building from many ------------------------------------------------------------------------
+ */
 
 struct hashed {
     uint64_t hash;
@@ -242,8 +246,8 @@ static int compare_hashed(const void *a, const void *b)
 }
 
 /* The node (or pair) of items sorted by hash, which agree in all digits above `level`. */
-static cop_term build_node(struct cop__heap *heap, const struct hashed *items, size_t count,
-    unsigned level)
+static cop_term build_node(
+    struct cop__heap *heap, const struct hashed *items, size_t count, unsigned level)
 {
     cop_term children[16];
     uint64_t bitmap = 0, *box;
@@ -273,8 +277,8 @@ static cop_term build_node(struct cop__heap *heap, const struct hashed *items, s
 }
 
 /* A small map of at most COP__MAP_SMALL_MAX + 1 pairs, by insertion; the number of its pairs. */
-static size_t insert_sorted(cop_term *keys, cop_term *values, size_t count, cop_term key,
-    cop_term value)
+static size_t insert_sorted(
+    cop_term *keys, cop_term *values, size_t count, cop_term key, cop_term value)
 {
     size_t at = count;
 
@@ -296,8 +300,8 @@ static size_t insert_sorted(cop_term *keys, cop_term *values, size_t count, cop_
     return count + 1;
 }
 
-static cop_term new_small(struct cop__heap *heap, const cop_term *keys, const cop_term *values,
-    size_t count)
+static cop_term new_small(
+    struct cop__heap *heap, const cop_term *keys, const cop_term *values, size_t count)
 {
     uint64_t *box = cop__heap_alloc(heap, 1 + 2 * count);
 
@@ -342,8 +346,8 @@ cop_term cop__new_map(struct cop__heap *heap, const cop_term *keys_and_values, s
         size_t count = 0;
 
         for (size_t i = 0; i < pairs; i++)
-            count = insert_sorted(keys, values, count, keys_and_values[2 * i],
-                keys_and_values[2 * i + 1]);
+            count = insert_sorted(
+                keys, values, count, keys_and_values[2 * i], keys_and_values[2 * i + 1]);
         return new_small(heap, keys, values, count);
     }
     items = calloc(pairs, sizeof(*items));
@@ -369,7 +373,8 @@ cop_term cop_map_from(const cop_term *keys_and_values, size_t pairs)
     return cop__new_map(cop__turn_heap(), keys_and_values, pairs);
 }
 
-/* --- Putting ----------------------------------------------------------------------------------- */
+/* --- Putting -----------------------------------------------------------------------------------
+ */
 
 static cop_term put_small(struct cop__heap *heap, cop_term map, cop_term key, cop_term value)
 {
@@ -388,11 +393,12 @@ static cop_term put_small(struct cop__heap *heap, cop_term map, cop_term key, co
 }
 
 /* In place of the pair `old`: a node that holds it and the new one. */
-static cop_term split_pair(struct cop__heap *heap, cop_term old, const struct hashed *item,
-    unsigned level)
+static cop_term split_pair(
+    struct cop__heap *heap, cop_term old, const struct hashed *item, unsigned level)
 {
-    struct hashed both[2] = { { cop_hash(cop__cell(old)[0]), 0, cop__cell(old)[0], cop__cell(old)[1] },
-        *item };
+    struct hashed both[2] = {
+        { cop_hash(cop__cell(old)[0]), 0, cop__cell(old)[0], cop__cell(old)[1] }, *item
+    };
 
     both[1].index = 1;
     if (compare_hashed(&both[0], &both[1]) > 0) {
@@ -404,7 +410,8 @@ static cop_term split_pair(struct cop__heap *heap, cop_term old, const struct ha
     return build_node(heap, both, 2, level);
 }
 
-static cop_term put_clash(struct cop__heap *heap, cop_term node, const struct hashed *item, bool *added)
+static cop_term put_clash(
+    struct cop__heap *heap, cop_term node, const struct hashed *item, bool *added)
 {
     const cop_term *children = cop__elements(node);
     size_t count = cop__count(node), at = 0;
@@ -414,13 +421,13 @@ static cop_term put_clash(struct cop__heap *heap, cop_term node, const struct ha
     while (at < count && (order = cop__compare_exact(cop__cell(children[at])[0], item->key)) < 0)
         at++;
     *added = at == count || order != 0;
-    return node_with(heap, cop__header(COP__MAP_CLASH, count + *added), children, count, at, !*added,
-        pair);
+    return node_with(
+        heap, cop__header(COP__MAP_CLASH, count + *added), children, count, at, !*added, pair);
 }
 
 /* Recursion is bounded by LEVELS. */
-static cop_term put_node(struct cop__heap *heap, cop_term node, const struct hashed *item,
-    unsigned level, bool *added)
+static cop_term put_node(
+    struct cop__heap *heap, cop_term node, const struct hashed *item, unsigned level, bool *added)
 {
     const cop_term *children = cop__elements(node);
     size_t count, at;
@@ -435,7 +442,8 @@ static cop_term put_node(struct cop__heap *heap, cop_term node, const struct has
     if (!(bitmap & bit)) {
         *added = true;
         child = cop__new_cons(heap, item->key, item->value);
-        return node_with(heap, cop__header(COP__MAP_NODE, bitmap | bit), children, count, at, 0, child);
+        return node_with(
+            heap, cop__header(COP__MAP_NODE, bitmap | bit), children, count, at, 0, child);
     }
     child = children[at];
     if (!cop__is_cons(child)) {
@@ -465,7 +473,8 @@ cop_term cop_map_put(cop_term map, cop_term key, cop_term value)
     return new_large(heap, root, cop__count(map) + added);
 }
 
-/* --- Removing ---------------------------------------------------------------------------------- */
+/* --- Removing ----------------------------------------------------------------------------------
+ */
 
 static cop_term remove_small(struct cop__heap *heap, cop_term map, cop_term key)
 {
@@ -481,8 +490,8 @@ static cop_term remove_small(struct cop__heap *heap, cop_term map, cop_term key)
 }
 
 /* The key is there. A node left with one pair is replaced by the pair (rule TERM-7). */
-static cop_term remove_node(struct cop__heap *heap, cop_term node, uint64_t hash, cop_term key,
-    unsigned level)
+static cop_term remove_node(
+    struct cop__heap *heap, cop_term node, uint64_t hash, cop_term key, unsigned level)
 {
     const cop_term *children = cop__elements(node);
     uint64_t bitmap = cop__count(node), left = bitmap;
@@ -505,8 +514,8 @@ static cop_term remove_node(struct cop__heap *heap, cop_term node, uint64_t hash
         return children[1 - at];
     if (level > 0 && count == 1 && cop__is_cons(child))
         return child;
-    return node_with(heap, cop__header(clash ? COP__MAP_CLASH : COP__MAP_NODE, left), children, count,
-        at, 1, child);
+    return node_with(heap, cop__header(clash ? COP__MAP_CLASH : COP__MAP_NODE, left), children,
+        count, at, 1, child);
 }
 
 cop_term cop_map_remove(cop_term map, cop_term key)

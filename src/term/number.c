@@ -2,7 +2,8 @@
 /* Floats as text. Layer 1.
  *
  * The hard idea: leave digits to the C library, but never show it a decimal point, since that
- * depends on the locale: its output is taken apart, its input is a whole number with an exponent. */
+ * depends on the locale: its output is taken apart, its input is a whole number with an exponent.
+ */
 #include "term/text.h"
 
 #include <stdio.h>
@@ -47,7 +48,8 @@ static bool reads_back(const char *digits, int exponent, double value)
 {
     double again;
 
-    return cop__float_from_digits(&again, digits, exponent - (long)strlen(digits)) && again == value;
+    return cop__float_from_digits(&again, digits, exponent - (long)strlen(digits)) &&
+           again == value;
 }
 
 /* At a power of two the neighbour below is nearer than the one above, so that the nearest decimal
@@ -79,7 +81,8 @@ static void shortest(char digits[20], int *ret_exponent, double value)
                 count = 15;
         }
         digits_of(digits, ret_exponent, value, count);
-        if (reads_back(digits, *ret_exponent, value) || next_reads_back(digits, *ret_exponent, value))
+        if (reads_back(digits, *ret_exponent, value) ||
+            next_reads_back(digits, *ret_exponent, value))
             break;
     }
     for (size = strlen(digits); size > 1 && digits[size - 1] == '0'; size--)

@@ -60,8 +60,8 @@ static int compare_bits(cop_term a, cop_term b)
 }
 
 /* Push the run of `count` terms at a and b. */
-static void push_run(struct cop__stack *stack, const cop_term *a, const cop_term *b, size_t count,
-    enum rules rules)
+static void push_run(
+    struct cop__stack *stack, const cop_term *a, const cop_term *b, size_t count, enum rules rules)
 {
     if (!count)
         return;
@@ -175,11 +175,12 @@ int cop__compare_exact(cop_term a, cop_term b)
 }
 
 /* --- Equality: as above, but nothing needs an order, and maps of one size can be walked as they
- * lie, since their shape depends on their keys only (rule TERM-7) ------------------------------- */
+ * lie, since their shape depends on their keys only (rule TERM-7) -------------------------------
+ */
 
 /* Children of two nodes of large maps: of a pair, the key is always compared exactly. */
-static bool same_children(struct cop__stack *stack, const cop_term *a, const cop_term *b,
-    size_t count, enum rules rules)
+static bool same_children(
+    struct cop__stack *stack, const cop_term *a, const cop_term *b, size_t count, enum rules rules)
 {
     for (size_t i = 0; i < count; i++) {
         if (a[i].word == b[i].word)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order and equality for the rest of the layer; the public names are in term.h. Layer 1, private. */
+/* Order and equality for the rest of the layer; the public names are in term.h. Layer 1, private.
+ */
 #ifndef COP_TERM_ORDER_H
 #define COP_TERM_ORDER_H
 

@@ -38,7 +38,8 @@ static void check_sort(char **fields, int count)
     for (cop_term last = COP_NONE; cop_list_next(&item, &sorted); last = item) {
         for (int i = 0; i < terms_count; i++)
             if (terms[i].word == item.word) {
-                snprintf(order + strlen(order), sizeof(order) - strlen(order), used ? " %d" : "%d", i + 1);
+                snprintf(order + strlen(order), sizeof(order) - strlen(order), used ? " %d" : "%d",
+                    i + 1);
                 terms[i] = COP_NONE; /* of equal small integers, the first is taken first */
                 break;
             }

@@ -7,11 +7,11 @@
 #include "term/text.h"
 
 enum cop__outline_kind {
-    COP__OUTLINE_LEAF,   /* never broken */
+    COP__OUTLINE_LEAF, /* never broken */
     COP__OUTLINE_TUPLE,
     COP__OUTLINE_TAGGED, /* a tuple whose first element is an atom */
     COP__OUTLINE_LIST,
-    COP__OUTLINE_MAP     /* its parts are keys and values by turns */
+    COP__OUTLINE_MAP /* its parts are keys and values by turns */
 };
 
 /* The parts of a node follow it; the first is the next node, and each gives the next after it. */
@@ -28,6 +28,7 @@ struct cop__outline {
 };
 
 /* As cop__text_term, and note what stands where. `text` is empty before. */
-void cop__text_outline(struct cop__text *text, cop_term term, bool pretty, struct cop__outline *outline);
+void cop__text_outline(
+    struct cop__text *text, cop_term term, bool pretty, struct cop__outline *outline);
 
 #endif

@@ -11,7 +11,16 @@
 #include "term/stack.h"
 
 /* An open bracket: kind in the low bits, above it flags and the number of parts read. */
-enum { OPEN_TUPLE, OPEN_LIST, OPEN_MAP, OPEN_KIND = 3, IN_TAIL = 4, ASSOC = 8, EXACT = 16, COUNT_SHIFT = 8 };
+enum {
+    OPEN_TUPLE,
+    OPEN_LIST,
+    OPEN_MAP,
+    OPEN_KIND = 3,
+    IN_TAIL = 4,
+    ASSOC = 8,
+    EXACT = 16,
+    COUNT_SHIFT = 8
+};
 
 struct parser {
     const struct cop__reader *reader;
@@ -20,8 +29,8 @@ struct parser {
     size_t part_at; /* where the part being read begins */
 };
 
-static const char *give(struct parser *parser, enum cop__part_kind kind, size_t count, cop_term term,
-    cop_bytes name)
+static const char *give(
+    struct parser *parser, enum cop__part_kind kind, size_t count, cop_term term, cop_bytes name)
 {
     struct cop__part part = { kind, count, term, name, parser->part_at };
 
@@ -115,8 +124,8 @@ static const char *take_arrow(struct parser *parser, uint64_t *bracket)
     return NULL;
 }
 
-/* A part has ended: what comes before the next one. Closes brackets as long as they close. *ret_done
- * when the outermost part is complete. */
+/* A part has ended: what comes before the next one. Closes brackets as long as they close.
+ * *ret_done when the outermost part is complete. */
 static const char *end_part(struct parser *parser, bool *ret_done)
 {
     const char *wrong;
@@ -142,7 +151,8 @@ static const char *end_part(struct parser *parser, bool *ret_done)
             }
         }
         if (!take_character(parser, closing(*bracket)))
-            return list ? *bracket & IN_TAIL ? "expected ]" : "expected , or | or ]" : "expected , or }";
+            return list ? *bracket & IN_TAIL ? "expected ]" : "expected , or | or ]"
+                        : "expected , or }";
         if (list && !(*bracket & IN_TAIL)) {
             wrong = give_term(parser, cop__nil());
             if (wrong)
@@ -176,8 +186,8 @@ static const char *read_all(struct parser *parser)
     return parser->scan.at < parser->reader->text.size ? "expected the end of the text" : NULL;
 }
 
-static void fill_error(struct cop_parse_error *error, cop_bytes text, size_t position,
-    const char *message)
+static void fill_error(
+    struct cop_parse_error *error, cop_bytes text, size_t position, const char *message)
 {
     error->position = position;
     error->line = error->column = 1;
@@ -210,7 +220,8 @@ int cop__read(const struct cop__reader *reader, struct cop_parse_error *ret_erro
     return parser.scan.full ? -COP_ESYSTEMLIMIT : -COP_ESYNTAX;
 }
 
-/* --- cop_parse: parts are terms on a stack ----------------------------------------------------- */
+/* --- cop_parse: parts are terms on a stack -----------------------------------------------------
+ */
 
 struct builder {
     struct cop__heap *heap;
@@ -221,7 +232,7 @@ static const char *build(void *context, const struct cop__part *part)
 {
     struct builder *builder = context;
     struct cop__stack *stack = &builder->terms;
-    size_t taken = part->kind == COP__PART_LIST ? part->count + 1
+    size_t taken = part->kind == COP__PART_LIST  ? part->count + 1
                    : part->kind == COP__PART_MAP ? 2 * part->count
                                                  : part->count;
     const cop_term *parts = (const cop_term *)(stack->items + stack->used - taken);

@@ -14,7 +14,8 @@
 #include "term/map.h"
 #include "term/order.h"
 
-/* --- First use --------------------------------------------------------------------------------- */
+/* --- First use ---------------------------------------------------------------------------------
+ */
 
 static void complain_count(const struct cop__pattern *pattern, const struct cop__code *code)
 {
@@ -31,8 +32,8 @@ static void complain_syntax(const struct cop__pattern *pattern, const struct cop
     abort();
 }
 
-static __attribute__((noinline, cold)) struct cop__code *first_use(struct cop__pattern *pattern,
-    enum cop__purpose purpose)
+static __attribute__((noinline, cold)) struct cop__code *first_use(
+    struct cop__pattern *pattern, enum cop__purpose purpose)
 {
     cop_bytes text = { pattern->text, strlen(pattern->text) };
     struct cop_parse_error error;
@@ -43,8 +44,8 @@ static __attribute__((noinline, cold)) struct cop__code *first_use(struct cop__p
     if ((int)code->arguments != pattern->arguments)
         complain_count(pattern, code);
     /* release: pairs with the acquire in code_of */
-    if (__atomic_compare_exchange_n(&pattern->code, &other, code, false, __ATOMIC_ACQ_REL,
-            __ATOMIC_ACQUIRE))
+    if (__atomic_compare_exchange_n(
+            &pattern->code, &other, code, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return code;
     cop__pattern_free(code);
     return other;
@@ -57,7 +58,8 @@ static inline struct cop__code *code_of(struct cop__pattern *pattern, enum cop__
     return __builtin_expect(!code, 0) ? first_use(pattern, purpose) : code;
 }
 
-/* --- Building ---------------------------------------------------------------------------------- */
+/* --- Building ----------------------------------------------------------------------------------
+ */
 
 static cop_term build_flat(const struct cop__code *code, const cop_term *arguments)
 {
@@ -128,7 +130,8 @@ cop_term cop__build(struct cop__pattern *pattern, const cop_term *arguments)
     return cop_is_none(code->constant) ? build_any(code, arguments) : code->constant;
 }
 
-/* --- Matching: what fits, and storing it ------------------------------------------------------- */
+/* --- Matching: what fits, and storing it -------------------------------------------------------
+ */
 
 static bool fits_integer(cop_term term, int64_t min, int64_t max)
 {
@@ -263,8 +266,8 @@ static bool match_flat(const struct cop__code *code, cop_term term, const struct
 }
 
 /* The key of an OP_KEY; a variable must have a value by now. */
-static cop_term key_of(const struct cop__pattern *pattern, uint64_t op, const struct cop__place *places,
-    const cop_term *slots)
+static cop_term key_of(const struct cop__pattern *pattern, uint64_t op,
+    const struct cop__place *places, const cop_term *slots)
 {
     size_t slot = op >> 8;
 
@@ -279,8 +282,8 @@ static cop_term key_of(const struct cop__pattern *pattern, uint64_t op, const st
     abort();
 }
 
-static bool match_any(const struct cop__pattern *pattern, const struct cop__code *code, cop_term term,
-    const struct cop__place *places)
+static bool match_any(const struct cop__pattern *pattern, const struct cop__code *code,
+    cop_term term, const struct cop__place *places)
 {
     cop_term slots[COP__SLOTS_MAX], stack[COP__STACK_MAX]; /* a slot is read after it is written */
     size_t used = 0;

@@ -11,17 +11,17 @@ enum cop__op {
     COP__OP_VARIABLE = 0x0f, /* slot; its first occurrence */
     COP__OP_SAME = 0x1f,     /* slot; a later one */
     COP__OP_ANY = 0x2f,
-    COP__OP_TUPLE = 0x3f,    /* size */
-    COP__OP_CONS = 0x4f,     /* matching: head and tail follow */
-    COP__OP_LIST = 0x5f,     /* building: items, after which there is a tail */
-    COP__OP_MAP = 0x6f,      /* building: pairs; matching: keys follow */
-    COP__OP_KEY = 0x7f,      /* matching: the next word is the key, then comes the value */
+    COP__OP_TUPLE = 0x3f, /* size */
+    COP__OP_CONS = 0x4f,  /* matching: head and tail follow */
+    COP__OP_LIST = 0x5f,  /* building: items, after which there is a tail */
+    COP__OP_MAP = 0x6f,   /* building: pairs; matching: keys follow */
+    COP__OP_KEY = 0x7f,   /* matching: the next word is the key, then comes the value */
     COP__OP_MAP_END = 0x8f
 };
 
 enum {
     COP__ARGUMENTS_MAX = 16,
-    COP__SLOTS_MAX = 32,  /* arguments, then names that begin with _ */
+    COP__SLOTS_MAX = 32, /* arguments, then names that begin with _ */
     COP__OPS_MAX = 1024,
     COP__STACK_MAX = 128, /* terms under way while a pattern runs */
     COP__DEPTH_MAX = 64
@@ -34,14 +34,14 @@ struct cop__code {
     uint32_t arguments;
     uint8_t where[COP__ARGUMENTS_MAX]; /* flat: the element of each argument, from 1 */
     struct cop__counted *counted;      /* large binaries among the constants, held for ever */
-    uint64_t ops[];    /* then the memory of the constants */
+    uint64_t ops[];                    /* then the memory of the constants */
 };
 
 enum cop__purpose { COP__TO_BUILD, COP__TO_MATCH };
 
 /* NULL and a message in `error` (position included) if the text is no pattern. */
-struct cop__code *cop__pattern_compile(cop_bytes text, enum cop__purpose purpose,
-    struct cop_parse_error *error);
+struct cop__code *cop__pattern_compile(
+    cop_bytes text, enum cop__purpose purpose, struct cop_parse_error *error);
 
 /* To be freed with cop__pattern_free; only the losers of a race, and tests, do. */
 void cop__pattern_free(struct cop__code *code);

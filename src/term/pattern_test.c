@@ -54,12 +54,14 @@ TEST(lifts_every_type)
     SHOWS(cop("{A, B, C, D, E, F}", sc, uc, s, us, 1, u), "{-1,2,-3,4,1,5}");
     SHOWS(cop("{A, B, C, D}", l, ul, ll, ull), "{-6,18446744073709551615,-9223372036854775808,7}");
     SHOWS(cop("{A, B, C, D}", f, 2.0, b, hello()), "{0.5,2.0,true,<<\"hello\">>}");
-    SHOWS(cop("{A, B, C, D}", atom, pid, ref, cop("[x]")), "{'an atom',<0.80.1>,#Ref<0.0.3.7>,[x]}");
+    SHOWS(
+        cop("{A, B, C, D}", atom, pid, ref, cop("[x]")), "{'an atom',<0.80.1>,#Ref<0.0.3.7>,[x]}");
     SHOWS(cop("[H | T]", 1, cop("[2]")), "[1,2]");
     SHOWS(cop("#{K => V}", 1, cop("#{K => V}", 2, 3)), "#{1 => #{2 => 3}}");
     SHOWS(cop("{X, X, Y}", 1, 2), "{1,1,2}");
     SHOWS(cop_lift(12), "12");
-    most = cop("{A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P}", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+    most = cop(
+        "{A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P}", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
     SHOWS(most, "{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}");
 }
 
@@ -199,7 +201,8 @@ static void wrong_key(void)
 
 TEST(complains_at_first_use)
 {
-    CHECK(strstr(complaint_of(wrong_count), "pattern \"{port, Port}\" names 1 variable, 2 were given\n"));
+    CHECK(strstr(
+        complaint_of(wrong_count), "pattern \"{port, Port}\" names 1 variable, 2 were given\n"));
     CHECK(strstr(complaint_of(wrong_count), __FILE__ ":"));
     CHECK(strstr(complaint_of(wrong_syntax), "at character 6: expected , or }"));
     CHECK(strstr(complaint_of(wrong_arrow), "matching wants :="));

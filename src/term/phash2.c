@@ -199,7 +199,8 @@ static void hash_term(struct hasher *hasher, cop_term term)
             hash = add_small(hash, cop__small_value(term));
         else
             for (size_t i = 0; i < cop__count(term); i++)
-                hash = add_limb(hash, cop__box(term)[1 + i], cop__box_type(term) == COP__BIG_NEGATIVE);
+                hash =
+                    add_limb(hash, cop__box(term)[1 + i], cop__box_type(term) == COP__BIG_NEGATIVE);
         break;
     case COP_TYPE_FLOAT:
         hash = add_float(hash, cop__float_value(term));
@@ -212,7 +213,8 @@ static void hash_term(struct hasher *hasher, cop_term term)
         hash = add(hash, (pid.node ? (uint32_t)pid.id : cop__pid_slot(pid.id)) & 0x7fff, GOLDEN(5));
         break;
     case COP_TYPE_PORT:
-        hash = add(hash, (uint32_t)(cop__is_boxed(term) ? cop__box(term)[2] : term.word >> 4), GOLDEN(6));
+        hash = add(
+            hash, (uint32_t)(cop__is_boxed(term) ? cop__box(term)[2] : term.word >> 4), GOLDEN(6));
         break;
     case COP_TYPE_REFERENCE:
         cop__reference_ids(ids, term);
@@ -221,8 +223,8 @@ static void hash_term(struct hasher *hasher, cop_term term)
     case COP_TYPE_FUN:
         if (cop__box_type(term) == COP__FUN_EXTERNAL) {
             parts = cop__elements(term);
-            hash = add2(hash, (uint32_t)cop__small_value(parts[2]), atom_hash(cop__atom_index(parts[0])),
-                GOLDEN(1));
+            hash = add2(hash, (uint32_t)cop__small_value(parts[2]),
+                atom_hash(cop__atom_index(parts[0])), GOLDEN(1));
             hash = add(hash, atom_hash(cop__atom_index(parts[1])), GOLDEN(14));
         } else {
             hash = add_bytes(hash, (const unsigned char *)(cop__box(term) + 1), cop__count(term));

@@ -2,10 +2,10 @@
 /* Terms over several lines, as ~p breaks them: TP-16. Layer 1.
  *
  * The text on one line comes first, with an outline of what stands where; breaking it is then a
- * matter of copying pieces and putting line ends between. Rules, as io_lib_pretty has them: what fits
- * into its line stays whole; elements without parts share lines, others
- * begin a new one; elements of a tagged tuple stand after the tag if there is room for all, else
- * `tag_indent` columns in. */
+ * matter of copying pieces and putting line ends between. Rules, as io_lib_pretty has them: what
+ * fits into its line stays whole; elements without parts share lines, others begin a new one;
+ * elements of a tagged tuple stand after the tag if there is room for all, else `tag_indent`
+ * columns in. */
 #include "term/outline.h"
 
 #include <stdlib.h>
@@ -18,13 +18,13 @@ struct pretty {
     struct cop__text *out; /* NULL while trying an indentation */
     int columns;
     int characters_max; /* of one line, without its indentation: as many as there are */
-    int tag_indent; /* -1: after the tag */
+    int tag_indent;     /* -1: after the tag */
     int depth;
     bool failed;
 };
 
-/* Where a run of parts is being written: the column it began in and is at now, the indentation of its
- * lines, characters of this line, and brackets that close after the run. */
+/* Where a run of parts is being written: the column it began in and is at now, the indentation of
+ * its lines, characters of this line, and brackets that close after the run. */
 struct run {
     int start, column, indent, width, closing;
 };
@@ -150,7 +150,8 @@ static void lay_out_tagged(struct pretty *pretty, size_t at, struct run run)
     bool below = pretty->tag_indent > 0 && after > pretty->tag_indent;
     int start = run.column + (below ? pretty->tag_indent : after);
 
-    if (!pretty->out && pretty->characters_max + start > pretty->columns && start >= pretty->columns / 2) {
+    if (!pretty->out && pretty->characters_max + start > pretty->columns &&
+        start >= pretty->columns / 2) {
         pretty->failed = true;
         return;
     }
@@ -189,7 +190,8 @@ static int lay_out(struct pretty *pretty, size_t at, struct run run)
         run.start = run.column;
         run.indent += bracket;
         run.width += bracket;
-        lay_out_run(pretty, at + 1, node->next, run, node->kind == COP__OUTLINE_MAP, node->improper, true);
+        lay_out_run(
+            pretty, at + 1, node->next, run, node->kind == COP__OUTLINE_MAP, node->improper, true);
     }
     put_range(pretty, node->to - 1, node->to);
     pretty->depth--;

@@ -80,11 +80,14 @@ bool cop__scan_variable(struct cop__scan *scan, cop_bytes *ret_name)
     return true;
 }
 
-/* --- Characters in quotes ---------------------------------------------------------------------- */
+/* --- Characters in quotes ----------------------------------------------------------------------
+ */
 
 static int hex_value(int c)
 {
-    return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? (c | 0x20) - 'a' + 10 : 99;
+    return is_digit(c)                              ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? (c | 0x20) - 'a' + 10
+                                                    : 99;
 }
 
 /* What stands after a backslash; -1 when it is nothing known. */
@@ -130,8 +133,8 @@ static int32_t take_escape(struct cop__scan *scan)
     return next_character(scan); /* any other character is itself */
 }
 
-/* The next character before `quote`: -1 at the quote, which is stepped over; -2 and *wrong when there
- * is none. */
+/* The next character before `quote`: -1 at the quote, which is stepped over; -2 and *wrong when
+ * there is none. */
 static int32_t take_quoted(struct cop__scan *scan, char quote, const char **wrong)
 {
     int32_t c = cop__scan_peek(scan);
@@ -173,7 +176,8 @@ static const char *scan_string(struct cop__scan *scan, cop_term *ret_term)
     return NULL;
 }
 
-/* --- Atoms ------------------------------------------------------------------------------------- */
+/* --- Atoms -------------------------------------------------------------------------------------
+ */
 
 static const char *new_atom(struct cop__scan *scan, cop_bytes name, cop_term *ret_term)
 {
@@ -257,7 +261,8 @@ static const char *scan_fun(struct cop__scan *scan, cop_term *ret_term)
     return NULL;
 }
 
-/* --- Numbers ----------------------------------------------------------------------------------- */
+/* --- Numbers -----------------------------------------------------------------------------------
+ */
 
 /* Digits below base, with _ between them, put behind what is in `digits`. */
 static void take_digits(struct cop__scan *scan, struct cop__text *digits, int base)
@@ -272,8 +277,8 @@ static void take_digits(struct cop__scan *scan, struct cop__text *digits, int ba
     }
 }
 
-static const char *scan_float(struct cop__scan *scan, struct cop__text *digits, bool negative,
-    cop_term *ret_term)
+static const char *scan_float(
+    struct cop__scan *scan, struct cop__text *digits, bool negative, cop_term *ret_term)
 {
     size_t whole = digits->size;
     long exponent = 0;
@@ -302,7 +307,8 @@ static const char *scan_float(struct cop__scan *scan, struct cop__text *digits, 
     return NULL;
 }
 
-static const char *scan_number_with(struct cop__scan *scan, struct cop__text *digits, cop_term *ret_term)
+static const char *scan_number_with(
+    struct cop__scan *scan, struct cop__text *digits, cop_term *ret_term)
 {
     bool negative = cop__scan_peek(scan) == '-';
     unsigned base = 10;
@@ -355,7 +361,8 @@ static const char *scan_number(struct cop__scan *scan, cop_term *ret_term)
     return wrong;
 }
 
-/* --- Binaries ---------------------------------------------------------------------------------- */
+/* --- Binaries ----------------------------------------------------------------------------------
+ */
 
 struct bits {
     struct cop__text bytes; /* the last one may be begun only */
@@ -400,7 +407,8 @@ static const char *scan_binary_string(struct cop__scan *scan, struct bits *bits)
         }
         if (wrong)
             return wrong;
-        utf8 = scan->text.size - scan->at >= 5 && memcmp(scan->text.data + scan->at, "/utf8", 5) == 0;
+        utf8 =
+            scan->text.size - scan->at >= 5 && memcmp(scan->text.data + scan->at, "/utf8", 5) == 0;
     }
     scan->at += utf8 ? 5 : 0;
     return NULL;

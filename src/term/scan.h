@@ -16,7 +16,8 @@ struct cop__scan {
 /* The byte `ahead` of the next one, -1 at the end. */
 static inline int cop__scan_ahead(const struct cop__scan *scan, size_t ahead)
 {
-    return ahead < scan->text.size - scan->at ? (unsigned char)scan->text.data[scan->at + ahead] : -1;
+    return ahead < scan->text.size - scan->at ? (unsigned char)scan->text.data[scan->at + ahead]
+                                              : -1;
 }
 
 static inline int cop__scan_peek(const struct cop__scan *scan)

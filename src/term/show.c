@@ -87,7 +87,7 @@ static void put_term(struct printer *printer, cop_term term)
 {
     switch (cop_type_of(term)) {
     case COP_TYPE_TUPLE:
-        note_begin(printer, !cop__count(term)   ? COP__OUTLINE_LEAF
+        note_begin(printer, !cop__count(term) ? COP__OUTLINE_LEAF
                             : is_tagged(term) ? COP__OUTLINE_TAGGED
                                               : COP__OUTLINE_TUPLE);
         cop__text_putc(printer->text, '{');
@@ -158,7 +158,8 @@ static cop_term next_of_run(struct printer *printer)
     return cop_term_none();
 }
 
-void cop__text_outline(struct cop__text *text, cop_term term, bool pretty, struct cop__outline *outline)
+void cop__text_outline(
+    struct cop__text *text, cop_term term, bool pretty, struct cop__outline *outline)
 {
     struct printer printer;
 

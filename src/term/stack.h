@@ -38,7 +38,8 @@ static inline void cop__stack_done(struct cop__stack *stack)
 static inline void cop__stack_grow(struct cop__stack *stack)
 {
     size_t size = stack->capacity * sizeof(uint64_t);
-    uint64_t *items = stack->items == stack->local ? malloc(2 * size) : realloc(stack->items, 2 * size);
+    uint64_t *items =
+        stack->items == stack->local ? malloc(2 * size) : realloc(stack->items, 2 * size);
 
     if (!items)
         cop__raise("system_limit", "no memory to walk a term");

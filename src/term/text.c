@@ -28,7 +28,8 @@ void cop__text_done(struct cop__text *text)
 char *cop__text_room(struct cop__text *text, size_t size)
 {
     if (text->capacity - text->size < size) {
-        size_t capacity = text->capacity * 2 > text->size + size ? text->capacity * 2 : text->size + size;
+        size_t capacity =
+            text->capacity * 2 > text->size + size ? text->capacity * 2 : text->size + size;
         char *data = text->data == text->local ? malloc(capacity) : realloc(text->data, capacity);
 
         if (!data)
@@ -53,7 +54,8 @@ static void put_number(struct cop__text *text, uint64_t value)
 {
     char digits[24];
 
-    cop__text_put(text, digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value));
+    cop__text_put(
+        text, digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value));
 }
 
 bool cop__text_is_printable(int32_t c)
@@ -86,12 +88,14 @@ void cop__text_character(struct cop__text *text, int32_t c, char quote)
     }
 }
 
-/* --- Atoms: TP-01 to TP-04 --------------------------------------------------------------------- */
+/* --- Atoms: TP-01 to TP-04 ---------------------------------------------------------------------
+ */
 
 static bool is_reserved(cop_bytes text)
 {
-    static const char words[] = " after and andalso band begin bnot bor bsl bsr bxor case catch cond div"
-                                " else end fun if let not of or orelse receive rem try when xor ";
+    static const char words[] =
+        " after and andalso band begin bnot bor bsl bsr bxor case catch cond div"
+        " else end fun if let not of or orelse receive rem try when xor ";
     char word[16];
 
     if (text.size < 2 || text.size > 8)
@@ -109,8 +113,8 @@ static bool is_lower(int32_t c)
 
 static bool is_name_character(int32_t c)
 {
-    return is_lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '@' ||
-           (c >= 0xc0 && c <= 0xde && c != 0xd7);
+    return is_lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '@' || (c >= 0xc0 && c <= 0xde && c != 0xd7);
 }
 
 static bool needs_quotes(cop_bytes name)
@@ -141,7 +145,8 @@ static void put_atom(struct cop__text *text, uint32_t index)
     cop__text_putc(text, '\'');
 }
 
-/* --- Strings and binaries: TP-05, TP-07, TP-08 ------------------------------------------------- */
+/* --- Strings and binaries: TP-05, TP-07, TP-08 -------------------------------------------------
+ */
 
 bool cop__text_is_string(cop_term list)
 {
@@ -202,7 +207,8 @@ void cop__text_bits(struct cop__text *text, cop_term bitstring, bool pretty)
     if (kind != NOT_PRINTABLE) {
         cop__text_putc(text, '"');
         while (at < end)
-            cop__text_character(text, kind == PRINTABLE_UTF8 ? cop__utf8_next(&at, end) : *at++, '"');
+            cop__text_character(
+                text, kind == PRINTABLE_UTF8 ? cop__utf8_next(&at, end) : *at++, '"');
         cop__text_puts(text, kind == PRINTABLE_UTF8 ? "\"/utf8" : "\"");
     } else {
         for (; at < end; at++) {
@@ -221,15 +227,16 @@ void cop__text_bits(struct cop__text *text, cop_term bitstring, bool pretty)
     cop__text_puts(text, ">>");
 }
 
-/* --- Leaves ------------------------------------------------------------------------------------ */
+/* --- Leaves ------------------------------------------------------------------------------------
+ */
 
 static uint64_t node_number(cop_term identifier)
 {
     return cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0;
 }
 
-static void put_dotted(struct cop__text *text, const char *open, uint64_t node, const uint64_t *numbers,
-    size_t count)
+static void put_dotted(
+    struct cop__text *text, const char *open, uint64_t node, const uint64_t *numbers, size_t count)
 {
     cop__text_puts(text, open);
     put_number(text, node);
@@ -292,7 +299,8 @@ void cop__text_leaf(struct cop__text *text, cop_term leaf, bool pretty)
         break;
     }
     case COP_TYPE_FLOAT:
-        text->size += cop__float_text(cop__text_room(text, COP__FLOAT_TEXT_MAX), cop__float_value(leaf));
+        text->size +=
+            cop__float_text(cop__text_room(text, COP__FLOAT_TEXT_MAX), cop__float_value(leaf));
         break;
     case COP_TYPE_ATOM:
         put_atom(text, cop__atom_index(leaf));

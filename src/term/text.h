@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing text, and the words of Erlang's notation that printing puts into it. Layer 1, private. */
+/* A growing text, and the words of Erlang's notation that printing puts into it. Layer 1, private.
+ */
 #ifndef COP_TERM_TEXT_H
 #define COP_TERM_TEXT_H
 
@@ -48,8 +49,8 @@ bool cop__text_is_printable(int32_t c); /* as io_lib has it, any of Unicode */
 enum { COP__FLOAT_TEXT_MAX = 40 };
 size_t cop__float_text(char *to, double value);
 
-/* A decimal number: digits of a whole number times 10^exponent, correctly rounded; false if it is too
- * large. `digits` is zero-terminated and without sign or point. */
+/* A decimal number: digits of a whole number times 10^exponent, correctly rounded; false if it is
+ * too large. `digits` is zero-terminated and without sign or point. */
 bool cop__float_from_digits(double *ret_value, const char *digits, long exponent);
 
 #endif

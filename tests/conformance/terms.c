@@ -30,8 +30,8 @@ static void check_ascending(const char *const *texts, int count)
         }
 }
 
-#define ASCENDING(...)                                                                             \
-    check_ascending((const char *const[]){ __VA_ARGS__ },                                          \
+#define ASCENDING(...)                                    \
+    check_ascending((const char *const[]){ __VA_ARGS__ }, \
         (int)(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *)))
 
 /* ~p on one line and ~w. */
@@ -73,9 +73,9 @@ CLAUSE(TO_02)
 /* An integer and a float compare exactly. */
 CLAUSE(TO_03)
 {
-    ASCENDING("-1.0e300", "-9007199254740993", "-9007199254740992.0", "-0.5", "0", "0.5", "1", "1.5",
-        "9007199254740992.0", "9007199254740993", "18446744073709551615", "18446744073709551616.0",
-        "18446744073709551617", "1.0e300");
+    ASCENDING("-1.0e300", "-9007199254740993", "-9007199254740992.0", "-0.5", "0", "0.5", "1",
+        "1.5", "9007199254740992.0", "9007199254740993", "18446744073709551615",
+        "18446744073709551616.0", "18446744073709551617", "1.0e300");
     CHECK(!cop_equal(cop("9007199254740993"), cop("9007199254740992.0")));
     CHECK(cop_equal(cop("18446744073709551616"), cop("18446744073709551616.0")));
     CHECK(cop_equal(cop("5.0e-324"), cop("5.0e-324")));
@@ -127,8 +127,8 @@ CLAUSE(TO_09)
 /* Bitstrings: bit by bit; a prefix is smaller. */
 CLAUSE(TO_10)
 {
-    ASCENDING("<<>>", "<<0:1>>", "<<0>>", "<<0,0:1>>", "<<1>>", "<<1,255>>", "<<2>>", "<<2:2>>", "<<128>>",
-        "<<255>>");
+    ASCENDING("<<>>", "<<0:1>>", "<<0>>", "<<0,0:1>>", "<<1>>", "<<1,255>>", "<<2>>", "<<2:2>>",
+        "<<128>>", "<<255>>");
 }
 
 /* Pids of one node by their numbers, of several by node; references in a total order. */
@@ -137,11 +137,16 @@ CLAUSE(TO_11)
     cop_atom a = cop_atom_new("a@h"), b = cop_atom_new("b@h");
     uint32_t low[] = { 9, 1, 1 }, high[] = { 1, 1, 2 };
 
-    CHECK(cop_compare(cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 1, 81, 0))) < 0);
-    CHECK(cop_compare(cop_lift(cop_pid_remote(a, 1, 81, 0)), cop_lift(cop_pid_remote(a, 1, 80, 1))) < 0);
-    CHECK(cop_compare(cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(b, 1, 80, 0))) < 0);
-    CHECK(cop_compare(cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 2, 80, 0))) < 0);
-    CHECK(cop_identical(cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 1, 80, 0))));
+    CHECK(cop_compare(
+              cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 1, 81, 0))) < 0);
+    CHECK(cop_compare(
+              cop_lift(cop_pid_remote(a, 1, 81, 0)), cop_lift(cop_pid_remote(a, 1, 80, 1))) < 0);
+    CHECK(cop_compare(
+              cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(b, 1, 80, 0))) < 0);
+    CHECK(cop_compare(
+              cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 2, 80, 0))) < 0);
+    CHECK(cop_identical(
+        cop_lift(cop_pid_remote(a, 1, 80, 0)), cop_lift(cop_pid_remote(a, 1, 80, 0))));
     CHECK(cop_compare(cop_ref_remote(a, 1, low, 3), cop_ref_remote(a, 1, high, 3)) < 0);
     CHECK(cop_compare(cop_ref_remote(a, 1, low, 3), cop_ref_remote(a, 1, low, 3)) == 0);
     CHECK(cop_compare(cop("fun a:a/1"), cop("fun a:b/1")) < 0);
@@ -171,7 +176,8 @@ CLAUSE(TO_14)
     for (int size = 0; size < 200; size++) {
         int64_t keys = 0, sum = 0, number;
 
-        for (cop_map_iterator walk = cop_map_begin(map); cop_map_next(&key, &value, &walk); keys++) {
+        for (cop_map_iterator walk = cop_map_begin(map); cop_map_next(&key, &value, &walk);
+             keys++) {
             CHECK(cop_to_int(&number, key));
             sum += number;
             CHECK(cop_match(value, "{V}", number));
@@ -275,11 +281,12 @@ CLAUSE(TP_11)
 /* Floats: the shortest digits that read back, in the shorter notation. */
 CLAUSE(TP_12)
 {
-    static const char *const texts[] = { "1.0", "0.1", "-0.0", "0.0", "1.0e5", "123456789.0", "1.0e-5",
-        "0.0001", "1.0e22", "0.001", "100.0", "1.0e3", "1.2e4", "1.2345678e9", "1234567890.0", "1.2e-4",
-        "9007199254740991.0", "9.007199254740992e15", "1.7976931348623157e308", "5.0e-324",
-        "2.2250738585072014e-308", "0.30000000000000004", "-1.5e-7", "9.5367431640625e-7", "1.0e23",
-        "100001.0", "1000010.0", "1.0e15", "123456789012345.0", "5.684341886080802e-14" };
+    static const char *const texts[] = { "1.0", "0.1", "-0.0", "0.0", "1.0e5", "123456789.0",
+        "1.0e-5", "0.0001", "1.0e22", "0.001", "100.0", "1.0e3", "1.2e4", "1.2345678e9",
+        "1234567890.0", "1.2e-4", "9007199254740991.0", "9.007199254740992e15",
+        "1.7976931348623157e308", "5.0e-324", "2.2250738585072014e-308", "0.30000000000000004",
+        "-1.5e-7", "9.5367431640625e-7", "1.0e23", "100001.0", "1000010.0", "1.0e15",
+        "123456789012345.0", "5.684341886080802e-14" };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         check_same_text(texts[i]);
@@ -318,14 +325,16 @@ CLAUSE(TP_15)
 /* Long terms are broken at 80 columns, with indentation. */
 CLAUSE(TP_16)
 {
-    CHECK_EQ_STR(cop_show_pretty(parse("{error,{badmatch,{some_long_atom_name,another_long_atom_name,"
-                                       "yet_another_long_name,and_more}}}"),
-                     80),
+    CHECK_EQ_STR(
+        cop_show_pretty(parse("{error,{badmatch,{some_long_atom_name,another_long_atom_name,"
+                              "yet_another_long_name,and_more}}}"),
+            80),
         "{error,{badmatch,{some_long_atom_name,another_long_atom_name,\n"
         "                                      yet_another_long_name,and_more}}}");
-    CHECK_EQ_STR(cop_show_pretty(parse("[{abc,\"hello world this is long\"},{defgh,<<\"binary text that is"
-                                       " long too\">>},{x,[1,2,3,4,5,6,7]}]"),
-                     80),
+    CHECK_EQ_STR(
+        cop_show_pretty(parse("[{abc,\"hello world this is long\"},{defgh,<<\"binary text that is"
+                              " long too\">>},{x,[1,2,3,4,5,6,7]}]"),
+            80),
         "[{abc,\"hello world this is long\"},\n"
         " {defgh,<<\"binary text that is long too\">>},\n"
         " {x,[1,2,3,4,5,6,7]}]");
