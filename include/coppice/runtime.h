@@ -33,10 +33,11 @@ COP_API int cop_run_main_with(
     cop_main *fn, int argc, char **argv, const struct cop_options *options);
 
 /* Start a node and run a supervision tree in it until the tree ends, or SIGTERM or SIGINT stops it
- * in order, within its shutdown times. A second SIGINT stops at once.
+ * in order, within its shutdown times: applications first, in reverse start order, then the tree. A
+ * second SIGINT says so on stderr and stops at once, with status 130.
  *
- * Returns  0 after an orderly stop, 1 when the tree could not start or failed; the status given to
- *          cop_stop_node.
+ * Returns  0 after an orderly stop or the auto-shutdown of the tree; 1 when the tree did not start,
+ *          gave up or crashed, which is logged; the status given to cop_stop_node.
  * Parks    no: the thread waits until the node has stopped.
  * Options  see struct cop_options; NULL and cop_run: the defaults.
  * Context  a thread that runs no process: main.

@@ -47,8 +47,7 @@ static cop_term start(cop_term name, enum cop_application_type type)
     return cop__controller_call(cop("{start, Name, Type}", name, (int)type));
 }
 
-int cop_application_start(
-    const char *name, enum cop_application_type type, cop_term *ret_error)
+int cop_application_start(const char *name, enum cop_application_type type, cop_term *ret_error)
 {
     return done(start(cop_from_atom(cop_atom_new(name)), type), ret_error);
 }
@@ -58,13 +57,14 @@ int cop_application_stop(const char *name, cop_term *ret_error)
     return done(cop__controller_call(cop("{stop, Name}", cop_atom_new(name))), ret_error);
 }
 
-/* --- With all that it depends on ------------------------------------------------------------------ */
+/* --- With all that it depends on
+ * ------------------------------------------------------------------ */
 
 struct ensuring {
     enum cop_application_type type;
     cop_term started; /* newest first */
     cop_term seen;
-    cop_term error;   /* {App, Reason} */
+    cop_term error; /* {App, Reason} */
 };
 
 static bool ensure(struct ensuring *e, cop_term name, bool optional);
@@ -101,7 +101,7 @@ static bool ensure(struct ensuring *e, cop_term name, bool optional)
     if (cop_match(reply, "ok"))
         e->started = cop_cons(name, e->started);
     else if (cop_match(reply, "{error, Reason}", &reason) &&
-        !cop_match(reason, "{already_started, _}")) {
+             !cop_match(reason, "{already_started, _}")) {
         e->error = cop("{App, Reason}", name, reason);
         return false;
     }
@@ -123,7 +123,8 @@ int cop_application_ensure_all_started(
     return started ? 0 : code_of(cop_tuple_at(e.error, 1));
 }
 
-/* --- Environment and looking ------------------------------------------------------------------------ */
+/* --- Environment and looking
+ * ------------------------------------------------------------------------ */
 
 bool cop_application_get_env(cop_term *ret_value, const char *name, const char *key)
 {
@@ -134,8 +135,8 @@ bool cop_application_get_env(cop_term *ret_value, const char *name, const char *
 
 int cop_application_set_env(const char *name, const char *key, cop_term value)
 {
-    return done(cop__controller_call(cop("{set_env, Name, Key, Value}", cop_atom_new(name),
-                    cop_atom_new(key), value)),
+    return done(cop__controller_call(cop(
+                    "{set_env, Name, Key, Value}", cop_atom_new(name), cop_atom_new(key), value)),
         NULL);
 }
 

@@ -14,21 +14,22 @@ struct app {
     const struct cop__entry *entry;
     const cop_application *application;
     cop_atom name;
-    cop_term env;              /* kept: a map */
+    cop_term env; /* kept: a map */
     enum status status;
     enum cop_application_type type;
-    cop_pid master;            /* not LOADED */
-    cop_term waiting;          /* kept list: the Froms of who waits for the start or the stop */
-    struct app *next;          /* in order of load */
-    struct app *older;         /* RUNNING or STOPPING: started before this one */
+    cop_pid master;    /* not LOADED */
+    cop_term waiting;  /* kept list: the Froms of who waits for the start or the stop */
+    struct app *next;  /* in order of load */
+    struct app *older; /* RUNNING or STOPPING: started before this one */
 };
 
 struct controller {
     struct app *apps;
-    struct app *newest;        /* of those that run, in reverse start order */
+    struct app *newest; /* of those that run, in reverse start order */
 };
 
-/* --- Finding ------------------------------------------------------------------------------------------ */
+/* --- Finding
+ * ------------------------------------------------------------------------------------------ */
 
 static struct app *find(struct controller *c, cop_atom name)
 {
@@ -70,7 +71,8 @@ static cop_step unknown(cop_atom name)
     return error(cop("{\"no such file or directory\", File}", cop_string(file)));
 }
 
-/* --- Load, unload, environment --------------------------------------------------------------------------- */
+/* --- Load, unload, environment
+ * --------------------------------------------------------------------------- */
 
 static bool read_env(cop_term *ret_env, const cop_application *application, cop_term *ret_error)
 {
@@ -171,7 +173,8 @@ static cop_step set_env(struct controller *c, cop_atom name, cop_term key, cop_t
     return cop_reply(cop("ok"));
 }
 
-/* --- Start and stop ------------------------------------------------------------------------------------------ */
+/* --- Start and stop
+ * ------------------------------------------------------------------------------------------ */
 
 static void wait_for(struct app *app, cop_term from)
 {
@@ -266,9 +269,9 @@ static void not_started(struct app *app, cop_term reason)
 
 static cop_term type_term(enum cop_application_type type)
 {
-    return type == COP_APP_PERMANENT ? cop("permanent") :
-        type == COP_APP_TRANSIENT    ? cop("transient") :
-                                       cop("temporary");
+    return type == COP_APP_PERMANENT   ? cop("permanent")
+           : type == COP_APP_TRANSIENT ? cop("transient")
+                                       : cop("temporary");
 }
 
 static void report_end(struct app *app, cop_term reason)
@@ -298,7 +301,9 @@ static void ended(struct controller *c, struct app *app, cop_term reason)
     cop__node_stop(1);
 }
 
-/* --- Looking --------------------------------------------------------------------------------------------------- */
+/* --- Looking
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static cop_term text(const char *text_or_null)
 {
@@ -310,10 +315,10 @@ static cop_step which(struct controller *c, bool names_only)
     cop_term list = cop_nil();
 
     for (struct app *app = c->newest; app; app = app->older)
-        list = cop_cons(names_only ? cop_from_atom(app->name) :
-                                     cop("{App, Description, Version}", app->name,
-                                         text(app->application->description),
-                                         text(app->application->version)),
+        list = cop_cons(
+            names_only ? cop_from_atom(app->name)
+                       : cop("{App, Description, Version}", app->name,
+                             text(app->application->description), text(app->application->version)),
             list);
     return cop_reply(cop_list_reverse(list));
 }
@@ -341,12 +346,13 @@ static cop_step dependencies(struct controller *c, cop_atom name)
 
     if (!app)
         return unknown(name);
-    return cop_reply(
-        cop("{ok, Running, Applications, Optional}", cop_bool(app->status == RUNNING),
-            names(app->application->applications), names(app->application->optional_applications)));
+    return cop_reply(cop("{ok, Running, Applications, Optional}", cop_bool(app->status == RUNNING),
+        names(app->application->applications), names(app->application->optional_applications)));
 }
 
-/* --- The server ------------------------------------------------------------------------------------------------- */
+/* --- The server
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static cop_step init(void *state, cop_term arg)
 {

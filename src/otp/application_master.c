@@ -21,12 +21,12 @@ cop_term cop__application_args(const cop_application *application)
     cop_term args = cop_nil();
 
     if (application->args)
-        (void)cop_parse(
-            &args, (cop_bytes){ application->args, strlen(application->args) }, NULL);
+        (void)cop_parse(&args, (cop_bytes){ application->args, strlen(application->args) }, NULL);
     return args;
 }
 
-/* --- Starting --------------------------------------------------------------------------------------- */
+/* --- Starting
+ * --------------------------------------------------------------------------------------- */
 
 static cop_child_start start_supervisor(struct master *m)
 {
@@ -50,9 +50,9 @@ static void start_top(void *ptr)
 {
     struct master *m = ptr;
     cop_term args = cop("[normal, Args]", m->args);
-    cop_child_start said = m->application->supervisor ?
-        start_supervisor(m) :
-        m->application->start(cop("normal"), m->args);
+    cop_child_start said = m->application->supervisor
+                               ? start_supervisor(m)
+                               : m->application->start(cop("normal"), m->args);
 
     if (said.result == COP_CHILD_OK && said.pid.id) {
         m->top = said.pid;
@@ -115,7 +115,8 @@ static void start(struct master *m)
             bad_return(m, "start", cop("[normal, Args]", m->args), caught(class, reason, stack));
 }
 
-/* --- Stopping --------------------------------------------------------------------------------------- */
+/* --- Stopping
+ * --------------------------------------------------------------------------------------- */
 
 static void run_prep_stop(void *ptr)
 {

@@ -11,16 +11,17 @@
 bool cop__child_is_end(const cop_child *child)
 {
     return !child->name && cop_is_none(child->id) && !child->gen_server && !child->supervisor &&
-        !child->process && !child->start && !child->is_set;
+           !child->process && !child->start && !child->is_set;
 }
 
 static int count_starts(const cop_child *child)
 {
     return (child->gen_server != NULL) + (child->supervisor != NULL) + (child->process != NULL) +
-        (child->start != NULL);
+           (child->start != NULL);
 }
 
-/* --- What a field that was left out means -------------------------------------------------------- */
+/* --- What a field that was left out means --------------------------------------------------------
+ */
 
 static const char *own_module(const cop_child *child)
 {
@@ -98,16 +99,17 @@ static bool args_of(cop_term *ret_args, const cop_child *child, bool simple, cop
     return true;
 }
 
-/* --- A struct becomes a specification -------------------------------------------------------------- */
+/* --- A struct becomes a specification
+ * -------------------------------------------------------------- */
 
 static bool in_order(const cop_child *child, const struct cop__spec_rules *rules)
 {
     bool never = rules->auto_shutdown == COP_NEVER && !rules->any_auto_shutdown;
 
     return count_starts(child) == 1 && child->restart >= COP_PERMANENT &&
-        child->restart <= COP_TEMPORARY &&
-        !(child->significant && (never || child->restart == COP_PERMANENT)) &&
-        (child->shutdown_ms >= COP_BRUTAL_KILL || child->shutdown_ms == COP_AT_ONCE);
+           child->restart <= COP_TEMPORARY &&
+           !(child->significant && (never || child->restart == COP_PERMANENT)) &&
+           (child->shutdown_ms >= COP_BRUTAL_KILL || child->shutdown_ms == COP_AT_ONCE);
 }
 
 bool cop__spec_from_struct(struct cop__spec *ret_spec, cop_term *ret_args, const cop_child *child,
@@ -119,7 +121,7 @@ bool cop__spec_from_struct(struct cop__spec *ret_spec, cop_term *ret_args, const
         cop_term map;
 
         return cop__spec_struct_to_map(&map, child, rules->simple, ret_error) &&
-            cop__spec_from_term(ret_spec, ret_args, map, rules, ret_error);
+               cop__spec_from_term(ret_spec, ret_args, map, rules, ret_error);
     }
     if (!args_of(ret_args, child, rules->simple, ret_error))
         return false;
@@ -154,7 +156,8 @@ void cop__spec_free(struct cop__spec *spec)
     cop_free(spec);
 }
 
-/* --- How a specification reads in Erlang -------------------------------------------------------------- */
+/* --- How a specification reads in Erlang
+ * -------------------------------------------------------------- */
 
 static cop_term restart_term(enum cop_restart restart)
 {
@@ -206,8 +209,9 @@ cop_term cop__spec_mfargs(const struct cop__spec *spec, cop_term args)
 
 cop_term cop__spec_to_map(const struct cop__spec *spec, cop_term args)
 {
-    return cop("#{id => Id, start => Start, restart => Restart, shutdown => Shutdown, type => Type, "
-               "modules => Modules, significant => Significant}",
+    return cop(
+        "#{id => Id, start => Start, restart => Restart, shutdown => Shutdown, type => Type, "
+        "modules => Modules, significant => Significant}",
         spec->id, cop__spec_mfargs(spec, args), cop__spec_restart(spec), cop__spec_shutdown(spec),
         cop__spec_type(spec), cop__spec_modules(spec), cop_bool(spec->significant));
 }
@@ -232,8 +236,8 @@ bool cop__spec_struct_to_map(
         const struct cop__entry *code = cop__entry_of_child(child, cop__child_module(child));
 
         map = cop_map_put(map, cop("code"), cop_int(code->index));
-        map = cop_map_put(map, cop("start"),
-            cop("{M, F, Args}", code->module, cop__entry_function(code), args));
+        map = cop_map_put(
+            map, cop("start"), cop("{M, F, Args}", code->module, cop__entry_function(code), args));
     } else if (count_starts(child) > 1) {
         map = cop_map_put(map, cop("start"), cop("more_than_one"));
     }

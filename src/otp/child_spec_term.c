@@ -10,7 +10,7 @@
 struct reading {
     struct cop__spec *spec;
     cop_term *args;
-    cop_term fields;   /* the map */
+    cop_term fields; /* the map */
     const struct cop__spec_rules *rules;
     cop_term *error;
 };
@@ -174,8 +174,9 @@ static cop_term as_map(cop_term spec)
     if (!cop_match(spec, "{Id, Start, Restart, Shutdown, Type, Modules}", &id, &start, &restart,
             &shutdown, &type, &modules))
         return COP_NONE;
-    return cop("#{id => Id, start => Start, restart => Restart, shutdown => Shutdown, type => Type, "
-               "modules => Modules}",
+    return cop(
+        "#{id => Id, start => Start, restart => Restart, shutdown => Shutdown, type => Type, "
+        "modules => Modules}",
         id, start, restart, shutdown, type, modules);
 }
 

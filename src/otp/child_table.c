@@ -21,7 +21,8 @@ static bool pid_equal(cop_pid a, cop_pid b)
     return a.id == b.id && a.node == b.node;
 }
 
-/* --- By pid ------------------------------------------------------------------------------------- */
+/* --- By pid -------------------------------------------------------------------------------------
+ */
 
 static struct cop__child **pid_bucket(const struct cop__children *children, cop_pid pid)
 {
@@ -83,7 +84,8 @@ struct cop__child *cop__children_by_pid(const struct cop__children *children, co
     return child;
 }
 
-/* --- By id -------------------------------------------------------------------------------------- */
+/* --- By id --------------------------------------------------------------------------------------
+ */
 
 static struct cop__child **id_bucket(const struct cop__children *children, uint64_t hash)
 {
@@ -146,7 +148,8 @@ struct cop__child *cop__children_by_id(const struct cop__children *children, cop
     return child;
 }
 
-/* --- The list ----------------------------------------------------------------------------------- */
+/* --- The list -----------------------------------------------------------------------------------
+ */
 
 static void append(struct cop__children *children, struct cop__child *child)
 {
@@ -204,10 +207,11 @@ void cop__child_set_spec(struct cop__child *child, struct cop__spec *spec, cop_t
         cop_keep(&child->args, args);
 }
 
-/* --- What state a child is in -------------------------------------------------------------------- */
+/* --- What state a child is in --------------------------------------------------------------------
+ */
 
-static void set_state(struct cop__children *children, struct cop__child *child,
-    enum cop__child_state state)
+static void set_state(
+    struct cop__children *children, struct cop__child *child, enum cop__child_state state)
 {
     children->restarting -= child->state == COP__CHILD_RESTARTING;
     children->restarting += state == COP__CHILD_RESTARTING;

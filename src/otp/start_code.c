@@ -25,12 +25,12 @@ static size_t bucket_of(cop_atom module)
 static bool same(const struct cop__entry *a, const struct cop__entry *b)
 {
     return a->kind == b->kind && a->module.index == b->module.index && a->object == b->object &&
-        a->process == b->process && a->start == b->start && a->context == b->context;
+           a->process == b->process && a->start == b->start && a->context == b->context;
 }
 
 /* Between head and end (NULL: all). */
-static struct cop__entry *find(struct cop__entry *head, const struct cop__entry *end,
-    const struct cop__entry *wanted)
+static struct cop__entry *find(
+    struct cop__entry *head, const struct cop__entry *end, const struct cop__entry *wanted)
 {
     for (struct cop__entry *code = head; code != end; code = code->next)
         if (same(code, wanted))
@@ -51,11 +51,11 @@ static const struct cop__entry *intern(struct cop__entry wanted)
     if (!code)
         cop_error(cop("system_limit"));
     *code = wanted;
-    code->index = (atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed) << 8) |
-        (uint32_t)bucket;
+    code->index =
+        (atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed) << 8) | (uint32_t)bucket;
     code->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&buckets[bucket], &code->next, code,
-        memory_order_release, memory_order_acquire)) {
+    while (!atomic_compare_exchange_weak_explicit(
+        &buckets[bucket], &code->next, code, memory_order_release, memory_order_acquire)) {
         struct cop__entry *theirs = find(code->next, head, &wanted);
 
         if (theirs) {
@@ -77,8 +77,8 @@ const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom mo
         wanted.unnamed = *child->gen_server;
         wanted.unnamed.name = NULL;
         if (!wanted.unnamed.module)
-            wanted.unnamed.module = child->gen_server->name ? child->gen_server->name :
-                                                              cop_atom_text(module).data;
+            wanted.unnamed.module =
+                child->gen_server->name ? child->gen_server->name : cop_atom_text(module).data;
     } else if (child->supervisor) {
         wanted.kind = COP__ENTRY_SUPERVISOR;
         wanted.object = child->supervisor;
@@ -95,7 +95,8 @@ const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom mo
 
 const struct cop__entry *cop__entry_of_application(const cop_application *application)
 {
-    return intern((struct cop__entry){ .kind = COP__ENTRY_APPLICATION, .object = application,
+    return intern((struct cop__entry){ .kind = COP__ENTRY_APPLICATION,
+        .object = application,
         .module = cop_atom_new(application->name) });
 }
 
@@ -103,8 +104,7 @@ const struct cop__entry *cop__entry_at(int64_t index)
 {
     if (index < 0 || index > UINT32_MAX)
         return NULL;
-    struct cop__entry *code =
-        atomic_load_explicit(&buckets[index % BUCKETS], memory_order_acquire);
+    struct cop__entry *code = atomic_load_explicit(&buckets[index % BUCKETS], memory_order_acquire);
 
     while (code && code->index != index)
         code = code->next;

@@ -47,8 +47,8 @@ static cop_term get_state(void *state)
     static const char *const strategies[] = { "one_for_one", "one_for_all", "rest_for_one",
         "simple_one_for_one" };
     struct cop__sup *sup = state;
-    cop_term children = sup->children.simple ? cop_int((int64_t)sup->children.count) :
-                                               cop__which_children(sup);
+    cop_term children =
+        sup->children.simple ? cop_int((int64_t)sup->children.count) : cop__which_children(sup);
 
     return cop("#{name => Name, strategy => Strategy, intensity => Intensity, period => Period, "
                "restarts => Restarts, children => Children}",
@@ -92,8 +92,7 @@ int cop_supervisor_start_link_as(cop_pid *ret_pid, const cop_supervisor *tree, c
         cop_is_none(arg) ? cop_nil() : arg, false, ret_error);
 }
 
-int cop_supervisor_start_link(
-    cop_pid *ret_pid, const cop_supervisor *tree, cop_term *ret_error)
+int cop_supervisor_start_link(cop_pid *ret_pid, const cop_supervisor *tree, cop_term *ret_error)
 {
     return cop_supervisor_start_link_as(ret_pid, tree, NULL, cop_nil(), ret_error);
 }

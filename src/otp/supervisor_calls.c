@@ -9,7 +9,8 @@ static cop_step error(const char *reason)
     return cop_reply(cop("{error, Reason}", cop_atom_new(reason)));
 }
 
-/* --- start_child ------------------------------------------------------------------------------------- */
+/* --- start_child
+ * ------------------------------------------------------------------------------------- */
 
 /* The term that OTP puts beside the reason; only the reason is to be matched (SUP-62). */
 static cop_term child_record(const struct cop__spec *spec, cop_term args)
@@ -29,8 +30,8 @@ static cop_term start_new(struct cop__sup *sup, const struct cop__spec *spec, co
     if (started.result == COP__START_ERROR)
         return cop("{error, {Reason, Child}}", started.reason, child_record(spec, args));
     if (started.result == COP__START_OK || !temporary) {
-        child = cop__children_add(
-            &sup->children, cop__spec_keep(spec), temporary ? COP_NONE : args);
+        child =
+            cop__children_add(&sup->children, cop__spec_keep(spec), temporary ? COP_NONE : args);
         if (started.result == COP__START_OK) {
             cop__child_running(&sup->children, child, started.pid);
             cop__report_progress(sup, child);
@@ -62,9 +63,9 @@ static cop_step start_dynamic(struct cop__sup *sup, cop_term request, cop_term e
 
     if (!cop_is_proper_list(extra))
         return cop_unhandled(request);
-    cop_term args = cop_type_of(sup->template_args) == COP_TYPE_NIL ?
-        extra :
-        cop_list_append(sup->template_args, extra);
+    cop_term args = cop_type_of(sup->template_args) == COP_TYPE_NIL
+                        ? extra
+                        : cop_list_append(sup->template_args, extra);
     struct cop__start started = cop__start_one(spec, args);
 
     if (started.result == COP__START_OK) {
@@ -76,7 +77,8 @@ static cop_step start_dynamic(struct cop__sup *sup, cop_term request, cop_term e
     return cop_reply(cop__start_reply(&started));
 }
 
-/* --- terminate_child, restart_child, delete_child ------------------------------------------------------ */
+/* --- terminate_child, restart_child, delete_child
+ * ------------------------------------------------------ */
 
 static cop_step terminate_child(struct cop__sup *sup, cop_term id)
 {
@@ -134,17 +136,18 @@ static cop_step delete_child(struct cop__sup *sup, cop_term id)
     return cop_reply(cop("ok"));
 }
 
-/* --- Looking -------------------------------------------------------------------------------------------- */
+/* --- Looking
+ * -------------------------------------------------------------------------------------------- */
 
 static cop_term child_term(const struct cop__sup *sup, const struct cop__child *child)
 {
-    cop_term pid = child->state == COP__CHILD_RUNNING ? cop_from_pid(child->pid) :
-        child->state == COP__CHILD_RESTARTING         ? cop("restarting") :
-                                                        cop("undefined");
+    cop_term pid = child->state == COP__CHILD_RUNNING      ? cop_from_pid(child->pid)
+                   : child->state == COP__CHILD_RESTARTING ? cop("restarting")
+                                                           : cop("undefined");
 
     return cop("{Id, Child, Type, Modules}",
-        sup->children.simple ? cop("undefined") : child->spec->id, pid,
-        cop__spec_type(child->spec), cop__spec_modules(child->spec));
+        sup->children.simple ? cop("undefined") : child->spec->id, pid, cop__spec_type(child->spec),
+        cop__spec_modules(child->spec));
 }
 
 cop_term cop__which_children(struct cop__sup *sup)
@@ -193,8 +196,8 @@ static cop_step count_children(struct cop__sup *sup)
 
     for (const struct cop__child *child = sup->children.first; child; child = child->next) {
         /* a remote child is as alive as its link says */
-        active += child->state == COP__CHILD_RUNNING &&
-            (child->pid.node || cop_is_alive(child->pid));
+        active +=
+            child->state == COP__CHILD_RUNNING && (child->pid.node || cop_is_alive(child->pid));
         supervisors += child->spec->supervisor;
     }
     return cop_reply(
@@ -202,7 +205,8 @@ static cop_step count_children(struct cop__sup *sup)
             simple ? 1 : specs, active, supervisors, specs - supervisors));
 }
 
-/* --- Which request is it ----------------------------------------------------------------------------------- */
+/* --- Which request is it
+ * ----------------------------------------------------------------------------------- */
 
 cop_step cop__supervisor_call(void *state, cop_term request)
 {

@@ -111,7 +111,8 @@ cop_term cop_supervisor_get_childspec(cop_dest supervisor, cop_term id)
     return request(supervisor, cop("{get_childspec, Id}", id));
 }
 
-/* --- Checking without a supervisor: SUP-13 ------------------------------------------------------------- */
+/* --- Checking without a supervisor: SUP-13
+ * ------------------------------------------------------------- */
 
 struct check {
     const cop_child *children; /* or NULL: the rest of a list */
@@ -139,8 +140,7 @@ static bool check_next(struct check *c, const struct cop__spec_rules *rules, cop
     return true;
 }
 
-static int check_all(
-    struct check c, const struct cop__spec_rules *rules, cop_term *ret_error)
+static int check_all(struct check c, const struct cop__spec_rules *rules, cop_term *ret_error)
 {
     cop_term seen = cop_map_new(), id, error, other;
     bool valid;
@@ -177,7 +177,6 @@ int cop_supervisor_check_childspec_terms(
     else if (cop_match(auto_shutdown, "all_significant"))
         rules.auto_shutdown = COP_ALL_SIGNIFICANT;
     else if (!cop_match(auto_shutdown, "never"))
-        return give(
-            -COP_EBADARG, cop("{badarg, {auto_shutdown, X}}", auto_shutdown), ret_error);
+        return give(-COP_EBADARG, cop("{badarg, {auto_shutdown, X}}", auto_shutdown), ret_error);
     return check_all((struct check){ .rest = specs }, &rules, ret_error);
 }

@@ -3,7 +3,8 @@
  * SUP-95. Layer 5. All of the tree is checked before anything is started. */
 #include "supervisor_int.h"
 
-/* --- Flags ---------------------------------------------------------------------------------------- */
+/* --- Flags
+ * ---------------------------------------------------------------------------------------- */
 
 bool cop__flags_check(const cop_supervisor *flags, cop_term *ret_error)
 {
@@ -18,10 +19,9 @@ bool cop__flags_check(const cop_supervisor *flags, cop_term *ret_error)
     else if (flags->auto_shutdown < COP_NEVER || flags->auto_shutdown > COP_ALL_SIGNIFICANT)
         *ret_error = cop("{invalid_auto_shutdown, X}", cop_int((int64_t)flags->auto_shutdown));
     else if (simple && flags->auto_shutdown != COP_NEVER)
-        *ret_error = cop(
-            "{bad_combination, [{auto_shutdown, A}, {strategy, simple_one_for_one}]}",
-            flags->auto_shutdown == COP_ANY_SIGNIFICANT ? cop("any_significant") :
-                                                          cop("all_significant"));
+        *ret_error = cop("{bad_combination, [{auto_shutdown, A}, {strategy, simple_one_for_one}]}",
+            flags->auto_shutdown == COP_ANY_SIGNIFICANT ? cop("any_significant")
+                                                        : cop("all_significant"));
     else
         return true;
     return false;
@@ -38,7 +38,8 @@ static void take_flags(struct cop__sup *sup, const cop_supervisor *flags)
     sup->children.simple = sup->strategy == COP_SIMPLE_ONE_FOR_ONE;
 }
 
-/* --- Specifications --------------------------------------------------------------------------------- */
+/* --- Specifications
+ * --------------------------------------------------------------------------------- */
 
 /* The tree as it is to be now; false: ignore. */
 static bool read_tree(
@@ -126,7 +127,8 @@ static bool take_children(struct cop__children *table, const cop_child *children
     return true;
 }
 
-/* --- The start ---------------------------------------------------------------------------------------- */
+/* --- The start
+ * ---------------------------------------------------------------------------------------- */
 
 static cop_step start_children(struct cop__sup *sup)
 {
@@ -168,7 +170,8 @@ cop_step cop__supervisor_init(void *state, cop_term message)
     return start_children(sup);
 }
 
-/* --- A change of code ----------------------------------------------------------------------------------- */
+/* --- A change of code
+ * ----------------------------------------------------------------------------------- */
 
 /* A child of now goes on under the new specification of its id; others go on as they were. */
 static void merge_children(struct cop__sup *sup, struct cop__children *fresh)

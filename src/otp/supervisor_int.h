@@ -28,32 +28,33 @@ enum cop__entry_kind {
 
 /* One entry of the node's table of startable code: never changed, never freed. */
 struct cop__entry {
-    uint32_t index;           /* how messages name it: no pointer ever travels in one */
+    uint32_t index; /* how messages name it: no pointer ever travels in one */
     enum cop__entry_kind kind;
-    cop_atom module;          /* M of {M, F, Args} */
-    const void *object;       /* cop_gen_server, cop_supervisor or cop_application */
+    cop_atom module;    /* M of {M, F, Args} */
+    const void *object; /* cop_gen_server, cop_supervisor or cop_application */
     cop_process_main *process;
     cop_child_start (*start)(cop_term arg, const void *context);
     const void *context;
-    cop_gen_server unnamed;   /* the gen_server as it is, but without its registered name */
-    struct cop__entry *next;   /* in its bucket */
+    cop_gen_server unnamed;  /* the gen_server as it is, but without its registered name */
+    struct cop__entry *next; /* in its bucket */
 };
 
 const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom module);
 const struct cop__entry *cop__entry_of_application(const cop_application *application);
-const struct cop__entry *cop__entry_at(int64_t index);          /* NULL: no such entry */
-const struct cop__entry *cop__entry_of_module(cop_atom module); /* the first of that name, or NULL */
-cop_atom cop__entry_function(const struct cop__entry *code);    /* F of {M, F, Args} */
+const struct cop__entry *cop__entry_at(int64_t index); /* NULL: no such entry */
+const struct cop__entry *cop__entry_of_module(
+    cop_atom module);                                        /* the first of that name, or NULL */
+cop_atom cop__entry_function(const struct cop__entry *code); /* F of {M, F, Args} */
 
 /* --- Specifications (child_spec.c, child_spec_term.c) ----------------------------------------- */
 
 struct cop__spec {
-    cop_term id;          /* the atom undefined in a simple_one_for_one template without one */
+    cop_term id; /* the atom undefined in a simple_one_for_one template without one */
     const struct cop__entry *code;
-    cop_term modules;     /* none: [module] */
-    cop_atom name;        /* registered as; index 0: nothing */
+    cop_term modules; /* none: [module] */
+    cop_atom name;    /* registered as; index 0: nothing */
     enum cop_restart restart;
-    int64_t shutdown_ms;  /* COP_INFINITY, COP_BRUTAL_KILL, or milliseconds, also 0 */
+    int64_t shutdown_ms; /* COP_INFINITY, COP_BRUTAL_KILL, or milliseconds, also 0 */
     bool supervisor, significant;
 };
 
@@ -72,8 +73,8 @@ bool cop__spec_from_struct(struct cop__spec *ret_spec, cop_term *ret_args, const
 bool cop__spec_from_term(struct cop__spec *ret_spec, cop_term *ret_args, cop_term spec,
     const struct cop__spec_rules *rules, cop_term *ret_error);
 /* A specification in C as the map that OTP would have been given. */
-bool cop__spec_struct_to_map(cop_term *ret_map, const cop_child *child, bool simple,
-    cop_term *ret_error);
+bool cop__spec_struct_to_map(
+    cop_term *ret_map, const cop_child *child, bool simple, cop_term *ret_error);
 /* How each field reads in Erlang; args none: not kept, {M, F, undefined}. */
 cop_term cop__spec_to_map(const struct cop__spec *spec, cop_term args);
 cop_term cop__spec_mfargs(const struct cop__spec *spec, cop_term args);
@@ -84,14 +85,15 @@ cop_term cop__spec_modules(const struct cop__spec *spec);
 struct cop__spec *cop__spec_keep(const struct cop__spec *spec); /* a copy in process memory */
 void cop__spec_free(struct cop__spec *spec);
 
-/* --- Children (child_table.c) ------------------------------------------------------------------ */
+/* --- Children (child_table.c) ------------------------------------------------------------------
+ */
 
 enum cop__child_state { COP__CHILD_UNDEFINED, COP__CHILD_RUNNING, COP__CHILD_RESTARTING };
 
 struct cop__child {
-    struct cop__spec *spec;    /* its own, or the template's */
-    cop_term args;             /* kept list; none: not kept (SUP-72) */
-    cop_pid pid;               /* RUNNING; RESTARTING: who died, id 0 when nobody did */
+    struct cop__spec *spec; /* its own, or the template's */
+    cop_term args;          /* kept list; none: not kept (SUP-72) */
+    cop_pid pid;            /* RUNNING; RESTARTING: who died, id 0 when nobody did */
     enum cop__child_state state;
     bool pid_indexed;
     uint64_t id_hash;
@@ -101,12 +103,12 @@ struct cop__child {
 
 struct cop__children {
     struct cop__child *first, *last;
-    size_t count;                   /* of all */
-    size_t restarting;              /* of those, RESTARTING */
+    size_t count;      /* of all */
+    size_t restarting; /* of those, RESTARTING */
     struct cop__child **by_pid, **by_id;
     size_t pid_buckets, id_buckets; /* powers of two, or 0 */
     size_t pid_count, id_count;
-    bool simple;                    /* the spec is shared and the id is no key */
+    bool simple; /* the spec is shared and the id is no key */
 };
 
 /* Takes spec over, unless it is the shared template. */
@@ -122,7 +124,8 @@ void cop__child_undefined(struct cop__children *children, struct cop__child *chi
 /* The pid stays, as that of who died, and under simple_one_for_one still finds the child. */
 void cop__child_restarting(struct cop__children *children, struct cop__child *child);
 
-/* --- Restart intensity (intensity.c) ----------------------------------------------------------- */
+/* --- Restart intensity (intensity.c) -----------------------------------------------------------
+ */
 
 /* Restarts of the last period, counted for each second in which there were any. */
 struct cop__second {
@@ -133,28 +136,29 @@ struct cop__second {
 struct cop__intensity {
     uint32_t intensity;
     uint32_t period_s;
-    uint32_t total;              /* restarts in all entries */
-    struct cop__second *ring;    /* oldest at head */
+    uint32_t total;           /* restarts in all entries */
+    struct cop__second *ring; /* oldest at head */
     uint32_t head, used, size;
 };
 
 /* Record a restart at now_s; false: it is one too many. SUP-47 */
 bool cop__intensity_add(struct cop__intensity *intensity, int64_t now_s);
 
-/* --- The supervisor ---------------------------------------------------------------------------- */
+/* --- The supervisor ----------------------------------------------------------------------------
+ */
 
 struct cop__sup {
     const cop_supervisor *tree;
-    cop_term arg;              /* kept: the start argument, for init */
-    cop_atom name;             /* registered as; index 0: nothing */
-    cop_atom module;           /* how reports call it when it has no name */
+    cop_term arg;    /* kept: the start argument, for init */
+    cop_atom name;   /* registered as; index 0: nothing */
+    cop_atom module; /* how reports call it when it has no name */
     enum cop_strategy strategy;
     enum cop_auto_shutdown auto_shutdown;
     struct cop__intensity intensity;
     struct cop__children children;
     struct cop__spec *template_spec; /* simple_one_for_one */
-    cop_term template_args;    /* kept list */
-    bool root;                 /* the tree of cop_run */
+    cop_term template_args;          /* kept list */
+    bool root;                       /* the tree of cop_run */
 };
 
 /* supervisor.c. Start with exactly this registered name; index 0: none. */
@@ -173,20 +177,20 @@ enum cop__start_result { COP__START_OK, COP__START_IGNORE, COP__START_ERROR };
 struct cop__start {
     enum cop__start_result result;
     cop_pid pid;
-    cop_term info;             /* of {ok, Pid, Info}; none: {ok, Pid} */
+    cop_term info; /* of {ok, Pid, Info}; none: {ok, Pid} */
     cop_term reason;
 };
 struct cop__start cop__start_one(const struct cop__spec *spec, cop_term args);
 cop_term cop__start_reply(const struct cop__start *started); /* what the start function said */
 /* Start first and all after it, in order. false: *ret_failed could not be, for *ret_reason. */
-bool cop__start_from(struct cop__sup *sup, struct cop__child *first,
-    struct cop__child **ret_failed, cop_term *ret_reason);
+bool cop__start_from(struct cop__sup *sup, struct cop__child *first, struct cop__child **ret_failed,
+    cop_term *ret_reason);
 
 /* supervisor_stop.c */
 void cop__stop_one(struct cop__sup *sup, struct cop__child *child);
 /* From the last back to first, without except; temporary ones are removed. For a group restart. */
-void cop__stop_back_to(struct cop__sup *sup, const struct cop__child *first,
-    const struct cop__child *except);
+void cop__stop_back_to(
+    struct cop__sup *sup, const struct cop__child *first, const struct cop__child *except);
 void cop__stop_all(struct cop__sup *sup); /* the supervisor ends, or never began */
 
 /* supervisor_restart.c. Both: false when the supervisor must end with shutdown. */
@@ -199,8 +203,8 @@ cop_term cop__which_children(struct cop__sup *sup);
 
 /* supervisor_report.c */
 cop_term cop__supervisor_name(const struct cop__sup *sup);
-void cop__report_error(struct cop__sup *sup, const char *context, cop_term reason,
-    const struct cop__child *child);
+void cop__report_error(
+    struct cop__sup *sup, const char *context, cop_term reason, const struct cop__child *child);
 void cop__report_children(struct cop__sup *sup, cop_term reason, int64_t count);
 void cop__report_progress(struct cop__sup *sup, const struct cop__child *child);
 

@@ -6,7 +6,7 @@
 bool cop__is_expected(cop_term reason)
 {
     return cop_match(reason, "normal") || cop_match(reason, "shutdown") ||
-        cop_match(reason, "{shutdown, _}");
+           cop_match(reason, "{shutdown, _}");
 }
 
 cop_term cop__supervisor_name(const struct cop__sup *sup)
@@ -49,8 +49,8 @@ static void report(struct cop__sup *sup, const char *context, cop_term reason, c
             "error_logger => #{tag => error_report, type => supervisor_report}}"));
 }
 
-void cop__report_error(struct cop__sup *sup, const char *context, cop_term reason,
-    const struct cop__child *child)
+void cop__report_error(
+    struct cop__sup *sup, const char *context, cop_term reason, const struct cop__child *child)
 {
     if (cop_log_level() >= COP_LOG_ERROR)
         report(sup, context, reason, child_properties(child));

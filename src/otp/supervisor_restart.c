@@ -8,19 +8,21 @@
 static bool is_restarted(const struct cop__spec *spec, cop_term reason)
 {
     return spec->restart == COP_PERMANENT ||
-        (spec->restart == COP_TRANSIENT && !cop__is_expected(reason));
+           (spec->restart == COP_TRANSIENT && !cop__is_expected(reason));
 }
 
-/* --- Failing and trying again ----------------------------------------------------------------------- */
+/* --- Failing and trying again
+ * ----------------------------------------------------------------------- */
 
 static void try_again(struct cop__sup *sup, struct cop__child *child)
 {
     cop__child_restarting(&sup->children, child);
     cop_cast(cop_self(), cop("{try_again_restart, Which}",
-        sup->children.simple ? cop_from_pid(child->pid) : child->spec->id));
+                             sup->children.simple ? cop_from_pid(child->pid) : child->spec->id));
 }
 
-/* --- The strategies ----------------------------------------------------------------------------------- */
+/* --- The strategies
+ * ----------------------------------------------------------------------------------- */
 
 static void restart_one(struct cop__sup *sup, struct cop__child *child)
 {
@@ -79,7 +81,8 @@ static bool restart(struct cop__sup *sup, struct cop__child *child)
     return true;
 }
 
-/* --- A child that is not restarted --------------------------------------------------------------------- */
+/* --- A child that is not restarted
+ * --------------------------------------------------------------------- */
 
 static bool any_significant_left(const struct cop__sup *sup)
 {

@@ -52,8 +52,7 @@ static struct cop__start start_supervisor(const struct cop__spec *spec, cop_term
 {
     cop_term error = COP_NONE;
     cop_pid pid = { 0, 0 };
-    int result =
-        cop__supervisor_start(&pid, spec->code->object, spec->name, arg, false, &error);
+    int result = cop__supervisor_start(&pid, spec->code->object, spec->name, arg, false, &error);
 
     return started_or_not(result, pid, error);
 }
@@ -70,8 +69,8 @@ static void run_named(cop_term arg)
     cop_must(cop_to_uint(&main, cop_tuple_at(arg, 0)));
     cop_must(cop_to_atom(&name, cop_tuple_at(arg, 1)));
     if (cop_register_atom(name, cop_self()) < 0) {
-        cop_term error = cop_whereis(&holder, name) ? cop("{already_started, Pid}", holder) :
-                                                      cop("{badarg, Name}", name);
+        cop_term error = cop_whereis(&holder, name) ? cop("{already_started, Pid}", holder)
+                                                    : cop("{badarg, Name}", name);
 
         cop_init_fail(cop("{error, Reason}", error), cop("normal"));
     }
@@ -178,8 +177,8 @@ cop_term cop__start_reply(const struct cop__start *started)
     return cop("{ok, Pid, Info}", started->pid, started->info);
 }
 
-bool cop__start_from(struct cop__sup *sup, struct cop__child *first,
-    struct cop__child **ret_failed, cop_term *ret_reason)
+bool cop__start_from(struct cop__sup *sup, struct cop__child *first, struct cop__child **ret_failed,
+    cop_term *ret_reason)
 {
     for (struct cop__child *child = first, *next; child; child = next) {
         struct cop__start started = cop__start_one(child->spec, child->args);

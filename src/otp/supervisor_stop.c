@@ -99,7 +99,8 @@ void cop__stop_back_to(
     }
 }
 
-/* --- All children of simple_one_for_one at once ---------------------------------------------------- */
+/* --- All children of simple_one_for_one at once
+ * ---------------------------------------------------- */
 
 static void signal_all(struct cop__sup *sup, cop_term reason)
 {
@@ -109,7 +110,8 @@ static void signal_all(struct cop__sup *sup, cop_term reason)
 }
 
 /* One child is gone. *counts: a map, how often each reason that is to be reported was seen. */
-static void count_end(struct cop__sup *sup, struct cop__child *child, cop_term reason, cop_term *counts)
+static void count_end(
+    struct cop__sup *sup, struct cop__child *child, cop_term reason, cop_term *counts)
 {
     cop_term value;
     int64_t count = 0;
