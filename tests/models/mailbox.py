@@ -154,8 +154,8 @@ def run(scenario, bug):
 
 # --- A slot that is reused while somebody sends --------------------------------------------------
 
-# gen: of the slot; tag, dead: of its word; lives: which process it is (1, 0: none, 2); sender: where
-# it is; seen: the word it has read, as (tag, dead)
+# gen: of the slot; tag, dead: of its word; lives: which process it is (1, 0: none, 2); sender:
+# where it is; seen: the word it has read, as (tag, dead)
 Slot = namedtuple("Slot", "gen tag dead lives owner sender seen")
 
 SLOT_BUGS = ["the tag stays when the slot is reused (P-14)", "the sender reads gen before the word",
