@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the runtime's upward calls find src/otp: the one thing here that is not in a public header, since
- * nobody else may serve it. */
+/* What src/otp has of the runtime beside the public headers, since nobody else may: the life of a node, and the
+ * hooks by which the runtime's reports come up. */
 #ifndef COP_OTP_HOOKS_H
 #define COP_OTP_HOOKS_H
 
-#include <coppice/process.h>
+#include <coppice/runtime.h>
 
+int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options *options);
 void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
     void (*crash)(enum cop_class class, cop_term reason, cop_term stack));
+
+/* proc_lib.c: from now on the runtime's reports go to the log. */
+void cop__proc_lib_serve(void);
 
 #endif

@@ -117,7 +117,7 @@ static void report_error(cop_pid pid, cop_term exit_reason)
         cop_show(exit_reason));
 }
 
-__attribute__((constructor)) static void serve_reports(void)
+void cop__proc_lib_serve(void)
 {
     cop__serve_reports(report_error, report_crash);
 }

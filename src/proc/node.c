@@ -212,7 +212,7 @@ static void first_main(cop_term arg)
     first.returned = true;
 }
 
-int cop_run_main_with(cop_main *fn, int argc, char **argv, const struct cop_options *options)
+int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options *options)
 {
     static const struct cop_options defaults;
     static _Atomic(uint32_t) running;
@@ -235,11 +235,6 @@ int cop_run_main_with(cop_main *fn, int argc, char **argv, const struct cop_opti
     stop_node();
     atomic_store(&running, 0);
     return cop__node.exit_status;
-}
-
-int cop_run_main(cop_main *fn, int argc, char **argv)
-{
-    return cop_run_main_with(fn, argc, argv, NULL);
 }
 
 void cop_halt(int status)

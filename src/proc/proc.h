@@ -5,6 +5,8 @@
 
 #include "proc/types.h"
 
+struct cop_options;
+
 /* --- the node (node.c) ------------------------------------------------------------------------- */
 
 struct cop__node {
@@ -199,6 +201,8 @@ COP_NORETURN void cop__badarg(const char *function);
 cop_term cop__stack_trace(const char *function);
 
 /* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
+/* The whole life of a node; src/otp/main.c makes it cop_run_main. */
+int cop__node_run(int (*fn)(int argc, char **argv), int argc, char **argv, const struct cop_options *options);
 void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
     void (*crash)(enum cop_class class, cop_term reason, cop_term stack));
 extern void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
