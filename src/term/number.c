@@ -41,7 +41,7 @@ static void digits_of(char digits[20], int *ret_exponent, double value, int coun
         if (*at >= '0' && *at <= '9') /* all but the locale's point */
             digits[used++] = *at;
     digits[used] = 0;
-    *ret_exponent = atoi(at + 1) + 1;
+    *ret_exponent = (int)strtol(at + 1, NULL, 10) + 1;
 }
 
 static bool reads_back(const char *digits, int exponent, double value)
@@ -110,12 +110,13 @@ size_t cop__float_text(char *to, double value)
     plain = exponent <= 0 ? 2 - exponent + count : count <= exponent ? exponent + 2 : count + 1;
     scientific = (count > 1 ? count : 2) + 1 + snprintf(NULL, 0, "e%d", exponent - 1);
     if (value >= 9007199254740992.0 || plain > scientific)
-        to += sprintf(to, "%c.%se%d", digits[0], count > 1 ? digits + 1 : "0", exponent - 1);
+        to += snprintf(to, COP__FLOAT_TEXT_MAX - 1, "%c.%se%d", digits[0],
+            count > 1 ? digits + 1 : "0", exponent - 1);
     else if (exponent <= 0)
-        to += sprintf(to, "0.%.*s%s", -exponent, ZEROS, digits);
+        to += snprintf(to, COP__FLOAT_TEXT_MAX - 1, "0.%.*s%s", -exponent, ZEROS, digits);
     else if (count <= exponent)
-        to += sprintf(to, "%s%.*s.0", digits, exponent - count, ZEROS);
+        to += snprintf(to, COP__FLOAT_TEXT_MAX - 1, "%s%.*s.0", digits, exponent - count, ZEROS);
     else
-        to += sprintf(to, "%.*s.%s", exponent, digits, digits + exponent);
+        to += snprintf(to, COP__FLOAT_TEXT_MAX - 1, "%.*s.%s", exponent, digits, digits + exponent);
     return (size_t)(to - start);
 }

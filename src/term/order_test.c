@@ -54,7 +54,7 @@ static void check_sort(char **fields, int count)
 TEST(as_otp_25)
 {
     const char *source = getenv("COPPICE_SOURCE");
-    char path[4096], *line = NULL, *fields[128];
+    char path[4096], *line = NULL, *rest = NULL, *fields[128];
     size_t room = 0, lines = 0;
     FILE *file;
 
@@ -64,7 +64,8 @@ TEST(as_otp_25)
     while (file && getline(&line, &room, file) > 0) {
         int count = 0;
 
-        for (char *at = strtok(line, "\t\n"); at && count < 128; at = strtok(NULL, "\t\n"))
+        for (char *at = strtok_r(line, "\t\n", &rest); at && count < 128;
+             at = strtok_r(NULL, "\t\n", &rest))
             fields[count++] = at;
         if (strcmp(fields[0], "cmp") == 0) {
             cop_term a = parse(fields[2]), b = parse(fields[3]);

@@ -82,7 +82,7 @@ void cop__text_character(struct cop__text *text, int32_t c, char quote)
         to[1] = c == 27 ? 'e' : 'd';
         text->size += 2;
     } else if (c < ' ' || (c > 127 && c < 0xa0)) {
-        text->size += (size_t)sprintf(to, "\\x{%X}", (unsigned)c);
+        text->size += (size_t)snprintf(to, 12, "\\x{%X}", (unsigned)c);
     } else {
         text->size += cop__utf8_put(to, c);
     }
