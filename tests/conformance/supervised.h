@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children that tell, for the tests of supervisors and applications. A child named by one letter
- * sends its start (+a) and its ordered stop (-a) to the process registered as tester; TRACE compares
- * what came. Reports come to it as {log, Level, Report}. */
+ * sends its start (+a) and its ordered stop (-a) to the process registered as tester; TRACE
+ * compares what came. Reports come to it as {log, Level, Report}. */
 #ifndef COP_CONFORMANCE_SUPERVISED_H
 #define COP_CONFORMANCE_SUPERVISED_H
 
@@ -86,7 +86,10 @@ static inline cop_child_start child_start(cop_term arg, const void *context)
     return said;
 }
 
-#define CHILD(NAME, ...) { .name = NAME, .start = child_start, .context = NAME, __VA_ARGS__ }
+#define CHILD(NAME, ...)                                                 \
+    {                                                                    \
+        .name = NAME, .start = child_start, .context = NAME, __VA_ARGS__ \
+    }
 
 static inline void set_mode(const char *name, int mode, int times)
 {
@@ -101,8 +104,8 @@ static inline void on_log(const cop_log_event *event, void *arg)
     (void)arg;
     if (cop_in_process() && cop_whereis(&tester, "tester"))
         cop_send(tester, cop("{log, Level, Report, Metadata}", (int)event->level,
-            cop_is_none(event->report) ? cop_text(event->text) : event->report,
-            cop_is_none(event->metadata) ? cop("none") : event->metadata));
+                             cop_is_none(event->report) ? cop_text(event->text) : event->report,
+                             cop_is_none(event->metadata) ? cop("none") : event->metadata));
 }
 
 /* At the head of each test: we are the tester, a trapping process, and see reports up to level. */
@@ -166,9 +169,9 @@ static inline cop_term child_of(cop_pid sup, const char *id)
     cop_term child;
 
     return cop_match(cop_supervisor_which_child(cop_dest(sup), atom(id)), "{ok, {_, Child, _, _}}",
-               &child) ?
-        child :
-        cop("gone");
+               &child)
+               ? child
+               : cop("gone");
 }
 
 static inline cop_pid pid_of(cop_pid sup, const char *id)

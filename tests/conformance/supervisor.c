@@ -4,9 +4,11 @@
 
 static const cop_supervisor three = { .intensity = 100,
     .children = COP_CHILDREN(CHILD("a"), CHILD("b"), CHILD("c"), ) };
-static const cop_supervisor three_all = { .intensity = 100, .strategy = COP_ONE_FOR_ALL,
+static const cop_supervisor three_all = { .intensity = 100,
+    .strategy = COP_ONE_FOR_ALL,
     .children = COP_CHILDREN(CHILD("a"), CHILD("b"), CHILD("c"), ) };
-static const cop_supervisor three_rest = { .intensity = 100, .strategy = COP_REST_FOR_ONE,
+static const cop_supervisor three_rest = { .intensity = 100,
+    .strategy = COP_REST_FOR_ONE,
     .children = COP_CHILDREN(CHILD("a"), CHILD("b"), CHILD("c"), ) };
 
 /* Flags that were left out: one_for_one, one restart in five seconds: the second crash ends it.
@@ -62,9 +64,11 @@ CLAUSE(SUP_05)
  * also: SUP-08, SUP-14 */
 CLAUSE(SUP_07)
 {
-    const cop_supervisor tree = { .children = COP_CHILDREN(CHILD("a"),
-        CHILD("b", .arg = "{x, 1}", .restart = COP_TRANSIENT, .type_supervisor = true),
-        CHILD("c", .shutdown_ms = COP_BRUTAL_KILL), CHILD("d", .shutdown_ms = COP_AT_ONCE), ) };
+    const cop_supervisor tree = {
+        .children = COP_CHILDREN(CHILD("a"),
+            CHILD("b", .arg = "{x, 1}", .restart = COP_TRANSIENT, .type_supervisor = true),
+            CHILD("c", .shutdown_ms = COP_BRUTAL_KILL), CHILD("d", .shutdown_ms = COP_AT_ONCE), )
+    };
 
     be_tester(COP_LOG_EMERGENCY);
     cop_pid sup = start_tree(&tree);
@@ -74,8 +78,8 @@ CLAUSE(SUP_07)
         cop("{ok, #{id => a, start => {a, start, [[]]}, restart => permanent, shutdown => 5000, "
             "type => worker, modules => [a], significant => false}}")));
     map = cop_supervisor_get_childspec(cop_dest(sup), cop("b"));
-    CHECK(cop_match(map,
-        "{ok, #{start := {b, start, [{x, 1}]}, restart := transient, shutdown := infinity, type := supervisor}}"));
+    CHECK(cop_match(map, "{ok, #{start := {b, start, [{x, 1}]}, restart := transient, shutdown := "
+                         "infinity, type := supervisor}}"));
     map = cop_supervisor_get_childspec(cop_dest(sup), cop("c"));
     CHECK(cop_match(map, "{ok, #{shutdown := brutal_kill}}"));
     map = cop_supervisor_get_childspec(cop_dest(sup), cop("d"));
@@ -119,7 +123,8 @@ CLAUSE(SUP_10)
         "{bad_combination,[{restart,permanent},{significant,true}]}");
     CHECK_EQ_STR(
         check(cop("#{id => a, start => {a, f, []}, significant => x}")), "{invalid_significant,x}");
-    CHECK_EQ_STR(check(cop("#{id => a, start => {a, f, []}, type => x}")), "{invalid_child_type,x}");
+    CHECK_EQ_STR(
+        check(cop("#{id => a, start => {a, f, []}, type => x}")), "{invalid_child_type,x}");
     CHECK_EQ_STR(
         check(cop("#{id => a, start => {a, f, []}, shutdown => -1}")), "{invalid_shutdown,-1}");
     CHECK_EQ_STR(
@@ -137,10 +142,8 @@ CLAUSE(SUP_10)
  * is the error itself. A wrong argument text says where. */
 CLAUSE(SUP_11)
 {
-    const cop_supervisor no_start = { .children =
-                                                 COP_CHILDREN(CHILD("a"), { .name = "b" }, ) };
-    const cop_supervisor bad_text = { .children =
-                                                 COP_CHILDREN(CHILD("a", .arg = "{port, "), ) };
+    const cop_supervisor no_start = { .children = COP_CHILDREN(CHILD("a"), { .name = "b" }, ) };
+    const cop_supervisor bad_text = { .children = COP_CHILDREN(CHILD("a", .arg = "{port, "), ) };
     const cop_child no_id = { .start = child_start };
     cop_pid pid, sup;
     cop_term error;
@@ -185,8 +188,7 @@ static cop_term failure(int mode)
     cop_term reason = cop("none");
 
     set_mode("a", mode, 0);
-    (void)cop_match(
-        start_error(&tree), "{shutdown, {failed_to_start_child, a, Reason}}", &reason);
+    (void)cop_match(start_error(&tree), "{shutdown, {failed_to_start_child, a, Reason}}", &reason);
     return reason;
 }
 
@@ -209,7 +211,7 @@ CLAUSE(SUP_17)
 CLAUSE(SUP_18)
 {
     const cop_supervisor tree = { .children = COP_CHILDREN(
-                                             CHILD("a"), CHILD("b", .restart = COP_TEMPORARY), ) };
+                                      CHILD("a"), CHILD("b", .restart = COP_TEMPORARY), ) };
 
     be_tester(COP_LOG_EMERGENCY);
     set_mode("a", IGNORES, 0);
@@ -219,7 +221,8 @@ CLAUSE(SUP_18)
     CHECK_TERM(cop_supervisor_which_children(cop_dest(sup)), "[{a,undefined,worker,[a]}]");
 }
 
-/* A child that fails at start: a report, those before it stop in reverse, later ones never start. */
+/* A child that fails at start: a report, those before it stop in reverse, later ones never start.
+ */
 CLAUSE(SUP_19)
 {
     cop_pid sup;
@@ -247,12 +250,14 @@ CLAUSE(SUP_20)
 
     be_tester(COP_LOG_INFO);
     start_tree(&tree);
-    EXPECT("{log, Level, #{label := {supervisor, progress}, report := R}, #{domain := [otp, sasl]}}",
+    EXPECT(
+        "{log, Level, #{label := {supervisor, progress}, report := R}, #{domain := [otp, sasl]}}",
         &level, &report);
     CHECK_EQ_INT(level, COP_LOG_INFO);
     CHECK(cop_match(report,
         "[{supervisor, {local, named}}, {started, [{pid, _}, {id, a}, {mfargs, {a, start, [[]]}}, "
-        "{restart_type, permanent}, {significant, false}, {shutdown, 5000}, {child_type, worker}]}]"));
+        "{restart_type, permanent}, {significant, false}, {shutdown, 5000}, {child_type, "
+        "worker}]}]"));
 }
 
 static void start_and_exit(cop_term arg)
@@ -267,8 +272,25 @@ static void start_and_exit(cop_term arg)
     cop_exit(reason);
 }
 
-/* The parent's end, for any reason, ends the supervisor with that reason, children in reverse order;
- * exits of strangers are ignored. also: SUP-23, SUP-24 */
+/* After its start a supervisor hibernates. */
+CLAUSE(SUP_21)
+{
+    cop_term function = COP_NONE;
+
+    be_tester(COP_LOG_EMERGENCY);
+    cop_pid sup = start_tree(&three);
+
+    for (int i = 0; i < 1000; i++) {
+        function = cop_process_info(sup, "current_function");
+        if (cop_match(function, "{_, {erlang, hibernate, 3}}"))
+            break;
+        cop_yield();
+    }
+    CHECK_TERM(function, "{current_function,{erlang,hibernate,3}}");
+}
+
+/* The parent's end, for any reason, ends the supervisor with that reason, children in reverse
+ * order; exits of strangers are ignored. also: SUP-23, SUP-24 */
 CLAUSE(SUP_22)
 {
     static const char *const reasons[] = { "normal", "shutdown", "other" };
@@ -304,10 +326,9 @@ CLAUSE(SUP_25)
  * to be killed is reported so, and no trace of any is left. also: SUP-27, SUP-29, SUP-31 */
 CLAUSE(SUP_26)
 {
-    const cop_supervisor tree = { .children = COP_CHILDREN(
-                                             CHILD("a", .shutdown_ms = 20),
-                                             CHILD("b", .shutdown_ms = COP_BRUTAL_KILL),
-                                             CHILD("c", .shutdown_ms = COP_INFINITY), ) };
+    const cop_supervisor tree = { .children = COP_CHILDREN(CHILD("a", .shutdown_ms = 20),
+                                      CHILD("b", .shutdown_ms = COP_BRUTAL_KILL),
+                                      CHILD("c", .shutdown_ms = COP_INFINITY), ) };
 
     be_tester(COP_LOG_ERROR);
     set_mode("a", REFUSES, 0);
@@ -317,7 +338,8 @@ CLAUSE(SUP_26)
     CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("c"), NULL), 0);
     NEVER("{log, _, _, _}");
     CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("a"), NULL), 0);
-    EXPECT("{log, _, #{label := {supervisor, shutdown_error}, report := [_, _, {reason, killed}, _]}, _}");
+    EXPECT("{log, _, #{label := {supervisor, shutdown_error}, report := [_, _, {reason, killed}, "
+           "_]}, _}");
     CHECK(cop_match(cop_process_info(sup, "message_queue_len"), "{_, 0}"));
     set_mode("a", OKAY, 0);
 }
@@ -347,8 +369,9 @@ static cop_child_start start_otherwise(cop_term arg, const void *context)
 static bool is_reported(const char *reason, enum cop_restart restart)
 {
     cop_pid sup = start_tree(&(cop_supervisor){ .strategy = COP_ONE_FOR_ONE });
-    const cop_child child = { .name = "x", .start = start_otherwise, .arg = reason,
-        .restart = restart };
+    const cop_child child = {
+        .name = "x", .start = start_otherwise, .arg = reason, .restart = restart
+    };
     bool reported;
 
     cop_must(cop_supervisor_start_child_spec(NULL, cop_dest(sup), &child, NULL));
@@ -373,8 +396,8 @@ CLAUSE(SUP_30)
     CHECK(is_reported("boom", COP_TRANSIENT));
 }
 
-/* A child that unlinked itself dies unnoticed and stays listed with its pid, not active; asked to stop
- * it is reported as unlinked. also: SUP-45 */
+/* A child that unlinked itself dies unnoticed and stays listed with its pid, not active; asked to
+ * stop it is reported as unlinked. also: SUP-45 */
 CLAUSE(SUP_32)
 {
     be_tester(COP_LOG_ERROR);
@@ -387,7 +410,8 @@ CLAUSE(SUP_32)
     CHECK_TERM(cop_supervisor_count_children(cop_dest(sup)),
         "[{specs,3},{active,2},{supervisors,0},{workers,3}]");
     cop_supervisor_terminate_child(cop_dest(sup), cop("b"), NULL);
-    EXPECT("{log, _, #{report := [_, {errorContext, shutdown_error}, {reason, child_process_unlinked}, _]}, _}");
+    EXPECT("{log, _, #{report := [_, {errorContext, shutdown_error}, {reason, "
+           "child_process_unlinked}, _]}, _}");
 }
 
 /* cop_stop_process ends a supervisor in order. */
@@ -403,8 +427,8 @@ CLAUSE(SUP_34)
 }
 
 /* One cell of the table: +a restarted or not, reported or not, what is listed after. */
-static void cell(enum cop_restart type, const char *reason, bool restarts, bool reports,
-    const char *listed)
+static void cell(
+    enum cop_restart type, const char *reason, bool restarts, bool reports, const char *listed)
 {
     cop_pid sup = start_tree(&(cop_supervisor){
         .intensity = 10, .children = COP_CHILDREN(CHILD("a", .restart = type), ) });
@@ -417,7 +441,7 @@ static void cell(enum cop_restart type, const char *reason, bool restarts, bool 
     if (restarts)
         TRACE("+a");
     CHECK(cop_receive_match_within(0, "{log, _, #{label := {supervisor, child_terminated}}, _}") ==
-        reports);
+          reports);
     cop_exit_signal(sup, cop("shutdown"));
     end_of(sup);
     while (cop_receive_match_within(0, "{trace, _, _}"))
@@ -483,7 +507,7 @@ CLAUSE(SUP_39)
     NEVER("{trace, _, _}");
 }
 
-/* one_for_all: all others stop in reverse, then all start in order. */
+/* one_for_all: all others stop in reverse, then all start in order. also: SUP-04 */
 CLAUSE(SUP_40)
 {
     be_tester(COP_LOG_EMERGENCY);
@@ -497,7 +521,8 @@ CLAUSE(SUP_40)
     NEVER("{trace, _, _}");
 }
 
-static const cop_supervisor mixed = { .intensity = 100, .strategy = COP_ONE_FOR_ALL,
+static const cop_supervisor mixed = { .intensity = 100,
+    .strategy = COP_ONE_FOR_ALL,
     .children = COP_CHILDREN(CHILD("a", .restart = COP_TEMPORARY), CHILD("b"),
         CHILD("c", .restart = COP_TRANSIENT), CHILD("d", .restart = COP_TEMPORARY), CHILD("e"), ) };
 
@@ -544,11 +569,12 @@ CLAUSE(SUP_44)
     NEVER("{log, _, _, _}");
 }
 
-/* intensity restarts succeed, the next is fatal, before it restarts; the count is the supervisor's, and
- * a group restart counts once. also: SUP-47, SUP-51, SUP-53 */
+/* intensity restarts succeed, the next is fatal, before it restarts; the count is the supervisor's,
+ * and a group restart counts once. also: SUP-47, SUP-51, SUP-53 */
 CLAUSE(SUP_48)
 {
-    const cop_supervisor two = { .intensity = 2, .strategy = COP_ONE_FOR_ALL,
+    const cop_supervisor two = { .intensity = 2,
+        .strategy = COP_ONE_FOR_ALL,
         .children = COP_CHILDREN(CHILD("a"), CHILD("b"), ) };
     const cop_supervisor none = { .intensity = COP_NO_RESTARTS,
         .children = COP_CHILDREN(CHILD("a"), CHILD("b"), ) };
@@ -588,8 +614,8 @@ CLAUSE(SUP_50)
     CHECK_TERM(child_of(sup, "b"), "gone");
 }
 
-/* A restart that fails is tried again, each time counted, requests are served in between, and what the
- * child shows as meanwhile. also: SUP-55, SUP-56 */
+/* A restart that fails is tried again, each time counted, requests are served in between, and what
+ * the child shows as meanwhile. also: SUP-55, SUP-56 */
 CLAUSE(SUP_54)
 {
     const cop_supervisor tree = { .intensity = 1000 * 1000 * 1000,
@@ -676,11 +702,12 @@ CLAUSE(SUP_59)
 
 #define SIGNIFICANT(NAME, TYPE) CHILD(NAME, .significant = true, .restart = TYPE)
 
-/* any_significant: the first one that ends for good ends the supervisor; a restart, terminate_child and
- * others do not. also: SUP-75, SUP-76, SUP-77 */
+/* any_significant: the first one that ends for good ends the supervisor; a restart, terminate_child
+ * and others do not. also: SUP-75, SUP-76, SUP-77 */
 CLAUSE(SUP_73)
 {
-    const cop_supervisor tree = { .intensity = 10, .auto_shutdown = COP_ANY_SIGNIFICANT,
+    const cop_supervisor tree = { .intensity = 10,
+        .auto_shutdown = COP_ANY_SIGNIFICANT,
         .children = COP_CHILDREN(SIGNIFICANT("a", COP_TRANSIENT), SIGNIFICANT("b", COP_TEMPORARY),
             CHILD("c", .restart = COP_TEMPORARY), SIGNIFICANT("d", COP_TRANSIENT), ) };
 
@@ -702,9 +729,10 @@ CLAUSE(SUP_73)
 /* all_significant: the last of them. */
 CLAUSE(SUP_74)
 {
-    const cop_supervisor tree = { .intensity = 10, .auto_shutdown = COP_ALL_SIGNIFICANT,
-        .children = COP_CHILDREN(SIGNIFICANT("a", COP_TRANSIENT), SIGNIFICANT("b", COP_TEMPORARY),
-            CHILD("c"), ) };
+    const cop_supervisor tree = { .intensity = 10,
+        .auto_shutdown = COP_ALL_SIGNIFICANT,
+        .children = COP_CHILDREN(
+            SIGNIFICANT("a", COP_TRANSIENT), SIGNIFICANT("b", COP_TEMPORARY), CHILD("c"), ) };
 
     be_tester(COP_LOG_EMERGENCY);
     cop_pid sup = start_tree(&tree);

@@ -5,7 +5,8 @@
 
 static const cop_supervisor two = { .intensity = 100,
     .children = COP_CHILDREN(CHILD("a"), CHILD("b", .restart = COP_TEMPORARY), ) };
-static const cop_supervisor simple = { .strategy = COP_SIMPLE_ONE_FOR_ONE, .intensity = 100,
+static const cop_supervisor simple = { .strategy = COP_SIMPLE_ONE_FOR_ONE,
+    .intensity = 100,
     .children = COP_CHILDREN(CHILD("a", .arg = "x"), ) };
 
 static cop_pid add(cop_pid sup, int64_t arg)
@@ -96,10 +97,8 @@ CLAUSE(SUP_64)
     CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("b"), NULL), 0);
     CHECK_TERM(child_of(sup, "a"), "undefined");
     CHECK_TERM(child_of(sup, "b"), "gone");
-    CHECK_EQ_INT(
-        cop_supervisor_terminate_child(cop_dest(sup), cop("zz"), NULL), -COP_ENOTFOUND);
-    CHECK_EQ_INT(
-        cop_supervisor_terminate_child(cop_dest(sup), cop("A", a), NULL), -COP_ENOTFOUND);
+    CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("zz"), NULL), -COP_ENOTFOUND);
+    CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("A", a), NULL), -COP_ENOTFOUND);
 }
 
 /* restart_child and its answers. */
@@ -216,8 +215,8 @@ CLAUSE(SUP_79)
     be_tester(COP_LOG_EMERGENCY);
     CHECK(cop_match(start_error(&(cop_supervisor){ .strategy = COP_SIMPLE_ONE_FOR_ONE }),
         "{bad_start_spec, []}"));
-    CHECK(cop_match(start_error(&(cop_supervisor){ .strategy = COP_SIMPLE_ONE_FOR_ONE,
-                        .children = two.children }),
+    CHECK(cop_match(start_error(&(cop_supervisor){
+                        .strategy = COP_SIMPLE_ONE_FOR_ONE, .children = two.children }),
         "{bad_start_spec, [#{id := a}, #{id := b}]}"));
     start_tree(&simple);
     NEVER("{trace, _, _}");
@@ -296,8 +295,7 @@ CLAUSE(SUP_83)
     CHECK_EQ_INT(cop_supervisor_terminate_child(cop_dest(sup), cop("P", pid), NULL), 0);
     CHECK_EQ_INT(
         cop_supervisor_terminate_child(cop_dest(sup), cop("P", cop_self()), NULL), -COP_ENOTFOUND);
-    CHECK(cop_match(
-        cop_call(sup, cop("{terminate_child, a}")), "{error, simple_one_for_one}"));
+    CHECK(cop_match(cop_call(sup, cop("{terminate_child, a}")), "{error, simple_one_for_one}"));
 }
 
 /* No restart_child, no delete_child. */
@@ -310,8 +308,8 @@ CLAUSE(SUP_84)
     CHECK(cop_match(cop_call(sup, cop("{restart_child, a}")), "{error, simple_one_for_one}"));
 }
 
-/* All are asked at once, one time for all, and survivors killed; errors are told once a reason, with
- * their number. also: SUP-86 */
+/* All are asked at once, one time for all, and survivors killed; errors are told once a reason,
+ * with their number. also: SUP-86 */
 CLAUSE(SUP_85)
 {
     const cop_supervisor tree = { .strategy = COP_SIMPLE_ONE_FOR_ONE,
@@ -340,11 +338,12 @@ CLAUSE(SUP_87)
     NEVER("{log, _, #{label := {supervisor, progress}}, _}");
 }
 
-/* ignore on a restart drops the child; a child that is not restarted is dropped; a failing restart is
- * tried again. also: SUP-142 */
+/* ignore on a restart drops the child; a child that is not restarted is dropped; a failing restart
+ * is tried again. also: SUP-142 */
 CLAUSE(SUP_88)
 {
-    const cop_supervisor transient = { .strategy = COP_SIMPLE_ONE_FOR_ONE, .intensity = 100,
+    const cop_supervisor transient = { .strategy = COP_SIMPLE_ONE_FOR_ONE,
+        .intensity = 100,
         .children = COP_CHILDREN(CHILD("a", .restart = COP_TRANSIENT), ) };
 
     be_tester(COP_LOG_EMERGENCY);
@@ -360,7 +359,8 @@ CLAUSE(SUP_88)
     set_mode("a", FAILS, 3);
     crash(pid, cop("boom"));
     TRACE("+a+a+a+a");
-    CHECK(cop_match(cop_supervisor_which_children(cop_dest(sup)), "[{undefined, Pid, _, _}]", &pid));
+    CHECK(
+        cop_match(cop_supervisor_which_children(cop_dest(sup)), "[{undefined, Pid, _, _}]", &pid));
     crash(pid, cop("normal"));
     CHECK_TERM(cop_supervisor_which_children(cop_dest(sup)), "[]");
 }
@@ -448,10 +448,11 @@ CLAUSE(SUP_95)
 
     changed = true;
     cop_sys_suspend(sup);
-    CHECK_TERM(cop_sys_change_code_of(cop_dest(sup), cop("supervisor"), cop("1"), cop("[]"), 0), "ok");
+    CHECK_TERM(
+        cop_sys_change_code_of(cop_dest(sup), cop("supervisor"), cop("1"), cop("[]"), 0), "ok");
     cop_sys_resume(sup);
     CHECK(pid_of(sup, "a").id == a.id && pid_of(sup, "b").id == b.id);
     CHECK_TERM(child_of(sup, "c"), "undefined");
-    CHECK(cop_match(cop_supervisor_get_childspec(cop_dest(sup), cop("b")),
-        "{ok, #{restart := transient}}"));
+    CHECK(cop_match(
+        cop_supervisor_get_childspec(cop_dest(sup), cop("b")), "{ok, #{restart := transient}}"));
 }
