@@ -125,7 +125,7 @@ class Process:
 def processes():
     """All that live. Slots are taken in address order, so the first never used ends the walk."""
     base, capacity = evaluate("cop__proc_base"), int(evaluate("cop__proc_capacity"))
-    if not int(base):
+    if not capacity:
         raise gdb.GdbError("coppice: no node is running")
     for index in range(1, capacity):
         record = base[index]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs of README.md and docs/guide compile without a warning and print what they say.
 
-A program is a ```c block with a main function; its "// expect:" lines are what it must print. It
+A program is a ```c block with an #include and a main function; its "// expect:" lines are what it must print. It
 is compiled as a reader would, with the compiler of the build. README's program must be that
 of examples/counter.c.
 """
@@ -33,7 +33,7 @@ def programs(path):
     with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
         text = file.read()
     for found in re.finditer(r"^```c\n(.*?)^```$", text, re.M | re.S):
-        if re.search(r"^int main\(", found.group(1), re.M):
+        if re.search(r"^#include(?s:.*)^int main\(", found.group(1), re.M):
             yield text.count("\n", 0, found.start()) + 1, found.group(1)
 
 
