@@ -453,13 +453,13 @@ static int close_slot(struct cop__fd *slot, uint32_t seq, bool by_hold)
 
     if (!atomic_compare_exchange_strong(&slot->seq, &seq, seq + 1))
         return -COP_ECLOSED;
+    cop__spin_lock(&slot->giving); /* from now on nobody gives it away */
     hold = slot->hold;
     owner = atomic_load(&slot->owner);
+    cop__spin_unlock(&slot->giving);
     if (!leave_to_user(slot)) {
         take_by_force(&slot->reading);
         take_by_force(&slot->writing);
-        hold = slot->hold; /* again: nobody gives it away any more */
-        owner = atomic_load(&slot->owner);
         finish(slot);
     }
     if (!by_hold)
@@ -472,7 +472,7 @@ int cop__fd_close(struct cop__fd *slot, uint32_t seq)
     return close_slot(slot, seq, false);
 }
 
-/* With `reading` held: whoever closes meanwhile waits for it, and then knows the right owner. */
+/* With `giving` held: whoever closes meanwhile waits for it, and then knows the right owner. */
 static int give(struct cop__fd *slot, cop_pid to)
 {
     struct cop__hold *hold = slot->hold;
@@ -502,11 +502,9 @@ int cop__fd_give(uint64_t id, cop_pid to)
         return -COP_ECLOSED;
     if (!cop__running())
         return -EPERM;
-    result = cop__fd_take(slot, &slot->reading, cop__fd_seq_of(id));
-    if (result < 0)
-        return result;
-    result = give(slot, to);
-    cop__fd_read_done(slot);
+    cop__spin_lock(&slot->giving); /* not a direction: the new owner may be waiting in it already */
+    result = is_open(slot, cop__fd_seq_of(id)) ? give(slot, to) : -COP_ECLOSED;
+    cop__spin_unlock(&slot->giving);
     return result;
 }
 

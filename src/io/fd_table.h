@@ -25,6 +25,7 @@ struct cop__fd {
     /* Who uses that direction: 0 nobody, 1 somebody who will be done at once (rt odd), else the id
      * of a process that waits inside an operation and touches nothing meanwhile. IO-3 */
     _Atomic(uint64_t) reading, writing;
+    struct cop__spinlock giving; /* owner and hold belong together while it is held */
     _Atomic(uint64_t) owner;    /* id of the owner; written by the owner */
     _Atomic(uint32_t) seq;      /* odd while open */
     int fd;

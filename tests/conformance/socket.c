@@ -612,6 +612,34 @@ NODE_TEST(given_and_closed_at_once)
     CHECK(cop_receive_match_within(LONG_MS, "{'DOWN', Ref, process, _, normal}", monitor));
 }
 
+static void echo_once(cop_term arg)
+{
+    cop_pid starter;
+    cop_socket socket = arg_socket(arg, &starter);
+    char buffer[8];
+    int64_t count = cop_tcp_recv(socket, buffer, sizeof buffer, COP_INFINITY);
+
+    tell(starter, count);
+    CHECK(cop_receive_match_within(LONG_MS, "stop"));
+}
+
+/* The new owner may wait in the socket before it is given to it, and ends with it all the same. */
+NODE_TEST(give_to_a_waiting_reader)
+{
+    struct pair pair = pair_new();
+    cop_ref monitor;
+    cop_pid reader = cop_spawn_monitor(echo_once, start_arg(pair.there), &monitor);
+
+    await_waiting(reader);
+    CHECK_EQ_INT(cop_tcp_give_away(pair.there, reader), 0);
+    CHECK_EQ_INT(cop_tcp_send(pair.here, "x", 1), 0);
+    CHECK_EQ_INT(told(), 1);
+    cop_send(reader, cop("stop"));
+    CHECK(cop_receive_match_within(LONG_MS, "{'DOWN', Ref, process, _, normal}", monitor));
+    CHECK_EQ_INT(cop_tcp_send(pair.there, "x", 1), -COP_ECLOSED);
+    pair_close(&pair);
+}
+
 /* --- Active mode ------------------------------------------------------------------------------------------ */
 
 static bool got(cop_socket socket, const char *text)
