@@ -18,16 +18,16 @@ enum cop_packet { COP_PACKET_RAW, COP_PACKET_LINE, COP_PACKET_1, COP_PACKET_2, C
 enum cop_active { COP_PASSIVE, COP_ACTIVE, COP_ACTIVE_ONCE };
 
 struct cop_socket_options {
-    int unset;                 /* so that a list of no options can be written */
-    const char *address;       /* bind: default loopback; connect: host, numeric or a name */
-    int backlog;               /* 0: 1024 */
+    int unset;           /* so that a list of no options can be written */
+    const char *address; /* bind: default loopback; connect: host, numeric or a name */
+    int backlog;         /* 0: 1024 */
     bool no_reuseaddr, nagle, keepalive;
     enum cop_packet packet;
-    size_t packet_size_max;    /* bytes of a line or packet; 0: 64 KB; longer: -EMSGSIZE */
-    size_t send_buffer_max;    /* bytes queued by sends that do not wait; 0: 64 KB */
-    size_t recbuf, sndbuf;     /* SO_RCVBUF, SO_SNDBUF; 0: the system's */
-    int64_t timeout_ms;        /* connect and accept; 0: infinity */
-    int64_t send_timeout_ms;   /* 0: infinity */
+    size_t packet_size_max;  /* bytes of a line or packet; 0: 64 KB; longer: -EMSGSIZE */
+    size_t send_buffer_max;  /* bytes queued by sends that do not wait; 0: 64 KB */
+    size_t recbuf, sndbuf;   /* SO_RCVBUF, SO_SNDBUF; 0: the system's */
+    int64_t timeout_ms;      /* connect and accept; 0: infinity */
+    int64_t send_timeout_ms; /* 0: infinity */
     bool ipv6_only;
 };
 
@@ -52,39 +52,41 @@ COP_API int cop_tcp_listen_with(
  * Context  any process.
  * OTP      gen_tcp:connect/4.
  */
-COP_API int cop_tcp_connect_with(cop_socket *ret_socket, const char *host, int port,
-    const struct cop_socket_options *options);
+COP_API int cop_tcp_connect_with(
+    cop_socket *ret_socket, const char *host, int port, const struct cop_socket_options *options);
 
 /* Take the next connection of a listener, TCP or Unix-domain. Without free descriptors it waits by
  * the clock, 64 ms at most, until there is one.
  *
- * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is or gets
- *          closed, -EBUSY when another process waits in it, -EMFILE when the time passed for want
- *          of descriptors, -EINVAL for what is no listener.
- * Parks    yes.
- * Options  timeout_ms; when any other is given they replace those of the listener.
- * Context  any process, also one that does not own the listener.
- * OTP      gen_tcp:accept/2.
+ * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is or
+ * gets closed, -EBUSY when another process waits in it, -EMFILE when the time passed for want of
+ * descriptors, -EINVAL for what is no listener. Parks    yes. Options  timeout_ms; when any other
+ * is given they replace those of the listener. Context  any process, also one that does not own the
+ * listener. OTP      gen_tcp:accept/2.
  */
 COP_API int cop_tcp_accept_with(
     cop_socket *ret_socket, cop_socket listener, const struct cop_socket_options *options);
 
 #ifndef __cplusplus
-#define cop_tcp_listen(RET, ...)   COP__TCP_LISTEN((RET), __VA_ARGS__, )
-#define COP__TCP_LISTEN(RET, PORT, ...) cop_tcp_listen_with((RET), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
+#define cop_tcp_listen(RET, ...) COP__TCP_LISTEN((RET), __VA_ARGS__, )
+#define COP__TCP_LISTEN(RET, PORT, ...) \
+    cop_tcp_listen_with(                \
+        (RET), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
 #define cop_tcp_connect(RET, HOST, ...) COP__TCP_CONNECT((RET), (HOST), __VA_ARGS__, )
-#define COP__TCP_CONNECT(RET, HOST, PORT, ...) cop_tcp_connect_with((RET), (HOST), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
-#define cop_tcp_accept(RET, ...)   COP__TCP_ACCEPT((RET), __VA_ARGS__, )
-#define COP__TCP_ACCEPT(RET, LISTENER, ...) cop_tcp_accept_with((RET), (LISTENER), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
+#define COP__TCP_CONNECT(RET, HOST, PORT, ...) \
+    cop_tcp_connect_with(                      \
+        (RET), (HOST), (PORT), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
+#define cop_tcp_accept(RET, ...) COP__TCP_ACCEPT((RET), __VA_ARGS__, )
+#define COP__TCP_ACCEPT(RET, LISTENER, ...) \
+    cop_tcp_accept_with(                    \
+        (RET), (LISTENER), &(const struct cop_socket_options){ .unset = 0, __VA_ARGS__ })
 #endif
 
 /* Listen on a path. A socket that a dead server left there is taken over.
  *
- * Returns  0 and a listener of the caller; else -EADDRINUSE, -ENAMETOOLONG, -EACCES and other -errno.
- * Parks    no.
- * Options  as for TCP; NULL: none. The path is not removed at close.
- * Context  any process.
- * OTP      gen_tcp:listen/2 with {ifaddr, {local, Path}}.
+ * Returns  0 and a listener of the caller; else -EADDRINUSE, -ENAMETOOLONG, -EACCES and other
+ * -errno. Parks    no. Options  as for TCP; NULL: none. The path is not removed at close. Context
+ * any process. OTP      gen_tcp:listen/2 with {ifaddr, {local, Path}}.
  */
 COP_API int cop_unix_listen(
     cop_socket *ret_listener, const char *path, const struct cop_socket_options *options);
@@ -103,8 +105,8 @@ COP_API int cop_unix_connect(
 
 /* Receive what there is, at least one byte.
  *
- * Returns  the bytes received, never 0; -COP_ECLOSED at the end of the stream or for a closed socket,
- *          -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active mode,
+ * Returns  the bytes received, never 0; -COP_ECLOSED at the end of the stream or for a closed
+ * socket, -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active mode,
  *          -ECONNRESET and other -errno, -COP_EBADARG for size 0.
  * Parks    yes.
  * Options  timeout_ms; 0: only what is there; COP_INFINITY.
@@ -133,8 +135,9 @@ COP_API int cop_tcp_recv_exactly(cop_socket socket, void *buffer, size_t size, i
  * Context  any process.
  * OTP      gen_tcp:recv/3 with {packet, line}, which keeps the end of the line.
  */
-COP_API int64_t cop_tcp_read_line_within(cop_bytes *ret_line, cop_socket socket, int64_t timeout_ms);
-#define cop_tcp_read_line(RET_LINE, SOCKET)                                                        \
+COP_API int64_t cop_tcp_read_line_within(
+    cop_bytes *ret_line, cop_socket socket, int64_t timeout_ms);
+#define cop_tcp_read_line(RET_LINE, SOCKET) \
     cop_tcp_read_line_within((RET_LINE), (SOCKET), COP_INFINITY)
 
 /* Read a unit of the socket's packet option: a packet without its length, a line with its end, or
@@ -151,12 +154,9 @@ COP_API int64_t cop_tcp_read_packet(cop_bytes *ret_packet, cop_socket socket, in
 /* Look at what is buffered, waiting until it is at least size_min bytes (and at least one). For
  * parsers: cop_tcp_consume says how much of it was used.
  *
- * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is more than
- *          packet_size_max; else as cop_tcp_recv.
- * Parks    yes.
- * Options  timeout_ms.
- * Context  any process.
- * OTP      none.
+ * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is more
+ * than packet_size_max; else as cop_tcp_recv. Parks    yes. Options  timeout_ms. Context  any
+ * process. OTP      none.
  */
 COP_API int64_t cop_tcp_peek(
     cop_bytes *ret_data, cop_socket socket, size_t size_min, int64_t timeout_ms);
