@@ -23,8 +23,10 @@ enum {
 
 /* Read a whole file.
  *
- * Returns  0 and a view of it that lives for the turn; -ENOENT, -EACCES, -EISDIR and other -errno;
- * -COP_EBADARG for a path with a zero byte. Parks    in the system; other processes run meanwhile.
+ * Returns  0 and a view of it that lives for the turn; -ENOENT, -EACCES, -EISDIR and other
+ *          -errno; -COP_EBADARG for
+ *          a path with a zero byte.
+ * Parks    in the system; other processes run meanwhile.
  * Context  any process.
  * OTP      file:read_file/1.
  */
@@ -43,16 +45,22 @@ COP_API int cop_file_write_new(cop_bytes path, const void *data, size_t size);
  * COP_FILE_CREATE makes a missing file, COP_FILE_EXCLUSIVE insists on it.
  *
  * Returns  0 and a file of the caller; -EEXIST, -EMFILE, -ENOENT, -EACCES, -EISDIR and other
- * -errno; -COP_EBADARG for modes that say neither to read nor to write. Parks    in the system;
- * other processes run meanwhile. Context  any process. OTP      file:open/2 with raw.
+ *          -errno;
+ *          -COP_EBADARG for modes that say neither to read nor to write.
+ * Parks    in the system; other processes run meanwhile.
+ * Context  any process.
+ * OTP      file:open/2 with raw.
  */
 COP_API int cop_file_open(cop_file *ret_file, cop_bytes path, unsigned modes);
 
 /* Read at an offset, leaving the file's position alone.
  *
  * Returns  the bytes read, 0 at the end; -COP_ECLOSED for a closed file, -EBUSY when another
- * process is inside it, -errno. Parks    in the system; other processes run meanwhile. Context  any
- * process. OTP      file:pread/3.
+ *          process is
+ *          inside it, -errno.
+ * Parks    in the system; other processes run meanwhile.
+ * Context  any process.
+ * OTP      file:pread/3.
  */
 COP_API int64_t cop_file_pread(cop_file file, void *buffer, size_t size, int64_t offset);
 
@@ -85,10 +93,12 @@ COP_API int cop_file_pwrite(cop_file file, const void *data, size_t size, int64_
 
 /* Read the next line; the last one may have no end.
  *
- * Returns  its length without \n or \r\n, and a view of it that lives until the next read of this
- * file, its close, or the end of the turn; -COP_ECLOSED at the end, -EMSGSIZE above 16 MB. Parks in
- * the system; other processes run meanwhile. Context  any process. OTP      file:read_line/1, which
- * keeps the end of the line.
+ * Returns  its length without \n or \r\n, and a view of it that lives until the next read of
+ *          this file, its
+ *          close, or the end of the turn; -COP_ECLOSED at the end, -EMSGSIZE above 16 MB.
+ * Parks    in the system; other processes run meanwhile.
+ * Context  any process.
+ * OTP      file:read_line/1, which keeps the end of the line.
  */
 COP_API int64_t cop_file_read_line(cop_bytes *ret_line, cop_file file);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets: TCP and Unix-domain streams in direct style. A process that waits parks; the thread does
- * not. A socket belongs to the process that opened it, closes with it, and can be given away. Other
+/* Sockets: TCP and Unix-domain streams in direct style. A process that waits parks; the thread
+ * does
+ * not. A socket belongs to the process that opened it, closes with it, and can be given away.
+ * Other
  * processes may use it too; but only one may wait in each direction, a second gets -EBUSY. */
 #ifndef COPPICE_SOCKET_H
 #define COPPICE_SOCKET_H
@@ -45,7 +47,8 @@ COP_API int cop_tcp_listen_with(
 
 /* Connect to a host by name or number, trying its addresses in turn.
  *
- * Returns  0 and a socket of the caller; else -ECONNREFUSED, -COP_ETIMEOUT, -ENOENT (no such host),
+ * Returns  0 and a socket of the caller; else -ECONNREFUSED, -COP_ETIMEOUT, -ENOENT (no such
+ *          host),
  *          -COP_EBADARG and other -errno.
  * Parks    yes.
  * Options  timeout_ms for all of it, without the look-up; .address: the local address.
@@ -55,14 +58,18 @@ COP_API int cop_tcp_listen_with(
 COP_API int cop_tcp_connect_with(
     cop_socket *ret_socket, const char *host, int port, const struct cop_socket_options *options);
 
-/* Take the next connection of a listener, TCP or Unix-domain. Without free descriptors it waits by
+/* Take the next connection of a listener, TCP or Unix-domain. Without free descriptors it waits
+ * by
  * the clock, 64 ms at most, until there is one.
  *
- * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is or
- * gets closed, -EBUSY when another process waits in it, -EMFILE when the time passed for want of
- * descriptors, -EINVAL for what is no listener. Parks    yes. Options  timeout_ms; when any other
- * is given they replace those of the listener. Context  any process, also one that does not own the
- * listener. OTP      gen_tcp:accept/2.
+ * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is
+ *          or gets
+ *          closed, -EBUSY when another process waits in it, -EMFILE when the time passed for want
+ *          of descriptors, -EINVAL for what is no listener.
+ * Parks    yes.
+ * Options  timeout_ms; when any other is given they replace those of the listener.
+ * Context  any process, also one that does not own the listener.
+ * OTP      gen_tcp:accept/2.
  */
 COP_API int cop_tcp_accept_with(
     cop_socket *ret_socket, cop_socket listener, const struct cop_socket_options *options);
@@ -85,8 +92,11 @@ COP_API int cop_tcp_accept_with(
 /* Listen on a path. A socket that a dead server left there is taken over.
  *
  * Returns  0 and a listener of the caller; else -EADDRINUSE, -ENAMETOOLONG, -EACCES and other
- * -errno. Parks    no. Options  as for TCP; NULL: none. The path is not removed at close. Context
- * any process. OTP      gen_tcp:listen/2 with {ifaddr, {local, Path}}.
+ *          -errno.
+ * Parks    no.
+ * Options  as for TCP; NULL: none. The path is not removed at close.
+ * Context  any process.
+ * OTP      gen_tcp:listen/2 with {ifaddr, {local, Path}}.
  */
 COP_API int cop_unix_listen(
     cop_socket *ret_listener, const char *path, const struct cop_socket_options *options);
@@ -106,7 +116,8 @@ COP_API int cop_unix_connect(
 /* Receive what there is, at least one byte.
  *
  * Returns  the bytes received, never 0; -COP_ECLOSED at the end of the stream or for a closed
- * socket, -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active mode,
+ *          socket,
+ *          -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active mode,
  *          -ECONNRESET and other -errno, -COP_EBADARG for size 0.
  * Parks    yes.
  * Options  timeout_ms; 0: only what is there; COP_INFINITY.
@@ -129,7 +140,8 @@ COP_API int cop_tcp_recv_exactly(cop_socket socket, void *buffer, size_t size, i
  *
  * Returns  its length without \n or \r\n, and a view of it that lives until the next read of this
  *          socket, its close, or the end of the turn; -EMSGSIZE when it is longer than
- *          packet_size_max: then close; else as cop_tcp_recv. A last line without \n is not given.
+ *          packet_size_max: then close; else as cop_tcp_recv. A last line without \n is not
+ *          given.
  * Parks    yes.
  * Options  timeout_ms.
  * Context  any process.
@@ -154,9 +166,13 @@ COP_API int64_t cop_tcp_read_packet(cop_bytes *ret_packet, cop_socket socket, in
 /* Look at what is buffered, waiting until it is at least size_min bytes (and at least one). For
  * parsers: cop_tcp_consume says how much of it was used.
  *
- * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is more
- * than packet_size_max; else as cop_tcp_recv. Parks    yes. Options  timeout_ms. Context  any
- * process. OTP      none.
+ * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is
+ *          more than
+ *          packet_size_max; else as cop_tcp_recv.
+ * Parks    yes.
+ * Options  timeout_ms.
+ * Context  any process.
+ * OTP      none.
  */
 COP_API int64_t cop_tcp_peek(
     cop_bytes *ret_data, cop_socket socket, size_t size_min, int64_t timeout_ms);
@@ -231,7 +247,8 @@ COP_API int cop_tcp_close(cop_socket socket);
 /* Make another process the owner. It takes the socket in with its next signals; if it ends before
  * that, the socket closes. Messages of active mode that are here already follow.
  *
- * Returns  0; -EPERM when the caller is not the owner, -COP_ENOPROC when new_owner is gone, -EBUSY
+ * Returns  0; -EPERM when the caller is not the owner, -COP_ENOPROC when new_owner is gone,
+ *          -EBUSY
  *          when the caller has itself not taken it in yet (any receive does), -COP_ECLOSED.
  * Parks    no.
  * Context  the owner.

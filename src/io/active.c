@@ -200,7 +200,7 @@ static void deliver_taken(struct cop__fd *slot, uint32_t seq)
             return;
         }
         /* pairs with on_event, which stores the word and then tries to take `reading` */
-        if (outcome == AGAIN || !is_active(slot) || atomic_load(&slot->reader) != 1 ||
+        if (!is_active(slot) || atomic_load(&slot->reader) != 1 ||
             !atomic_compare_exchange_strong(&slot->reading, &nobody, 1))
             return;
         if (atomic_load(&slot->seq) != seq) {
