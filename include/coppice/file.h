@@ -24,8 +24,7 @@ enum {
 /* Read a whole file.
  *
  * Returns  0 and a view of it that lives for the turn; -ENOENT, -EACCES, -EISDIR and other
- *          -errno; -COP_EBADARG for
- *          a path with a zero byte.
+ *          -errno; -COP_EBADARG for a path with a zero byte.
  * Parks    in the system; other processes run meanwhile.
  * Context  any process.
  * OTP      file:read_file/1.
@@ -45,8 +44,7 @@ COP_API int cop_file_write_new(cop_bytes path, const void *data, size_t size);
  * COP_FILE_CREATE makes a missing file, COP_FILE_EXCLUSIVE insists on it.
  *
  * Returns  0 and a file of the caller; -EEXIST, -EMFILE, -ENOENT, -EACCES, -EISDIR and other
- *          -errno;
- *          -COP_EBADARG for modes that say neither to read nor to write.
+ *          -errno; -COP_EBADARG for modes that say neither to read nor to write.
  * Parks    in the system; other processes run meanwhile.
  * Context  any process.
  * OTP      file:open/2 with raw.
@@ -56,8 +54,7 @@ COP_API int cop_file_open(cop_file *ret_file, cop_bytes path, unsigned modes);
 /* Read at an offset, leaving the file's position alone.
  *
  * Returns  the bytes read, 0 at the end; -COP_ECLOSED for a closed file, -EBUSY when another
- *          process is
- *          inside it, -errno.
+ *          process is inside it, -errno.
  * Parks    in the system; other processes run meanwhile.
  * Context  any process.
  * OTP      file:pread/3.
@@ -93,9 +90,9 @@ COP_API int cop_file_pwrite(cop_file file, const void *data, size_t size, int64_
 
 /* Read the next line; the last one may have no end.
  *
- * Returns  its length without \n or \r\n, and a view of it that lives until the next read of
- *          this file, its
- *          close, or the end of the turn; -COP_ECLOSED at the end, -EMSGSIZE above 16 MB.
+ * Returns  its length without \n or \r\n, and a view of it that lives until the next read of this
+ *          file, its close, or the end of the turn; -COP_ECLOSED at the end, -EMSGSIZE above 16
+ *          MB.
  * Parks    in the system; other processes run meanwhile.
  * Context  any process.
  * OTP      file:read_line/1, which keeps the end of the line.

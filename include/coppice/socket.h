@@ -48,8 +48,7 @@ COP_API int cop_tcp_listen_with(
 /* Connect to a host by name or number, trying its addresses in turn.
  *
  * Returns  0 and a socket of the caller; else -ECONNREFUSED, -COP_ETIMEOUT, -ENOENT (no such
- *          host),
- *          -COP_EBADARG and other -errno.
+ *          host), -COP_EBADARG and other -errno.
  * Parks    yes.
  * Options  timeout_ms for all of it, without the look-up; .address: the local address.
  * Context  any process.
@@ -59,13 +58,11 @@ COP_API int cop_tcp_connect_with(
     cop_socket *ret_socket, const char *host, int port, const struct cop_socket_options *options);
 
 /* Take the next connection of a listener, TCP or Unix-domain. Without free descriptors it waits
- * by
- * the clock, 64 ms at most, until there is one.
+ * by the clock, 64 ms at most, until there is one.
  *
- * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is
- *          or gets
- *          closed, -EBUSY when another process waits in it, -EMFILE when the time passed for want
- *          of descriptors, -EINVAL for what is no listener.
+ * Returns  0 and a socket of the caller; else -COP_ETIMEOUT, -COP_ECLOSED when the listener is or
+ *          gets closed, -EBUSY when another process waits in it, -EMFILE when the time passed for
+ *          want of descriptors, -EINVAL for what is no listener.
  * Parks    yes.
  * Options  timeout_ms; when any other is given they replace those of the listener.
  * Context  any process, also one that does not own the listener.
@@ -116,9 +113,8 @@ COP_API int cop_unix_connect(
 /* Receive what there is, at least one byte.
  *
  * Returns  the bytes received, never 0; -COP_ECLOSED at the end of the stream or for a closed
- *          socket,
- *          -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active mode,
- *          -ECONNRESET and other -errno, -COP_EBADARG for size 0.
+ *          socket, -COP_ETIMEOUT, -EBUSY when another process waits to receive, -EINVAL in active
+ *          mode, -ECONNRESET and other -errno, -COP_EBADARG for size 0.
  * Parks    yes.
  * Options  timeout_ms; 0: only what is there; COP_INFINITY.
  * Context  any process.
@@ -166,9 +162,8 @@ COP_API int64_t cop_tcp_read_packet(cop_bytes *ret_packet, cop_socket socket, in
 /* Look at what is buffered, waiting until it is at least size_min bytes (and at least one). For
  * parsers: cop_tcp_consume says how much of it was used.
  *
- * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is
- *          more than
- *          packet_size_max; else as cop_tcp_recv.
+ * Returns  how many bytes there are, and a view as for read_line; -EMSGSIZE when size_min is more
+ *          than packet_size_max; else as cop_tcp_recv.
  * Parks    yes.
  * Options  timeout_ms.
  * Context  any process.
@@ -190,8 +185,8 @@ COP_API void cop_tcp_consume(cop_socket socket, size_t size);
  * asks for. Waits until the system has taken all of it.
  *
  * Returns  0; -COP_ECLOSED when the other side is gone or the socket closed; -COP_ETIMEOUT after
- *          send_timeout_ms: when part has gone, every later send fails; -EMSGSIZE for a
- *          packet its length cannot say; -EBUSY when another process waits to send.
+ *          send_timeout_ms: when part has gone, every later send fails; -EMSGSIZE for a packet
+ *          its length cannot say; -EBUSY when another process waits to send.
  * Parks    when the peer does not read.
  * Context  any process, also one that does not own the socket.
  * OTP      gen_tcp:send/2.
@@ -248,8 +243,8 @@ COP_API int cop_tcp_close(cop_socket socket);
  * that, the socket closes. Messages of active mode that are here already follow.
  *
  * Returns  0; -EPERM when the caller is not the owner, -COP_ENOPROC when new_owner is gone,
- *          -EBUSY
- *          when the caller has itself not taken it in yet (any receive does), -COP_ECLOSED.
+ *          -EBUSY when the caller has itself not taken it in yet (any receive does),
+ *          -COP_ECLOSED.
  * Parks    no.
  * Context  the owner.
  * OTP      gen_tcp:controlling_process/2.
