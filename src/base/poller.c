@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poller on epoll. Layer 0; the rest of the library knows only poller.h (rule S2), so that a simulator
- * can put its own events here.
+/* The poller on epoll. Layer 0; the rest of the library knows only poller.h (rule S2), so that a
+ * simulator can put its own events here.
  *
  * The hard idea: several threads may ask at once, most of them without waiting, and one sleeps. A
  * kick is for the one that sleeps. So the eventfd is level-triggered and only a thread that would
@@ -93,12 +93,15 @@ static int wait_ms(struct epoll_event *events, int max, uint64_t wait_ns)
     uint64_t ms = wait_ns / 1000000 + (wait_ns % 1000000 != 0); /* never early */
 
     return epoll_wait(poller.epoll, events, max,
-        wait_ns == UINT64_MAX ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
+        wait_ns == UINT64_MAX ? -1
+        : ms > INT32_MAX      ? INT32_MAX
+                              : (int)ms);
 }
 
 static int wait_ns(struct epoll_event *events, int max, uint64_t ns)
 {
-    struct timespec wait = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+    struct timespec wait = { .tv_sec = (time_t)(ns / 1000000000),
+        .tv_nsec = (long)(ns % 1000000000) };
     int count;
 
     /* 0 and for ever need no nanoseconds, and epoll_wait is the call every kernel and libc has. */

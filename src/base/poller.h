@@ -15,13 +15,14 @@ struct cop__poll_event {
 
 enum { COP__POLL_MAX = 128 };
 
-int cop__poller_start(void);  /* 0 or -errno */
+int cop__poller_start(void); /* 0 or -errno */
 void cop__poller_stop(void);
 /* Both directions, edge-triggered, registered once. 0 or -errno. */
 int cop__poller_add(int fd, uint64_t data);
 int cop__poller_remove(int fd);
 int cop__poller_again(int fd, uint64_t data); /* report once more what is ready now */
-/* Wait until an event, a kick or the deadline (monotonic ns; 0: do not wait, UINT64_MAX: for ever). */
+/* Wait until an event, a kick or the deadline (monotonic ns; 0: do not wait, UINT64_MAX: for ever).
+ */
 int cop__poller_wait(struct cop__poll_event *ret_events, int max, uint64_t deadline_ns);
 void cop__poller_kick(void);
 bool cop__poller_in_use(void); /* is any descriptor registered */

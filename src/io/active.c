@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Active mode: what comes is read where the event is handled and sent to the owner as messages, as gen_tcp
- * does, so that a server that waits for a connection needs no stack. Layer 3; IO-4, IO-7.
+/* Active mode: what comes is read where the event is handled and sent to the owner as messages, as
+ * gen_tcp does, so that a server that waits for a connection needs no stack. Layer 3; IO-4, IO-7.
  *
  * The hard idea: events of one descriptor may be handled on two threads at once, and the owner may
  * change the mode at the same time. All of them take `reading`; who finds it taken goes away, and
@@ -48,15 +48,16 @@ static void scratch_put(struct scratch *scratch)
     cop__spin_unlock(&active.lock);
 }
 
-/* --- Messages ------------------------------------------------------------------------------------ */
+/* --- Messages ------------------------------------------------------------------------------------
+ */
 
 static void set_mode(struct cop__fd *slot, enum cop_active mode)
 {
     atomic_store(&slot->mode, (uint8_t)mode);
 }
 
-/* {Tag, Socket} or {Tag, Socket, Third}, built in a heap of its own: the process that happens to run here,
- * if any, has no part in it. */
+/* {Tag, Socket} or {Tag, Socket, Third}, built in a heap of its own: the process that happens to
+ * run here, if any, has no part in it. */
 static void tell_owner(struct cop__fd *slot, struct cop__heap *heap, cop_atom tag, cop_term third)
 {
     cop_pid owner = { atomic_load(&slot->owner), 0 };
@@ -95,7 +96,8 @@ static void send_data(struct cop__fd *slot, const char *data, size_t size)
         tell_event(slot, active.passive, COP_NONE);
 }
 
-/* --- Reading -------------------------------------------------------------------------------------- */
+/* --- Reading
+ * -------------------------------------------------------------------------------------- */
 
 static bool is_active(const struct cop__fd *slot)
 {
@@ -111,11 +113,13 @@ static enum outcome over(struct cop__fd *slot, int64_t error)
     return CLOSE;
 }
 
-/* What is buffered, as far as it makes messages. 0, or an error; *ret_needed: bytes for the next. */
+/* What is buffered, as far as it makes messages. 0, or an error; *ret_needed: bytes for the next.
+ */
 static int send_buffered(struct cop__fd *slot, size_t *ret_needed)
 {
-    static const unsigned prefix[] = { [COP_PACKET_LINE] = 0, [COP_PACKET_1] = 1,
-        [COP_PACKET_2] = 2, [COP_PACKET_4] = 4 };
+    static const unsigned prefix[] = {
+        [COP_PACKET_LINE] = 0, [COP_PACKET_1] = 1, [COP_PACKET_2] = 2, [COP_PACKET_4] = 4
+    };
 
     *ret_needed = 1;
     while (is_active(slot) && cop__buffer_size(&slot->in)) {
@@ -196,7 +200,7 @@ static void deliver_taken(struct cop__fd *slot, uint32_t seq)
             return;
         }
         /* pairs with on_event, which stores the word and then tries to take `reading` */
-        if (outcome == AGAIN || !is_active(slot) || atomic_load(&slot->reader) != 1 ||
+        if (!is_active(slot) || atomic_load(&slot->reader) != 1 ||
             !atomic_compare_exchange_strong(&slot->reading, &nobody, 1))
             return;
         if (atomic_load(&slot->seq) != seq) {
@@ -218,13 +222,14 @@ void cop__active_deliver(struct cop__fd *slot, uint32_t seq)
         cop__fd_drop(&slot->reading);
 }
 
-/* --- Setting the mode ----------------------------------------------------------------------------- */
+/* --- Setting the mode
+ * ----------------------------------------------------------------------------- */
 
 static int take_stream(struct cop__fd **ret_slot, cop_socket socket)
 {
     struct cop__fd *slot = cop__fd_find(socket.id);
-    int result = slot ? cop__fd_take(slot, &slot->reading, cop__fd_seq_of(socket.id))
-                      : -COP_ECLOSED;
+    int result =
+        slot ? cop__fd_take(slot, &slot->reading, cop__fd_seq_of(socket.id)) : -COP_ECLOSED;
 
     if (result < 0)
         return result;
@@ -287,7 +292,8 @@ int cop_tcp_set_active_n(cop_socket socket, int count)
     return result;
 }
 
-/* --- The node --------------------------------------------------------------------------------------- */
+/* --- The node
+ * --------------------------------------------------------------------------------------- */
 
 static void start(void)
 {

@@ -93,7 +93,7 @@ int cop__address_show(char *ret_text, size_t size, const struct cop__address *ad
     default: /* a peer of a Unix-domain socket has a path only when it bound one */
         if (address->size <= offsetof(struct sockaddr_un, sun_path))
             return snprintf(ret_text, size, "%s", "");
-        return snprintf(ret_text, size, "%.*s", (int)sizeof address->u.path.sun_path,
-            address->u.path.sun_path);
+        return snprintf(
+            ret_text, size, "%.*s", (int)sizeof address->u.path.sun_path, address->u.path.sun_path);
     }
 }

@@ -23,8 +23,8 @@ struct cop__address {
 
 /* A numeric address; false when it is none. */
 bool cop__address_parse(struct cop__address *ret_address, const char *text, int port);
-/* Up to COP__ADDRESSES_MAX addresses of a host; how many, or -ENOENT, -EAGAIN, -ENOMEM. Blocks in the
- * system for names, so rt must be even; numeric addresses do not block. */
+/* Up to COP__ADDRESSES_MAX addresses of a host; how many, or -ENOENT, -EAGAIN, -ENOMEM. Blocks in
+ * the system for names, so rt must be even; numeric addresses do not block. */
 int cop__address_resolve(struct cop__address *ret_addresses, const char *host, int port);
 int cop__address_path(struct cop__address *ret_address, const char *path); /* 0, -ENAMETOOLONG */
 /* "127.0.0.1:7000", "[::1]:7000", or a path. As snprintf. */

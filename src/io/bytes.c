@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers on views of bytes, which the direct style reads and parses with. Layer 3; no state. */
+/* Small helpers on views of bytes, which the direct style reads and parses with. Layer 3; no state.
+ */
 #include <coppice/file.h>
 #include <string.h>
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slots of fd_table.h: opening, closing, waiting, and the poller's events. Layer 3; IO-1 to IO-7.
+/* The slots of fd_table.h: opening, closing, waiting, and the poller's events. Layer 3; IO-1 to
+ * IO-7.
  *
  * The hard idea: a slot outlives what is open in it, and three parties meet there without a lock:
- * the process that waits, the poller, and whoever closes. The waiter puts its id into the event word
- * and only then lets go of the direction; the poller exchanges the word for "ready" and wakes
+ * the process that waits, the poller, and whoever closes. The waiter puts its id into the event
+ * word and only then lets go of the direction; the poller exchanges the word for "ready" and wakes
  * whom it found; the closer first changes seq, so that nobody new comes in, and then takes both
  * directions by force, which a waiter notices because its id is no longer there. */
 #include "io/fd_table.h"
@@ -29,8 +30,8 @@ struct cop__hold {
     bool listed; /* the owner has it in its list: false between give and adopt */
 };
 
-/* Sent to the owner to say that its hold is void: it drops it. A hold that was given away is before it in
- * the mailbox, because whoever closes waits for a give that has begun. */
+/* Sent to the owner to say that its hold is void: it drops it. A hold that was given away is before
+ * it in the mailbox, because whoever closes waits for a give that has begun. */
 struct courier {
     struct cop__resource resource;
     struct cop__hold *hold;
@@ -110,7 +111,8 @@ uint64_t cop__deadline_ms(int64_t timeout_ms)
     return now + (uint64_t)timeout_ms * 1000000;
 }
 
-/* --- Taking a direction, waiting ----------------------------------------------------------------- */
+/* --- Taking a direction, waiting -----------------------------------------------------------------
+ */
 
 static uint64_t my_id(void)
 {
@@ -233,14 +235,16 @@ void cop__fd_read_done(struct cop__fd *slot)
         cop__fd_drop(&slot->reading);
         return;
     }
-    /* Pairs with on_event: it stores the word and then looks at `reading`, we the other way round. */
+    /* Pairs with on_event: it stores the word and then looks at `reading`, we the other way round.
+     */
     seq = atomic_load_explicit(&slot->seq, memory_order_relaxed);
     atomic_store(&slot->reading, FREE);
     if (atomic_load(&slot->reader) == READY)
         cop__active_deliver(slot, seq);
 }
 
-/* --- Events --------------------------------------------------------------------------------------- */
+/* --- Events
+ * --------------------------------------------------------------------------------------- */
 
 static void tell(_Atomic(uint64_t) *word)
 {
@@ -269,7 +273,8 @@ static void on_event(uint64_t data, uint32_t events)
         tell(&slot->writer);
 }
 
-/* --- Opening and closing ---------------------------------------------------------------------------- */
+/* --- Opening and closing
+ * ---------------------------------------------------------------------------- */
 
 static int close_slot(struct cop__fd *slot, uint32_t seq, bool by_hold);
 
@@ -281,8 +286,8 @@ static void release_hold(struct cop__resource *resource)
     free(hold);
 }
 
-/* Runs in the new owner: it has the hold in its list now. When the slot was closed meanwhile, a courier
- * is behind it in the mailbox. */
+/* Runs in the new owner: it has the hold in its list now. When the slot was closed meanwhile, a
+ * courier is behind it in the mailbox. */
 static void adopt_hold(struct cop__resource *resource)
 {
     struct cop__hold *hold = (struct cop__hold *)resource;
@@ -355,8 +360,8 @@ static void fill_slot(struct cop__fd *slot, enum cop__fd_kind kind, struct cop__
     atomic_store_explicit(&slot->owner, my_id(), memory_order_relaxed);
 }
 
-int cop__fd_open(uint64_t *ret_id, int fd, enum cop__fd_kind kind,
-    const struct cop_socket_options *like)
+int cop__fd_open(
+    uint64_t *ret_id, int fd, enum cop__fd_kind kind, const struct cop_socket_options *like)
 {
     struct cop__fd *slot = slot_new(fd);
     struct cop__hold *hold = slot ? malloc(sizeof *hold) : NULL;
@@ -367,11 +372,13 @@ int cop__fd_open(uint64_t *ret_id, int fd, enum cop__fd_kind kind,
         close(fd);
         return -ENOMEM;
     }
-    /* acquire: pairs with the release in finish(), through which the last closer let go of the slot */
+    /* acquire: pairs with the release in finish(), through which the last closer let go of the slot
+     */
     atomic_load_explicit(&slot->reading, memory_order_acquire);
     atomic_load_explicit(&slot->writing, memory_order_acquire);
     seq = atomic_load_explicit(&slot->seq, memory_order_relaxed) + 1;
-    *hold = (struct cop__hold){ { .release = release_hold, .adopted = adopt_hold }, slot, seq, true };
+    *hold =
+        (struct cop__hold){ { .release = release_hold, .adopted = adopt_hold }, slot, seq, true };
     fill_slot(slot, kind, hold, like);
     /* release: whoever finds this seq finds what was written above */
     atomic_store_explicit(&slot->seq, seq, memory_order_release);
@@ -453,13 +460,13 @@ static int close_slot(struct cop__fd *slot, uint32_t seq, bool by_hold)
 
     if (!atomic_compare_exchange_strong(&slot->seq, &seq, seq + 1))
         return -COP_ECLOSED;
+    cop__spin_lock(&slot->giving); /* from now on nobody gives it away */
     hold = slot->hold;
     owner = atomic_load(&slot->owner);
+    cop__spin_unlock(&slot->giving);
     if (!leave_to_user(slot)) {
         take_by_force(&slot->reading);
         take_by_force(&slot->writing);
-        hold = slot->hold; /* again: nobody gives it away any more */
-        owner = atomic_load(&slot->owner);
         finish(slot);
     }
     if (!by_hold)
@@ -472,7 +479,7 @@ int cop__fd_close(struct cop__fd *slot, uint32_t seq)
     return close_slot(slot, seq, false);
 }
 
-/* With `reading` held: whoever closes meanwhile waits for it, and then knows the right owner. */
+/* With `giving` held: whoever closes meanwhile waits for it, and then knows the right owner. */
 static int give(struct cop__fd *slot, cop_pid to)
 {
     struct cop__hold *hold = slot->hold;
@@ -502,15 +509,14 @@ int cop__fd_give(uint64_t id, cop_pid to)
         return -COP_ECLOSED;
     if (!cop__running())
         return -EPERM;
-    result = cop__fd_take(slot, &slot->reading, cop__fd_seq_of(id));
-    if (result < 0)
-        return result;
-    result = give(slot, to);
-    cop__fd_read_done(slot);
+    cop__spin_lock(&slot->giving); /* not a direction: the new owner may be waiting in it already */
+    result = is_open(slot, cop__fd_seq_of(id)) ? give(slot, to) : -COP_ECLOSED;
+    cop__spin_unlock(&slot->giving);
     return result;
 }
 
-/* --- The node ----------------------------------------------------------------------------------------- */
+/* --- The node
+ * ----------------------------------------------------------------------------------------- */
 
 static void stop(void)
 {

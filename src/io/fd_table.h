@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is open, by number of the descriptor: who waits on it, who owns it, what is buffered. Layer 3;
- * the files of this layer see no descriptor but through a slot. Rules IO-1 to IO-7 of README.md.
+/* What is open, by number of the descriptor: who waits on it, who owns it, what is buffered. Layer
+ * 3; the files of this layer see no descriptor but through a slot. Rules IO-1 to IO-7 of README.md.
  *
  * A handle is {seq:32, fd:24}: the number of the descriptor and how often its slot was opened and
- * closed by then. A slot's memory stays as long as the node runs, so a stale handle finds the slot, sees
- * another seq, and is refused; it never reaches the connection that has the number now. */
+ * closed by then. A slot's memory stays as long as the node runs, so a stale handle finds the slot,
+ * sees another seq, and is refused; it never reaches the connection that has the number now. */
 #ifndef COP_IO_FD_TABLE_H
 #define COP_IO_FD_TABLE_H
 
@@ -25,23 +25,24 @@ struct cop__fd {
     /* Who uses that direction: 0 nobody, 1 somebody who will be done at once (rt odd), else the id
      * of a process that waits inside an operation and touches nothing meanwhile. IO-3 */
     _Atomic(uint64_t) reading, writing;
-    _Atomic(uint64_t) owner;    /* id of the owner; written by the owner */
-    _Atomic(uint32_t) seq;      /* odd while open */
+    struct cop__spinlock giving; /* owner and hold belong together while it is held */
+    _Atomic(uint64_t) owner;     /* id of the owner; written by the owner */
+    _Atomic(uint32_t) seq;       /* odd while open */
     int fd;
-    struct cop__hold *hold;     /* the owner's resource; from open to close */
-    _Atomic(uint8_t) hup;       /* the poller has seen an end or error: never trust `drained` again */
-    _Atomic(uint8_t) mode;      /* enum cop_active; written with `reading` held */
-    _Atomic(uint8_t) kind;      /* enum cop__fd_kind; constant while open, looked at before taking */
+    struct cop__hold *hold; /* the owner's resource; from open to close */
+    _Atomic(uint8_t) hup;   /* the poller has seen an end or error: never trust `drained` again */
+    _Atomic(uint8_t) mode;  /* enum cop_active; written with `reading` held */
+    _Atomic(uint8_t) kind;  /* enum cop__fd_kind; constant while open, looked at before taking */
     /* with `reading` held */
-    uint8_t drained_r;          /* a read came back short: the next would say EAGAIN */
-    uint8_t packet;             /* enum cop_packet; constant while open */
+    uint8_t drained_r;            /* a read came back short: the next would say EAGAIN */
+    uint8_t packet;               /* enum cop_packet; constant while open */
     _Atomic(int32_t) active_left; /* messages until passive; 0: no such count. Read without */
-    uint32_t packet_size_max;   /* constant while open */
+    uint32_t packet_size_max;     /* constant while open */
     struct cop__buffer in;
     /* with `writing` held */
-    uint32_t send_buffer_max;   /* constant while open */
-    int send_error;             /* sticky: a frame was cut, or the other side is gone */
-    int64_t send_timeout_ms;    /* constant while open; 0: infinity */
+    uint32_t send_buffer_max; /* constant while open */
+    int send_error;           /* sticky: a frame was cut, or the other side is gone */
+    int64_t send_timeout_ms;  /* constant while open; 0: infinity */
     struct cop__buffer out;
 };
 
@@ -52,8 +53,8 @@ uint32_t cop__fd_seq_of(uint64_t id);
 
 /* Take in descriptor fd for the running process; it is closed when that fails. 0 or -errno. `like`
  * has the options (NULL: none). Sockets are registered with the poller. */
-int cop__fd_open(uint64_t *ret_id, int fd, enum cop__fd_kind kind,
-    const struct cop_socket_options *like);
+int cop__fd_open(
+    uint64_t *ret_id, int fd, enum cop__fd_kind kind, const struct cop_socket_options *like);
 /* Close, waking all who wait. -COP_ECLOSED when somebody else has. Any process, or none. */
 int cop__fd_close(struct cop__fd *slot, uint32_t seq);
 /* A file was closed while this process was in the system with it: it closes the descriptor. */
@@ -68,12 +69,13 @@ static inline void cop__fd_drop(_Atomic(uint64_t) *direction)
 }
 
 /* With the direction taken: wait until the poller says ready. 0: look again, and the direction is
- * still taken. -COP_ETIMEOUT: still taken. -COP_ECLOSED: closed meanwhile, and not taken any more. */
+ * still taken. -COP_ETIMEOUT: still taken. -COP_ECLOSED: closed meanwhile, and not taken any more.
+ */
 int cop__fd_wait(struct cop__fd *slot, _Atomic(uint64_t) *word, _Atomic(uint64_t) *direction,
     uint32_t seq, uint64_t deadline_ns);
 /* The same, for a time and no event: where the system lacks something. */
-int cop__fd_pause(struct cop__fd *slot, _Atomic(uint64_t) *direction, uint32_t seq,
-    uint64_t deadline_ns);
+int cop__fd_pause(
+    struct cop__fd *slot, _Atomic(uint64_t) *direction, uint32_t seq, uint64_t deadline_ns);
 /* Take note of an event that came while nobody waited: true once for each. */
 static inline bool cop__fd_ready(_Atomic(uint64_t) *word)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files. Every call that may wait for a disk is a blocking section: rt is even there, the scheduler goes to
- * other processes, and only this process waits. Layer 3; IO-10.
+/* Files. Every call that may wait for a disk is a blocking section: rt is even there, the scheduler
+ * goes to other processes, and only this process waits. Layer 3; IO-10.
  *
- * The hard idea: closing while another process is inside such a section. Closing the descriptor under it
- * would let the call reach whatever file has the number next. So the operation leaves its mark in
- * `reading`; a closer that finds the mark of a living process replaces it, and the operation closes
- * when it comes back. */
+ * The hard idea: closing while another process is inside such a section. Closing the descriptor
+ * under it would let the call reach whatever file has the number next. So the operation leaves its
+ * mark in `reading`; a closer that finds the mark of a living process replaces it, and the
+ * operation closes when it comes back. */
 #include <coppice/file.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +17,8 @@
 
 enum { READ_STEP = 65536, LINE_MAX_SIZE = 16 << 20 }; /* bytes */
 
-/* --- Paths and system calls ------------------------------------------------------------------------ */
+/* --- Paths and system calls
+ * ------------------------------------------------------------------------ */
 
 static int path_from(char *ret_path, cop_bytes path)
 {
@@ -68,7 +69,8 @@ static int64_t write_all(int fd, const char *data, size_t size, int64_t offset)
     return 0;
 }
 
-/* --- Operations on an open file ----------------------------------------------------------------------- */
+/* --- Operations on an open file
+ * ----------------------------------------------------------------------- */
 
 struct operation {
     struct cop__fd *slot;
@@ -264,7 +266,8 @@ int cop_file_sync(cop_file file)
     return (int)end(&operation, result);
 }
 
-/* --- Opening, closing, owning --------------------------------------------------------------------------- */
+/* --- Opening, closing, owning
+ * --------------------------------------------------------------------------- */
 
 static int flags_of(unsigned modes)
 {
@@ -308,7 +311,7 @@ int cop_file_close(cop_file file)
     cop__enter();
     slot = cop__fd_find(file.id);
     result = slot && slot->kind == COP__FD_FILE ? cop__fd_close(slot, cop__fd_seq_of(file.id))
-                                                 : -COP_ECLOSED;
+                                                : -COP_ECLOSED;
     cop__leave();
     return result;
 }
@@ -325,14 +328,15 @@ int cop_file_give_away(cop_file file, cop_pid new_owner)
     return result;
 }
 
-/* --- Whole files, names ---------------------------------------------------------------------------------- */
+/* --- Whole files, names
+ * ---------------------------------------------------------------------------------- */
 
 /* Read to the end, growing: the size the system tells may be 0 (as in /proc) or out of date. */
 static int64_t read_whole(struct cop__buffer *ret_text, int fd)
 {
     struct stat status;
-    size_t hint = fstat(fd, &status) == 0 && status.st_size > 0 ? (size_t)status.st_size + 1
-                                                                : READ_STEP;
+    size_t hint =
+        fstat(fd, &status) == 0 && status.st_size > 0 ? (size_t)status.st_size + 1 : READ_STEP;
 
     for (;;) {
         int64_t room = cop__buffer_reserve(ret_text, hint, UINT32_MAX), count;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Receiving in direct style: some bytes, exactly so many, a line, a packet, what is there. Layer 3; IO-4, IO-8.
+/* Receiving in direct style: some bytes, exactly so many, a line, a packet, what is there. Layer 3;
+ * IO-4, IO-8.
  *
- * The hard idea: the number of system calls. A read that comes back short has emptied the socket, so the
- * next one would only say EAGAIN: `drained` remembers that and waits at once, and a request costs
- * one read. It may not be trusted once the poller has seen an end or an error: that edge may have
- * been one with the data's, and then no other will come. */
+ * The hard idea: the number of system calls. A read that comes back short has emptied the socket,
+ * so the next one would only say EAGAIN: `drained` remembers that and waits at once, and a request
+ * costs one read. It may not be trusted once the poller has seen an end or an error: that edge may
+ * have been one with the data's, and then no other will come. */
 #include "io/fd_table.h"
 
 #include <string.h>
@@ -81,8 +82,8 @@ static int64_t read_some(struct reader *reader, void *buffer, size_t size)
             return -COP_ECLOSED;
         if (count != -EAGAIN)
             return count;
-        waited = cop__fd_wait(
-            slot, &slot->reader, &slot->reading, reader->seq, reader->deadline_ns);
+        waited =
+            cop__fd_wait(slot, &slot->reader, &slot->reading, reader->seq, reader->deadline_ns);
         reader->lost = waited == -COP_ECLOSED;
         if (waited < 0)
             return waited;
@@ -177,7 +178,8 @@ int cop_tcp_recv_exactly(cop_socket socket, void *buffer, size_t size, int64_t t
     return (int)result;
 }
 
-/* --- Frames: lines and packets -------------------------------------------------------------------- */
+/* --- Frames: lines and packets
+ * -------------------------------------------------------------------- */
 
 static int64_t read_frame(cop_bytes *ret_body, struct reader *reader, unsigned prefix)
 {
@@ -195,7 +197,8 @@ static int64_t read_frame(cop_bytes *ret_body, struct reader *reader, unsigned p
         if (found) {
             ret_body->data = in->data + in->start + frame.skip;
             ret_body->size = frame.size;
-            cop__buffer_consume(in, frame.skip + frame.size); /* the bytes stay until the next read */
+            cop__buffer_consume(
+                in, frame.skip + frame.size); /* the bytes stay until the next read */
             return (int64_t)frame.size;
         }
         filled = fill(reader, needed, size_max + prefix);
@@ -240,8 +243,9 @@ static int64_t read_available(cop_bytes *ret_data, struct reader *reader, size_t
 
 int64_t cop_tcp_read_packet(cop_bytes *ret_packet, cop_socket socket, int64_t timeout_ms)
 {
-    static const unsigned prefix[] = { [COP_PACKET_LINE] = 0, [COP_PACKET_1] = 1,
-        [COP_PACKET_2] = 2, [COP_PACKET_4] = 4 };
+    static const unsigned prefix[] = {
+        [COP_PACKET_LINE] = 0, [COP_PACKET_1] = 1, [COP_PACKET_2] = 2, [COP_PACKET_4] = 4
+    };
     struct reader reader;
     int64_t result;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending: straight to the system when nothing is queued, else in order behind it. Layer 3; IO-5, IO-8.
+/* Sending: straight to the system when nothing is queued, else in order behind it. Layer 3; IO-5,
+ * IO-8.
  *
- * The hard idea: a frame goes whole or the stream is over. A send that runs into its timeout after part of
- * its bytes have gone leaves the peer in the middle of a frame, so from then on every send on that
- * socket fails; one of which nothing has gone leaves no trace. */
+ * The hard idea: a frame goes whole or the stream is over. A send that runs into its timeout after
+ * part of its bytes have gone leaves the peer in the middle of a frame, so from then on every send
+ * on that socket fails; one of which nothing has gone leaves no trace. */
 #include "io/fd_table.h"
 
 #include <stdarg.h>
@@ -49,9 +50,8 @@ static int64_t send_once(int fd, struct iovec *parts, size_t count)
     ssize_t sent;
 
     do
-        sent = count == 1
-                   ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                   : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && cop__last_error() == -EINTR);
     return sent < 0 ? cop__last_error() : sent;
 }
@@ -63,8 +63,7 @@ static int wait_writable(struct writer *writer)
 
     if (!writer->deadline_ns)
         writer->deadline_ns = cop__deadline_ms(slot->send_timeout_ms ? slot->send_timeout_ms : -1);
-    result =
-        cop__fd_wait(slot, &slot->writer, &slot->writing, writer->seq, writer->deadline_ns);
+    result = cop__fd_wait(slot, &slot->writer, &slot->writing, writer->seq, writer->deadline_ns);
     writer->lost = result == -COP_ECLOSED;
     return result;
 }
@@ -123,7 +122,8 @@ static int send_frame(struct writer *writer, struct iovec *frame, size_t count, 
     while (cop__buffer_size(&slot->out)) {
         cop_bytes queued = cop__buffer_bytes(&slot->out);
         int64_t gone = send_once(slot->fd,
-            &(struct iovec){ .iov_base = (char *)(uintptr_t)queued.data, .iov_len = queued.size }, 1);
+            &(struct iovec){ .iov_base = (char *)(uintptr_t)queued.data, .iov_len = queued.size },
+            1);
 
         if (gone >= 0) {
             cop__buffer_consume(&slot->out, (size_t)gone);
@@ -141,11 +141,15 @@ static int send_frame(struct writer *writer, struct iovec *frame, size_t count, 
     return result;
 }
 
-/* The length in front of a packet, as the socket's packet option has it. Its bytes, or -EMSGSIZE. */
+/* The length in front of a packet, as the socket's packet option has it. Its bytes, or -EMSGSIZE.
+ */
 static int prefix_of(unsigned char *prefix, const struct cop__fd *slot, size_t size)
 {
-    static const unsigned char bytes[] = { [COP_PACKET_RAW] = 0, [COP_PACKET_LINE] = 0,
-        [COP_PACKET_1] = 1, [COP_PACKET_2] = 2, [COP_PACKET_4] = 4 };
+    static const unsigned char bytes[] = { [COP_PACKET_RAW] = 0,
+        [COP_PACKET_LINE] = 0,
+        [COP_PACKET_1] = 1,
+        [COP_PACKET_2] = 2,
+        [COP_PACKET_4] = 4 };
     int count = bytes[slot->packet];
 
     if (count && (uint64_t)size >> (8 * count))

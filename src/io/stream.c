@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening, accepting and connecting, for TCP and Unix-domain sockets alike. Layer 3; IO-4, IO-9.
  *
- * The hard idea: accept without descriptors. The connection stays in the listener's queue, so the listener
- * stays readable and asking again at once would spin, while its edge has been used up, so waiting
- * for an event would sleep for ever. The acceptor therefore waits by the clock, longer each time, and the
- * first try after a descriptor has become free takes the connection. */
+ * The hard idea: accept without descriptors. The connection stays in the listener's queue, so the
+ * listener stays readable and asking again at once would spin, while its edge has been used up, so
+ * waiting for an event would sleep for ever. The acceptor therefore waits by the clock, longer each
+ * time, and the first try after a descriptor has become free takes the connection. */
 #include "io/stream.h"
 
 #include <netinet/tcp.h>
@@ -56,8 +56,8 @@ static int close_with(int fd, int error)
     return error;
 }
 
-int cop__stream_listen(uint64_t *ret_id, const struct cop__address *address,
-    const struct cop_socket_options *options)
+int cop__stream_listen(
+    uint64_t *ret_id, const struct cop__address *address, const struct cop_socket_options *options)
 {
     int family = address->u.any.sa_family, fd = open_socket(family);
     int backlog = options && options->backlog > 0 ? options->backlog : 1024;
@@ -68,13 +68,15 @@ int cop__stream_listen(uint64_t *ret_id, const struct cop__address *address,
         set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (family == AF_INET6)
         set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options && options->ipv6_only);
-    set_options(fd, family, options); /* buffers must be set before listen to count for the window */
+    set_options(
+        fd, family, options); /* buffers must be set before listen to count for the window */
     if (bind(fd, &address->u.any, address->size) < 0 || listen(fd, backlog) < 0)
         return close_with(fd, cop__last_error());
     return cop__fd_open(ret_id, fd, COP__FD_LISTENER, options);
 }
 
-/* --- Accept ------------------------------------------------------------------------------------- */
+/* --- Accept -------------------------------------------------------------------------------------
+ */
 
 static int accept_once(int listener)
 {
@@ -174,7 +176,8 @@ int cop__stream_accept(uint64_t *ret_id, uint64_t listener,
     return cop__fd_open(ret_id, fd, COP__FD_STREAM, &own);
 }
 
-/* --- Connect ------------------------------------------------------------------------------------ */
+/* --- Connect ------------------------------------------------------------------------------------
+ */
 
 static int connect_once(int fd, const struct cop__address *address)
 {
@@ -217,8 +220,8 @@ static int connect_wait(struct cop__fd *slot, uint32_t seq, uint64_t deadline_ns
 }
 
 /* The queue of a Unix-domain listener is full: the system reports no event when it has room. */
-static int connect_retry(struct cop__fd *slot, uint32_t seq, const struct cop__address *address,
-    uint64_t deadline_ns)
+static int connect_retry(
+    struct cop__fd *slot, uint32_t seq, const struct cop__address *address, uint64_t deadline_ns)
 {
     uint64_t pause_ns = PAUSE_MIN_NS;
     int result = cop__fd_take(slot, &slot->writing, seq);

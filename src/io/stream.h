@@ -6,8 +6,8 @@
 #include "io/address.h"
 #include "io/fd_table.h"
 
-int cop__stream_listen(uint64_t *ret_id, const struct cop__address *address,
-    const struct cop_socket_options *options);
+int cop__stream_listen(
+    uint64_t *ret_id, const struct cop__address *address, const struct cop_socket_options *options);
 int cop__stream_connect(uint64_t *ret_id, const struct cop__address *address,
     const struct cop_socket_options *options, uint64_t deadline_ns);
 int cop__stream_accept(uint64_t *ret_id, uint64_t listener,

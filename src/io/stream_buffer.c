@@ -80,8 +80,8 @@ void cop__buffer_consume(struct cop__buffer *buffer, size_t size)
     buffer->seen = size < buffer->seen ? buffer->seen - (uint32_t)size : 0;
 }
 
-static int line_frame(struct cop__frame *ret_frame, size_t *ret_needed, struct cop__buffer *buffer,
-    size_t size_max)
+static int line_frame(
+    struct cop__frame *ret_frame, size_t *ret_needed, struct cop__buffer *buffer, size_t size_max)
 {
     cop_bytes held = cop__buffer_bytes(buffer);
     size_t size;

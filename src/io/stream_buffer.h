@@ -26,8 +26,8 @@ static inline cop_bytes cop__buffer_bytes(const struct cop__buffer *buffer)
 }
 
 void cop__buffer_done(struct cop__buffer *buffer); /* gives the memory back; empty again */
-/* Room for at least `size` more bytes at the end (data + end), and never more than size_max bytes in
- * the buffer. Returns the room there is, -EMSGSIZE when that would pass size_max, -ENOMEM. */
+/* Room for at least `size` more bytes at the end (data + end), and never more than size_max bytes
+ * in the buffer. Returns the room there is, -EMSGSIZE when that would pass size_max, -ENOMEM. */
 int64_t cop__buffer_reserve(struct cop__buffer *buffer, size_t size, size_t size_max);
 int cop__buffer_append(struct cop__buffer *buffer, const void *data, size_t size, size_t size_max);
 void cop__buffer_consume(struct cop__buffer *buffer, size_t size); /* at most what is in it */

@@ -51,6 +51,7 @@ TEST(lines_in_pieces)
     for (size_t piece = 1; piece < sizeof text; piece++) {
         struct cop__buffer buffer = { 0 };
         char seen[64] = "";
+        size_t length = 0;
 
         for (size_t at = 0; at < sizeof text - 1; at += piece) {
             size_t size = sizeof text - 1 - at < piece ? sizeof text - 1 - at : piece;
@@ -59,8 +60,8 @@ TEST(lines_in_pieces)
 
             CHECK_EQ_INT(cop__buffer_append(&buffer, text + at, size, 64), 0);
             while (cop__buffer_frame(&frame, &needed, &buffer, 0, 32) == 1) {
-                strncat(seen, cop__buffer_bytes(&buffer).data, frame.size);
-                strcat(seen, "|");
+                length += (size_t)snprintf(seen + length, sizeof seen - length, "%.*s|",
+                    (int)frame.size, cop__buffer_bytes(&buffer).data);
                 cop__buffer_consume(&buffer, frame.size);
             }
         }

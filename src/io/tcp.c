@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public face of TCP and of what all stream sockets share: open, close, own, ask. Layer 3. Reading is
- * recv.c, sending send.c, active mode active.c. */
+/* The public face of TCP and of what all stream sockets share: open, close, own, ask. Layer 3.
+ * Reading is recv.c, sending send.c, active mode active.c. */
 #include <coppice/socket.h>
 #include <string.h>
 
@@ -38,8 +38,8 @@ int cop_tcp_listen_with(
     return out(ret_listener, result, id);
 }
 
-int cop_tcp_connect_with(cop_socket *ret_socket, const char *host, int port,
-    const struct cop_socket_options *options)
+int cop_tcp_connect_with(
+    cop_socket *ret_socket, const char *host, int port, const struct cop_socket_options *options)
 {
     struct cop__address addresses[COP__ADDRESSES_MAX];
     uint64_t id = 0, deadline_ns;
@@ -83,12 +83,13 @@ int cop_tcp_close(cop_socket socket)
     cop__enter();
     slot = cop__fd_find(socket.id);
     result = slot && slot->kind != COP__FD_FILE ? cop__fd_close(slot, cop__fd_seq_of(socket.id))
-                                                 : -COP_ECLOSED;
+                                                : -COP_ECLOSED;
     cop__leave();
     return result;
 }
 
-/* --- Asking ------------------------------------------------------------------------------------- */
+/* --- Asking -------------------------------------------------------------------------------------
+ */
 
 /* rt odd, and so short that a descriptor that is closed and used again meanwhile is the caller's
  * own race; the handle is checked once more after the question. */
@@ -170,7 +171,8 @@ bool cop_to_socket(cop_socket *ret_socket, cop_term term)
     return true;
 }
 
-/* --- Giving away ---------------------------------------------------------------------------------- */
+/* --- Giving away
+ * ---------------------------------------------------------------------------------- */
 
 /* Active messages of the socket that are here already follow it to the new owner. */
 static void forward_messages(cop_socket socket, cop_pid to)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unix-domain stream sockets: the same handles and calls as TCP, opened by path. Layer 3.
  *
- * A path left by a server that has died is in the way of the next one. It is removed only when it is
- * a socket and nobody answers there. */
+ * A path left by a server that has died is in the way of the next one. It is removed only when it
+ * is a socket and nobody answers there. */
 #include <coppice/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>

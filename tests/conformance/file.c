@@ -8,12 +8,12 @@
 #include "conformance/node.h"
 
 /* A test whose body is the first process of a node. */
-#define NODE_TEST(NAME)                                                                            \
-    static void in_node_##NAME(void);                                                              \
-    TEST(NAME)                                                                                     \
-    {                                                                                              \
-        node_run(in_node_##NAME, 2);                                                               \
-    }                                                                                              \
+#define NODE_TEST(NAME)               \
+    static void in_node_##NAME(void); \
+    TEST(NAME)                        \
+    {                                 \
+        node_run(in_node_##NAME, 2);  \
+    }                                 \
     static void in_node_##NAME(void)
 
 enum { LONG_MS = 10000 };
@@ -52,7 +52,9 @@ NODE_TEST(positions)
     cop_file file = { 0 };
     char buffer[16];
 
-    CHECK_EQ_INT(cop_file_open(&file, path(), COP_FILE_READ | COP_FILE_WRITE | COP_FILE_CREATE | COP_FILE_TRUNCATE), 0);
+    CHECK_EQ_INT(cop_file_open(&file, path(),
+                     COP_FILE_READ | COP_FILE_WRITE | COP_FILE_CREATE | COP_FILE_TRUNCATE),
+        0);
     CHECK_EQ_INT(cop_file_put(file, "0123456789", 10), 0);
     CHECK_EQ_INT(cop_file_pwrite(file, "xx", 2, 4), 0);
     CHECK_EQ_INT(cop_file_size(file), 10);

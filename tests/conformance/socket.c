@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets in a node: both styles, ownership, and every fault that a network or a peer can make. Where a
- * test must have a peer that misbehaves, it uses the system's calls itself. */
+/* Sockets in a node: both styles, ownership, and every fault that a network or a peer can make.
+ * Where a test must have a peer that misbehaves, it uses the system's calls itself. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,17 +13,18 @@
 #include "conformance/node.h"
 
 /* A test whose body is the first process of a node. */
-#define NODE_TEST(NAME)                                                                            \
-    static void in_node_##NAME(void);                                                              \
-    TEST(NAME)                                                                                     \
-    {                                                                                              \
-        node_run(in_node_##NAME, 2);                                                               \
-    }                                                                                              \
+#define NODE_TEST(NAME)               \
+    static void in_node_##NAME(void); \
+    TEST(NAME)                        \
+    {                                 \
+        node_run(in_node_##NAME, 2);  \
+    }                                 \
     static void in_node_##NAME(void)
 
 enum { LONG_MS = 10000 }; /* a wait that never ends by itself in a test that passes */
 
-/* --- Helpers -------------------------------------------------------------------------------------- */
+/* --- Helpers
+ * -------------------------------------------------------------------------------------- */
 
 static cop_socket listener_new(void)
 {
@@ -42,7 +43,8 @@ static struct pair pair_with(const struct cop_socket_options *options)
     struct pair pair = { .listener = { 0 } };
 
     CHECK_EQ_INT(cop_tcp_listen_with(&pair.listener, 0, options), 0);
-    CHECK_EQ_INT(cop_tcp_connect_with(&pair.here, "127.0.0.1", cop_tcp_port(pair.listener), options), 0);
+    CHECK_EQ_INT(
+        cop_tcp_connect_with(&pair.here, "127.0.0.1", cop_tcp_port(pair.listener), options), 0);
     CHECK_EQ_INT(cop_tcp_accept(&pair.there, pair.listener), 0);
     return pair;
 }
@@ -61,7 +63,8 @@ static void pair_close(struct pair *pair)
 
 static int raw_connect(int port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -125,7 +128,8 @@ static bool text_is(const char *data, int64_t size, const char *text)
     return size == (int64_t)strlen(text) && memcmp(data, text, (size_t)size) == 0;
 }
 
-/* --- Direct style ---------------------------------------------------------------------------------- */
+/* --- Direct style
+ * ---------------------------------------------------------------------------------- */
 
 /* What is sent arrives, in both directions; the end of the stream is closed, again and again. */
 NODE_TEST(send_and_receive)
@@ -267,7 +271,8 @@ NODE_TEST(peek_and_consume)
     pair_close(&pair);
 }
 
-/* --- Faults of the peer ------------------------------------------------------------------------------ */
+/* --- Faults of the peer
+ * ------------------------------------------------------------------------------ */
 
 /* A reset is an error for the reader and the writer, and no signal. */
 NODE_TEST(reset)
@@ -316,7 +321,8 @@ NODE_TEST(reset_before_accept)
     close(raw);
 }
 
-/* A peer that does not read: sends run into their timeout with bounded memory; a cut frame ends the stream. */
+/* A peer that does not read: sends run into their timeout with bounded memory; a cut frame ends the
+ * stream. */
 NODE_TEST(slow_reader)
 {
     struct pair pair = pair_with(&(struct cop_socket_options){
@@ -334,8 +340,8 @@ NODE_TEST(slow_reader)
     pair_close(&pair);
 
     /* Whole frames only: after one that was cut, the stream is over. */
-    pair = pair_with(&(struct cop_socket_options){
-        .send_timeout_ms = 30, .sndbuf = 4096, .recbuf = 4096 });
+    pair = pair_with(
+        &(struct cop_socket_options){ .send_timeout_ms = 30, .sndbuf = 4096, .recbuf = 4096 });
     CHECK_EQ_INT(cop_tcp_send(pair.here, block, sizeof block), -COP_ETIMEOUT);
     CHECK_EQ_INT(cop_tcp_send(pair.here, "x", 1), -COP_ECLOSED);
     pair_close(&pair);
@@ -388,7 +394,8 @@ NODE_TEST(write_and_flush)
     pair_close(&pair);
 }
 
-/* --- Waiting, closing, handles ------------------------------------------------------------------------- */
+/* --- Waiting, closing, handles
+ * ------------------------------------------------------------------------- */
 
 static void wait_in_recv(cop_term arg)
 {
@@ -509,7 +516,8 @@ NODE_TEST(connect)
     CHECK_EQ_INT(cop_tcp_listen(&client, port), -EADDRINUSE);
 }
 
-/* --- Ownership ------------------------------------------------------------------------------------------ */
+/* --- Ownership
+ * ------------------------------------------------------------------------------------------ */
 
 static void open_and_end(cop_term arg)
 {
@@ -530,7 +538,8 @@ NODE_TEST(closes_with_its_owner)
     cop_ref monitor;
     char buffer[8];
 
-    cop_spawn_monitor(open_and_end, cop("{Port, Starter}", cop_tcp_port(listener), cop_self()), &monitor);
+    cop_spawn_monitor(
+        open_and_end, cop("{Port, Starter}", cop_tcp_port(listener), cop_self()), &monitor);
     CHECK_EQ_INT(cop_tcp_accept(&client, listener, .timeout_ms = LONG_MS), 0);
     CHECK(cop_receive_match_within(LONG_MS, "{opened, Socket}", &port));
     CHECK(cop_to_socket(&theirs, port));
@@ -612,17 +621,48 @@ NODE_TEST(given_and_closed_at_once)
     CHECK(cop_receive_match_within(LONG_MS, "{'DOWN', Ref, process, _, normal}", monitor));
 }
 
-/* --- Active mode ------------------------------------------------------------------------------------------ */
+static void echo_once(cop_term arg)
+{
+    cop_pid starter;
+    cop_socket socket = arg_socket(arg, &starter);
+    char buffer[8];
+    int64_t count = cop_tcp_recv(socket, buffer, sizeof buffer, COP_INFINITY);
+
+    tell(starter, count);
+    CHECK(cop_receive_match_within(LONG_MS, "stop"));
+}
+
+/* The new owner may wait in the socket before it is given to it, and ends with it all the same. */
+NODE_TEST(give_to_a_waiting_reader)
+{
+    struct pair pair = pair_new();
+    cop_ref monitor;
+    cop_pid reader = cop_spawn_monitor(echo_once, start_arg(pair.there), &monitor);
+
+    await_waiting(reader);
+    CHECK_EQ_INT(cop_tcp_give_away(pair.there, reader), 0);
+    CHECK_EQ_INT(cop_tcp_send(pair.here, "x", 1), 0);
+    CHECK_EQ_INT(told(), 1);
+    cop_send(reader, cop("stop"));
+    CHECK(cop_receive_match_within(LONG_MS, "{'DOWN', Ref, process, _, normal}", monitor));
+    CHECK_EQ_INT(cop_tcp_send(pair.there, "x", 1), -COP_ECLOSED);
+    pair_close(&pair);
+}
+
+/* --- Active mode
+ * ------------------------------------------------------------------------------------------ */
 
 static bool got(cop_socket socket, const char *text)
 {
     cop_bytes data;
 
-    return cop_receive_match_within(LONG_MS, "{tcp, Socket, Data}", cop_from_socket(socket), &data) &&
+    return cop_receive_match_within(
+               LONG_MS, "{tcp, Socket, Data}", cop_from_socket(socket), &data) &&
            cop_bytes_eq(data, text);
 }
 
-/* {active, true}: every piece is a message, the end is tcp_closed, and then the handle is closed. */
+/* {active, true}: every piece is a message, the end is tcp_closed, and then the handle is closed.
+ */
 NODE_TEST(active)
 {
     struct pair pair = pair_new();
@@ -692,13 +732,16 @@ NODE_TEST(active_errors)
     CHECK_EQ_INT(cop_tcp_accept(&client, listener), 0);
     CHECK_EQ_INT(cop_tcp_set_active(client, COP_ACTIVE), 0);
     raw_reset(raw);
-    CHECK(cop_receive_match_within(LONG_MS, "{tcp_error, Socket, econnreset}", cop_from_socket(client)));
+    CHECK(cop_receive_match_within(
+        LONG_MS, "{tcp_error, Socket, econnreset}", cop_from_socket(client)));
     CHECK(cop_receive_match_within(LONG_MS, "{tcp_closed, Socket}", cop_from_socket(client)));
     raw = raw_connect(cop_tcp_port(listener));
-    CHECK_EQ_INT(cop_tcp_accept(&client, listener, .packet = COP_PACKET_4, .packet_size_max = 64), 0);
+    CHECK_EQ_INT(
+        cop_tcp_accept(&client, listener, .packet = COP_PACKET_4, .packet_size_max = 64), 0);
     CHECK_EQ_INT(cop_tcp_set_active(client, COP_ACTIVE), 0);
     CHECK_EQ_INT(write(raw, "\x70\0\0\0", 4), 4);
-    CHECK(cop_receive_match_within(LONG_MS, "{tcp_error, Socket, emsgsize}", cop_from_socket(client)));
+    CHECK(cop_receive_match_within(
+        LONG_MS, "{tcp_error, Socket, emsgsize}", cop_from_socket(client)));
     CHECK(cop_receive_match_within(LONG_MS, "{tcp_closed, Socket}", cop_from_socket(client)));
     close(raw);
 }
@@ -713,7 +756,8 @@ static void count_active(cop_term arg)
     for (;; cop_turn_end()) {
         cop_term message = cop_receive_within(LONG_MS);
 
-        if (cop_is_none(message) || cop_match(message, "{tcp_closed, Socket}", cop_from_socket(socket)))
+        if (cop_is_none(message) ||
+            cop_match(message, "{tcp_closed, Socket}", cop_from_socket(socket)))
             break;
         if (cop_match(message, "{tcp, Socket, Data}", cop_from_socket(socket), &data))
             total += (int64_t)data.size;
@@ -721,7 +765,8 @@ static void count_active(cop_term arg)
     tell(starter, total);
 }
 
-/* Giving an active socket away: what was delivered already follows, what comes goes to the new owner. */
+/* Giving an active socket away: what was delivered already follows, what comes goes to the new
+ * owner. */
 NODE_TEST(give_away_active)
 {
     struct pair pair = pair_new();
@@ -753,7 +798,8 @@ NODE_TEST(active_bulk)
     pair_close(&pair);
 }
 
-/* --- Many, and too many ------------------------------------------------------------------------------------- */
+/* --- Many, and too many
+ * ------------------------------------------------------------------------------------- */
 
 static void echo(cop_term arg)
 {
@@ -775,7 +821,8 @@ static void echo_server(cop_term arg)
     cop_socket listener = arg_socket(arg, &starter), client;
 
     while (cop_tcp_accept(&client, listener) == 0) {
-        cop_pid pid = cop_spawn(echo, cop("{Socket, Starter}", cop_from_socket(client), cop_self()));
+        cop_pid pid =
+            cop_spawn(echo, cop("{Socket, Starter}", cop_from_socket(client), cop_self()));
 
         CHECK(cop_receive_match_within(LONG_MS, "started"));
         CHECK_EQ_INT(cop_tcp_give_away(client, pid), 0);
@@ -819,7 +866,8 @@ NODE_TEST(two_thousand_connections)
     CHECK_EQ_INT(told(), 0);
 }
 
-/* R23: no descriptor left. The acceptor waits without spinning, and serves as soon as one is free. */
+/* R23: no descriptor left. The acceptor waits without spinning, and serves as soon as one is free.
+ */
 NODE_TEST(descriptors_exhausted)
 {
     cop_socket listener = listener_new(), client;
@@ -856,9 +904,11 @@ NODE_TEST(descriptors_exhausted)
     close(raw);
 }
 
-/* --- Unix-domain sockets ---------------------------------------------------------------------------------------- */
+/* --- Unix-domain sockets
+ * ---------------------------------------------------------------------------------------- */
 
-/* By path: the same calls; a path left behind by a dead server is taken over, a living one is not. */
+/* By path: the same calls; a path left behind by a dead server is taken over, a living one is not.
+ */
 NODE_TEST(unix_domain)
 {
     cop_socket listener, here, there, second;
@@ -880,7 +930,8 @@ NODE_TEST(unix_domain)
     CHECK_EQ_INT(cop_unix_connect(&second, path, NULL), -ENOENT);
 }
 
-/* A listener whose queue is full: connecting waits for its timeout, not for ever, and not spinning. */
+/* A listener whose queue is full: connecting waits for its timeout, not for ever, and not spinning.
+ */
 NODE_TEST(unix_queue_full)
 {
     cop_socket listener, client;
