@@ -18,6 +18,8 @@ struct cop__chunk {
 
 enum { CHUNK_WORDS_MIN = 1022, CHUNK_WORDS_DOUBLED_MAX = 1 << 17 };
 
+void (*cop__heap_grow_hook)(struct cop__heap *heap, size_t bytes);
+
 uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
 {
     /* Double, so that the number of chunks stays small, but only up to a megabyte. */
@@ -30,6 +32,8 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
         size = words;
     if (size > (SIZE_MAX - sizeof(*chunk)) / sizeof(uint64_t))
         cop__raise("system_limit", "a term larger than the address space");
+    if (cop__heap_grow_hook)
+        cop__heap_grow_hook(heap, size * sizeof(uint64_t));
     chunk = malloc(sizeof(*chunk) + size * sizeof(uint64_t));
     if (!chunk)
         cop__raise("system_limit", "no memory for a term");
@@ -39,6 +43,15 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
     heap->top = chunk->data + words;
     heap->end = chunk->data + size;
     return chunk->data;
+}
+
+size_t cop__heap_size(const struct cop__heap *heap)
+{
+    size_t words = 0;
+
+    for (const struct cop__chunk *chunk = heap->chunks; chunk; chunk = chunk->next)
+        words += chunk->words;
+    return words * sizeof(uint64_t);
 }
 
 void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words)

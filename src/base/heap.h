@@ -39,6 +39,11 @@ struct cop__heap {
  * system_limit when there is no memory. */
 uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words);
 
+/* Set by the process layer: a heap is about to get `bytes` more. It may end the process. */
+extern void (*cop__heap_grow_hook)(struct cop__heap *heap, size_t bytes);
+
+size_t cop__heap_size(const struct cop__heap *heap); /* bytes of all chunks but the lent one */
+
 /* Release counted binaries and further chunks; the heap is as new. */
 void cop__heap_reset(struct cop__heap *heap);
 void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words);

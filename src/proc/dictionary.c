@@ -64,6 +64,14 @@ cop_term cop__initial_call(const struct cop__proc *proc)
     return cop_tuple_from(items, 3);
 }
 
+/* What set_label gave, else the label of the spawn's options. */
+cop_term cop__label_of(const struct cop__proc *proc)
+{
+    if (proc->ext && !cop_is_none(proc->ext->label))
+        return for_turn(proc->ext->label);
+    return proc->origin && proc->origin->label ? cop_text(proc->origin->label) : COP_NONE;
+}
+
 cop_term cop_get(cop_term key)
 {
     struct cop__proc *proc = current("get");
@@ -77,9 +85,7 @@ cop_term cop_get(cop_term key)
         if (key.word == cop__atom(COP__ATOM_initial_call).word)
             return cop__initial_call(proc);
     }
-    if (key.word == cop__atom(COP__ATOM_process_label).word && proc->ext && !cop_is_none(proc->ext->label))
-        return for_turn(proc->ext->label);
-    return COP_NONE;
+    return key.word == cop__atom(COP__ATOM_process_label).word ? cop__label_of(proc) : COP_NONE;
 }
 
 cop_term cop_erase(cop_term key)
@@ -108,14 +114,14 @@ static cop_term pair(cop_term key, cop_term value)
 
 cop_term cop__dictionary_of(const struct cop__proc *proc)
 {
-    cop_term list = cop_nil();
+    cop_term list = cop_nil(), label = cop__label_of(proc);
 
     if (proc->ext) {
         for (const struct cop__dict_entry *entry = proc->ext->dictionary; entry; entry = entry->next)
             list = cop_cons(pair(for_turn(entry->key), for_turn(entry->value)), list);
-        if (!cop_is_none(proc->ext->label))
-            list = cop_cons(pair(cop__atom(COP__ATOM_process_label), for_turn(proc->ext->label)), list);
     }
+    if (!cop_is_none(label))
+        list = cop_cons(pair(cop__atom(COP__ATOM_process_label), label), list);
     if (cop__load(proc->flags) & COP__P_PROC_LIB) {
         list = cop_cons(pair(cop__atom(COP__ATOM_initial_call), cop__initial_call(proc)), list);
         if (!cop_is_none(ancestors(proc)))
@@ -140,5 +146,6 @@ void cop__dictionary_free(struct cop__proc *proc)
     if (proc->ext) {
         proc->ext->dictionary = NULL;
         proc->ext->label = COP_NONE;
+        proc->ext->tuning = COP_NONE;
     }
 }

@@ -73,28 +73,106 @@ static int set_priority_term(cop_term *ret_old, cop_term value)
     return -COP_EBADARG;
 }
 
-/* Flags that tune the BEAM's collector: kept as what they were set to, with no other effect. */
-static int tuning_flag(cop_term *ret_old, cop_term flag, cop_term value)
+/* Flags that tune the BEAM's collector: kept as what they were set to. */
+
+/* #{size => 0, kill => true, error_logger => true} */
+static cop_term heap_limit_default(void)
+{
+    cop_term items[6] = { cop_from_atom(cop_atom_new("size")), cop__small(0), cop__atom(COP__ATOM_kill),
+        cop__atom(COP__ATOM_true), cop_from_atom(cop_atom_new("error_logger")), cop__atom(COP__ATOM_true) };
+
+    return cop_map_from(items, 3);
+}
+
+cop_term cop__tuning(const struct cop__proc *proc, cop_term flag)
 {
     static const struct {
         uint32_t name;
         int64_t initial;
-    } flags[] = { { COP__ATOM_min_heap_size, 233 }, { COP__ATOM_fullsweep_after, 65535 },
+    } numbers[] = { { COP__ATOM_min_heap_size, 233 }, { COP__ATOM_fullsweep_after, 65535 },
         { COP__ATOM_min_bin_vheap_size, 46422 } };
-    cop_term items[2] = { cop_from_atom(cop_atom_new("$process_flag")), flag }, key, old;
-    int64_t number;
+    cop_term value;
 
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (flag.word != cop__atom(flags[i].name).word)
-            continue;
-        if (!cop_to_int(&number, value) || number < 0)
-            return -COP_EBADARG;
-        key = cop_tuple_from(items, 2);
-        old = cop_put(key, value);
-        *ret_old = cop_is_none(old) ? cop_int(flags[i].initial) : old;
-        return 0;
+    if (proc && proc->ext && !cop_is_none(proc->ext->tuning) && cop_map_get(&value, proc->ext->tuning, flag))
+        return cop__turn_copy(value);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (flag.word == cop__atom(numbers[i].name).word)
+            return cop_int(numbers[i].initial);
+    if (flag.word == cop__atom(COP__ATOM_max_heap_size).word)
+        return heap_limit_default();
+    return flag.word == cop__atom(COP__ATOM_message_queue_data).word ? cop_from_atom(cop_atom_new("on_heap"))
+                                                                     : COP_NONE;
+}
+
+/* A number of words, or a map with size and kill, as one map; none: neither. */
+static cop_term heap_limit(cop_term value)
+{
+    cop_term limit = heap_limit_default(), key, item;
+    int64_t words;
+    bool on;
+
+    if (cop_type_of(value) != COP_TYPE_MAP)
+        return cop_to_int(&words, value) && words >= 0
+                   ? cop_map_put(limit, cop_from_atom(cop_atom_new("size")), value)
+                   : COP_NONE;
+    for (cop_map_iterator i = cop_map_begin(value); cop_map_next(&key, &item, &i);) {
+        cop_term known;
+
+        if (!cop_map_get(&known, limit, key) ||
+            (cop__is_atom(known) ? !cop_to_bool(&on, item) : !cop_to_int(&words, item) || words < 0))
+            return COP_NONE;
+        limit = cop_map_put(limit, key, item);
     }
-    return -COP_EBADARG;
+    return limit;
+}
+
+/* As it is kept, or none: not a value of this flag. */
+static cop_term tuning_value(cop_term flag, cop_term value)
+{
+    int64_t number;
+    cop_atom kind;
+
+    if (flag.word == cop__atom(COP__ATOM_max_heap_size).word)
+        return heap_limit(value);
+    if (flag.word == cop__atom(COP__ATOM_message_queue_data).word)
+        return cop_to_atom(&kind, value) && (kind.index == cop_atom_new("on_heap").index ||
+                                                kind.index == cop_atom_new("off_heap").index)
+                   ? value
+                   : COP_NONE;
+    return cop_to_int(&number, value) && number >= 0 ? value : COP_NONE;
+}
+
+/* Is value one that flag may have (P-07, P-95)? */
+bool cop__tuning_valid(cop_term flag, cop_term value)
+{
+    return !cop_is_none(cop__tuning(cop__self_thr()->current, flag)) && !cop_is_none(tuning_value(flag, value));
+}
+
+static void set_heap_limit(struct cop__ext *ext, cop_term limit)
+{
+    cop_term size, kill;
+    int64_t words = 0;
+
+    if (cop_map_get(&size, limit, cop_from_atom(cop_atom_new("size"))) &&
+        cop_map_get(&kill, limit, cop__atom(COP__ATOM_kill)) && kill.word == cop__atom(COP__ATOM_true).word)
+        cop_to_int(&words, size);
+    ext->heap_max = (size_t)words * sizeof(uint64_t);
+}
+
+static int tuning_flag(cop_term *ret_old, cop_term flag, cop_term value)
+{
+    struct cop__proc *proc = current("process_flag");
+    struct cop__ext *ext = cop__ext_of(proc);
+    cop_term old = cop__tuning(proc, flag);
+
+    value = tuning_value(flag, value);
+    if (cop_is_none(old) || cop_is_none(value))
+        return -COP_EBADARG;
+    if (flag.word == cop__atom(COP__ATOM_max_heap_size).word)
+        set_heap_limit(ext, value);
+    cop_keep(&ext->tuning, cop_map_put(cop_is_none(ext->tuning) ? cop_map_new() : ext->tuning, flag, value));
+    *ret_old = old;
+    return 0;
 }
 
 int cop_process_flag(cop_term *ret_old, cop_term flag, cop_term value)
@@ -109,15 +187,6 @@ int cop_process_flag(cop_term *ret_old, cop_term flag, cop_term value)
     }
     if (flag.word == cop__atom(COP__ATOM_priority).word)
         return set_priority_term(ret_old, value);
-    if (flag.word == cop_from_atom(cop_atom_new("message_queue_data")).word) {
-        cop_atom kind;
-
-        if (!cop_to_atom(&kind, value) ||
-            (kind.index != cop_atom_new("on_heap").index && kind.index != cop_atom_new("off_heap").index))
-            return -COP_EBADARG;
-        *ret_old = cop_from_atom(cop_atom_new("on_heap"));
-        return 0;
-    }
     return tuning_flag(ret_old, flag, value);
 }
 

@@ -180,14 +180,16 @@ static cop_term item_value(const struct cop__proc *proc, const char *item, bool 
     if (strcmp(item, "reductions") == 0)
         return cop_int(proc->reductions);
     if (strcmp(item, "message_queue_data") == 0)
-        return cop_from_atom(cop_atom_new("off_heap"));
+        return cop__tuning(proc, cop__atom(COP__ATOM_message_queue_data));
     if (strcmp(item, "error_handler") == 0)
         return cop_from_atom(cop_atom_new("error_handler"));
     if (strcmp(item, "parent") == 0)
         return proc->parent ? cop__word(proc->parent) : cop__atom(COP__ATOM_undefined);
-    if (strcmp(item, "label") == 0)
-        return proc->ext && !cop_is_none(proc->ext->label) ? cop__turn_copy(proc->ext->label)
-                                                           : cop__atom(COP__ATOM_undefined);
+    if (strcmp(item, "label") == 0) {
+        cop_term label = cop__label_of(proc);
+
+        return cop_is_none(label) ? cop__atom(COP__ATOM_undefined) : label;
+    }
     return COP_NONE;
 }
 

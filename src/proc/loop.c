@@ -107,6 +107,20 @@ static void turns(struct cop__thr *self, struct cop__proc *proc)
     }
 }
 
+/* Out of hibernate/3: only for a message; a signal alone is acted upon, and it sleeps on. */
+static struct cop__thr *wake_up(struct cop__thr *self, struct cop__proc *proc)
+{
+    cop__fetch(self, proc);
+    self = cop__obey(self, proc);
+    if (!proc->first) {
+        cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
+        cop__switch_out(self, COP__ACT_IDLE); /* a new activation follows */
+        __builtin_unreachable();
+    }
+    clear_parked(proc);
+    return self;
+}
+
 /* rt is odd when it starts: a base loop runs inside the runtime. */
 void cop__run_entry(void *arg)
 {
@@ -126,6 +140,8 @@ void cop__run_entry(void *arg)
         cop_process_main *entry = (cop_process_main *)(uintptr_t)proc->state;
         cop_term arg_term = proc->turn ? proc->turn->term : COP_NONE;
 
+        if (cop__unlikely(cop__load(proc->flags) & COP__P_HIBERNATING))
+            self = wake_up(self, proc);
         if (cop__load(proc->mbox) & COP__MBOX_PEND) {
             cop__fetch(self, proc);
             self = cop__obey(self, proc);

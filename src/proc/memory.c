@@ -6,6 +6,7 @@
 #include "term/atoms.h"
 #include "term/copy.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,49 @@ static struct cop__memory *new_in(struct cop__memory **list, size_t size)
     return memory;
 }
 
+/* --- The limit of spawn's heap_size_max and of the flag max_heap_size (P-40) --------------------------- */
+
+static size_t list_size(struct cop__memory *memory)
+{
+    size_t size = 0;
+
+    for (; memory; memory = memory->next)
+        size += malloc_usable_size(memory);
+    return size;
+}
+
+static size_t memory_size(const struct cop__proc *proc)
+{
+    return (proc->stack ? cop__heap_size(&proc->stack->heap) : 0) + list_size(proc->memory) +
+           (proc->ext ? list_size(proc->ext->kept) : 0);
+}
+
+/* `more` bytes are wanted: a process that would exceed its limit ends here, as if killed. */
+static void check_limit(struct cop__thr *self, size_t more)
+{
+    struct cop__proc *proc = self->current;
+    size_t max = proc && proc->ext ? proc->ext->heap_max : 0;
+
+    if (cop__likely(!max) || (cop__load(proc->flags) & COP__P_EXITING) || memory_size(proc) + more <= max)
+        return;
+    if (!(cop__load(self->base.rt) & 1))
+        self = (struct cop__thr *)cop__enter();
+    cop__exit_process(self, proc, cop__atom(COP__ATOM_killed));
+}
+
+static void heap_grows(struct cop__heap *heap, size_t bytes)
+{
+    struct cop__thr *self = cop__self_thr();
+
+    if (heap == self->base.heap)
+        check_limit(self, bytes);
+}
+
+__attribute__((constructor)) static void serve_heap_growth(void)
+{
+    cop__heap_grow_hook = heap_grows;
+}
+
 void *cop__memory_new(struct cop__proc *proc, size_t size)
 {
     struct cop__memory *memory = new_in(proc ? &proc->memory : NULL, size);
@@ -111,8 +155,10 @@ static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
 void *cop_alloc(size_t size)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    void *body = cop__memory_new(self->current, size);
+    void *body;
 
+    check_limit(self, size);
+    body = cop__memory_new(self->current, size);
     cop__leave();
     if (!body)
         cop_error(cop__atom(COP__ATOM_system_limit));
@@ -154,6 +200,7 @@ void cop_keep(cop_term *place, cop_term term)
     size_t words = cop__term_words(term);
     cop_term copy = term;
 
+    check_limit(self, words * sizeof(uint64_t));
     if (words) {
         struct cop__memory *memory = new_in(self->current ? &cop__ext_of(self->current)->kept : NULL,
             sizeof(struct kept) + words * sizeof(uint64_t));

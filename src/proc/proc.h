@@ -219,10 +219,15 @@ struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc, s
 struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term);
 cop_term cop__from_term(const struct cop__msg *call); /* {Pid, [alias | Ref]} */
 
+/* Flags of the BEAM's collector (flags.c): the value, or none when there is no such flag. */
+cop_term cop__tuning(const struct cop__proc *proc, cop_term flag);
+bool cop__tuning_valid(cop_term flag, cop_term value);
+
 /* A copy of term that lives for the turn. */
 cop_term cop__turn_copy(cop_term term);
 cop_term cop__initial_call(const struct cop__proc *proc);
 cop_term cop__dictionary_of(const struct cop__proc *proc);
+cop_term cop__label_of(const struct cop__proc *proc); /* none when there is none */
 void cop__os_signals_stop(void);
 /* An orderly stop, served by src/otp when a tree runs (the third upward call). */
 extern void (*cop__on_stop_node)(int status);

@@ -185,6 +185,8 @@ static COP_NORETURN void raise_with(enum cop_class class, cop_term reason, cop_t
 static void raise_from_below(const char *reason, const char *detail)
 {
     (void)detail;
+    if (cop__load(cop__self_thr()->base.rt) & 1)
+        cop__leave(); /* raised inside the runtime */
     if (cop__self_thr()->current)
         raise_with(COP_CLASS_ERROR, cop_from_atom(cop_atom_new(reason)), cop__nil());
 }

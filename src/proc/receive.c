@@ -233,7 +233,7 @@ void cop_hibernate_here(void)
     cop__leave();
 }
 
-/* hibernate/3: the stack goes back while it waits; wake_up is a loop of one message. */
+/* hibernate/3: the stack goes back while it waits. */
 void cop_hibernate(cop_process_main *fn, cop_term arg)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
@@ -247,10 +247,7 @@ void cop_hibernate(cop_process_main *fn, cop_term arg)
     if (proc->ext)
         proc->ext->catch = NULL;
     cop__store(proc->flags, (cop__load(proc->flags) | COP__P_HIBERNATING) & ~(uint32_t)COP__P_LOOP);
-    if (proc->first)
-        cop__switch_out(self, COP__ACT_RESTART);
-    else
-        cop__switch_out(self, COP__ACT_IDLE);
+    cop__switch_out(self, COP__ACT_RESTART); /* loop.c: sleeps when there is no message */
     __builtin_unreachable();
 }
 

@@ -211,17 +211,12 @@ static bool reply_from(struct request *request, cop_term value)
     return request->reply_ok || request->reply_error || value.word == cop__atom(COP__ATOM_no).word;
 }
 
-static bool is_size(cop_term value)
-{
-    int64_t size;
-
-    return cop_to_int(&size, value) && size >= 0;
-}
-
 /* One of P-07 and P-11. */
 static bool request_option(struct request *request, cop_term option)
 {
     cop_term key, value, tag;
+    int64_t words;
+    bool on;
 
     if (option.word == cop__atom(COP__ATOM_link).word)
         return request->options.link = true;
@@ -245,11 +240,11 @@ static bool request_option(struct request *request, cop_term option)
             request->options.monitor_tag = tag;
         return cop_is_proper_list(value);
     }
-    return (key.word == cop__atom(COP__ATOM_fullsweep_after).word ||
-               key.word == cop__atom(COP__ATOM_min_heap_size).word ||
-               key.word == cop__atom(COP__ATOM_min_bin_vheap_size).word ||
-               key.word == cop__atom(COP__ATOM_max_heap_size).word) &&
-           is_size(value);
+    if (cop_identical(key, cop_from_atom(cop_atom_new("async_dist"))))
+        return cop_to_bool(&on, value);
+    if (key.word == cop__atom(COP__ATOM_max_heap_size).word && cop_to_int(&words, value))
+        request->options.heap_size_max = (size_t)words * sizeof(uint64_t);
+    return cop__tuning_valid(key, value);
 }
 
 cop_ref cop_spawn_request(cop_process_main *fn, cop_term arg, cop_term options)

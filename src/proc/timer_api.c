@@ -189,9 +189,16 @@ static int64_t look(struct cop__thr *self, uint64_t ref, bool cancel)
     }
 }
 
+static struct cop__thr *enter_with(cop_ref timer, const char *function)
+{
+    if (!timer.id)
+        cop__badarg(function);
+    return (struct cop__thr *)cop__enter();
+}
+
 int64_t cop_cancel_timer(cop_ref timer)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__thr *self = enter_with(timer, "cancel_timer");
     int64_t remaining = look(self, timer.id, true);
 
     cop__leave();
@@ -200,7 +207,7 @@ int64_t cop_cancel_timer(cop_ref timer)
 
 void cop_cancel_timer_async(cop_ref timer, bool info)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__thr *self = enter_with(timer, "cancel_timer");
     int64_t remaining = look(self, timer.id, true);
 
     if (info && self->current) {
@@ -216,7 +223,7 @@ void cop_cancel_timer_async(cop_ref timer, bool info)
 
 int64_t cop_read_timer(cop_ref timer)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__thr *self = enter_with(timer, "read_timer");
     int64_t remaining = look(self, timer.id, false);
 
     cop__leave();

@@ -232,7 +232,8 @@ struct cop__ext {
     struct cop__msg *leader_remote;
     cop_term label;               /* kept */
     uint64_t unlink_count;
-    size_t heap_max, memory_used;
+    size_t heap_max;              /* bytes; 0: no limit (P-40) */
+    cop_term tuning;              /* kept: a map of flags that were set and have no other effect */
     uint32_t suspend_count;
     uint64_t mark_ref;            /* the last reference made, and the newest message then: what is */
     struct cop__msg *mark_last;   /* before cannot mention it (cop_receive_begin_ref) */

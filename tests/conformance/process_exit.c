@@ -104,6 +104,76 @@ CLAUSE(P_36)
     CHECK(cop_match(ends_with(timeout_main, COP_NONE), "{timeout_value, _}"));
 }
 
+enum { LIMIT = 256 * 1024 };
+
+static void grow_turn_main(cop_term arg)
+{
+    cop_term list = cop_nil();
+    int words;
+
+    cop_must(cop_match(arg, "Words", &words));
+    for (int i = 0; i < words / 2; i++)
+        list = cop_cons(cop("I", i), list);
+    cop_exit(cop("built"));
+}
+
+static void grow_memory_main(cop_term arg)
+{
+    int bytes;
+
+    cop_must(cop_match(arg, "Bytes", &bytes));
+    cop_trap_exit(true);
+    for (int got = 0; got < bytes; got += 1024)
+        memset(cop_alloc(1024), 1, 1024);
+    cop_exit(cop("built"));
+}
+
+static void grow_kept_main(cop_term arg)
+{
+    cop_term place = COP_NONE;
+    int bytes;
+
+    cop_must(cop_match(arg, "Bytes", &bytes));
+    for (int i = 0; i < bytes; i += 64) {
+        cop_put(cop("I", i), cop("{[1, 2, 3], I}", i));
+        cop_turn_end();
+    }
+    cop_keep(&place, cop("built"));
+    cop_exit(place);
+}
+
+static cop_term limited(cop_process_main *fn, int size)
+{
+    cop_ref ref = { 0 };
+    cop_term reason = COP_NONE;
+
+    cop_spawn_opt(fn, cop("Size", size), &ref, .monitor = true, .heap_size_max = LIMIT);
+    EXPECT("{'DOWN', Ref, process, _, Reason}", ref, &reason);
+    return reason;
+}
+
+static void limit_self_main(cop_term arg)
+{
+    cop_term old;
+
+    cop_must(cop_process_flag(&old, cop("max_heap_size"), cop("32768")));
+    grow_turn_main(arg);
+}
+
+/* A process that would exceed its limit ends with killed, whatever it grows: terms of a turn, memory, kept terms;
+ * one that stays below it does not. */
+CLAUSE(P_40)
+{
+    CHECK_TERM(limited(grow_turn_main, LIMIT), "killed");
+    CHECK_TERM(limited(grow_turn_main, LIMIT / 32), "built");
+    CHECK_TERM(limited(grow_memory_main, 2 * LIMIT), "killed");
+    CHECK_TERM(limited(grow_memory_main, LIMIT / 4), "built");
+    CHECK_TERM(limited(grow_kept_main, 2 * LIMIT), "killed");
+    CHECK_TERM(limited(grow_kept_main, LIMIT / 16), "built");
+    CHECK_TERM(ends_with(limit_self_main, cop("1000000")), "killed");
+    CHECK_TERM(ends_with(grow_turn_main, cop("1000000")), "built");
+}
+
 static void raise_exit(void *reason)
 {
     cop_exit(*(cop_term *)reason);

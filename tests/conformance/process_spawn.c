@@ -114,6 +114,19 @@ static void priority_main(cop_term arg)
     cop_send(to, cop_process_info(cop_self(), "priority"));
 }
 
+/* As P-07 lists them; what only tunes the BEAM's collector is taken and kept. */
+static void accepts(const char *option_text, bool good)
+{
+    cop_term option = COP_NONE;
+
+    CHECK_EQ_INT(cop_parse(&option, (cop_bytes){ option_text, strlen(option_text) }, NULL), 0);
+    cop_spawn_request(exit_main, cop("normal"), cop("[{reply_tag, X}, X]", option));
+    if (good)
+        EXPECT("{X, _, ok, _}", option);
+    else
+        EXPECT("{X, _, error, badopt}", option);
+}
+
 /* Each accepted option has its effect; a value that is none raises badarg, and nothing is spawned. */
 CLAUSE(P_07)
 {
@@ -137,6 +150,21 @@ CLAUSE(P_07)
     CHECK_TERM(reason, "badarg");
     cop_statistics(&after);
     CHECK_EQ_INT(after.spawned, before.spawned);
+    accepts("{fullsweep_after, 10}", true);
+    accepts("{min_heap_size, 500}", true);
+    accepts("{min_bin_vheap_size, 500}", true);
+    accepts("{max_heap_size, 100000}", true);
+    accepts("{max_heap_size, #{size => 100000, kill => false}}", true);
+    accepts("{message_queue_data, on_heap}", true);
+    accepts("{message_queue_data, off_heap}", true);
+    accepts("{async_dist, true}", true);
+    accepts("{priority, max}", true);
+    accepts("{min_heap_size, -1}", false);
+    accepts("{max_heap_size, #{sise => 1}}", false);
+    accepts("{message_queue_data, heap}", false);
+    accepts("{async_dist, maybe}", false);
+    accepts("{priority, most}", false);
+    accepts("{unknown, 1}", false);
 }
 
 static void spawn_null(void *unused)
