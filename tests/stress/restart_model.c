@@ -249,7 +249,7 @@ static void worker(cop_term arg)
                 "tree %llu differs from the model; replay: COPPICE_SEED=%llu COPPICE_TREES=1 "
                 "COPPICE_FAULTS=%lld restart_model\n",
                 (unsigned long long)seed, (unsigned long long)seed, (long long)settings.faults);
-            CHECK(!"as the model says");
+            cop__checks_failed++;
             break;
         }
         cop_turn_end();
