@@ -50,7 +50,7 @@ def problem_of(text, folder, command):
         file.write(text)
     made = subprocess.run(
         [*command, *WARNINGS, "-I" + os.path.join(SOURCE, "include"), source,
-         os.path.join(BUILD, "libcoppice.a"), "-pthread", "-o", program],
+         os.path.join(BUILD, "libcoppice.a"), "-pthread", "-fno-lto", "-o", program],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode:
         return made.stdout
