@@ -34,13 +34,13 @@ static COP_NORETURN void bad_return(struct gs *gs, cop_term value)
 }
 
 /* What stands for a C instruction where Erlang shows the value returned. */
-static cop_term step_term(cop_step step)
+cop_term cop__gs_step_term(cop_step step)
 {
     switch (step.op) {
     case COP__OP_REPLY:
         return cop("{reply, Reply, state}", step.reply);
     case COP__OP_OK:
-        return cop("{ok, state}");
+        return cop("{ok, state, Timeout}", step.timeout_ms);
     case COP__OP_NOREPLY:
         return cop("{noreply, state, Timeout}", step.timeout_ms);
     case COP__OP_IGNORE:
@@ -52,7 +52,7 @@ static cop_term step_term(cop_step step)
     }
 }
 
-static bool bad_timeout(cop_step step)
+bool cop__gs_bad_timeout(cop_step step)
 {
     return step.timeout_ms < 0 && step.timeout_ms != COP_INFINITY && step.timeout_ms != COP_AT_ONCE;
 }
@@ -151,21 +151,21 @@ static void reply(cop_term value)
 /* handle_call may reply, init may be ok; everything else is told apart by what it returned. */
 void cop__gs_obey(struct gs *gs, cop_step step)
 {
-    if (__builtin_expect(bad_timeout(step), 0))
-        bad_return(gs, step_term(step));
+    if (__builtin_expect(cop__gs_bad_timeout(step), 0))
+        bad_return(gs, cop__gs_step_term(step));
     if (debugging(gs) && (step.op == COP__OP_REPLY || step.op == COP__OP_NOREPLY))
         debug_step(gs, step);
     switch (step.op) {
     case COP__OP_REPLY:
         if (__builtin_expect(gs->in != GS_IN_CALL, 0))
-            bad_return(gs, step_term(step)); /* GS-69 */
+            bad_return(gs, cop__gs_step_term(step)); /* GS-69 */
         reply(step.reply);
         break;
     case COP__OP_NOREPLY:
         break;
     case COP__OP_OK:
         if (gs->in != GS_IN_NONE)
-            bad_return(gs, step_term(step));
+            bad_return(gs, cop__gs_step_term(step));
         break;
     case COP__OP_STOP:
         cop__gs_end(gs, step.reason, step.reason, gs->in == GS_IN_CALL ? step.reply : COP_NONE);
@@ -176,7 +176,7 @@ void cop__gs_obey(struct gs *gs, cop_step step)
         cop__gs_end(gs, reason, reason, COP_NONE);
     }
     default:
-        bad_return(gs, step_term(step));
+        bad_return(gs, cop__gs_step_term(step));
     }
     if (!cop_is_none(step.then))
         run_continue(gs, step.then);

@@ -47,6 +47,8 @@ extern const cop_loop cop__gs_loop;
 /* gen_server.c */
 void cop__gs_obey(struct gs *gs, cop_step step);
 void cop__gs_dispatch(struct gs *gs, cop_term message);
+cop_term cop__gs_step_term(cop_step step); /* what stands for an instruction in bad_return_value */
+bool cop__gs_bad_timeout(cop_step step);
 void cop__gs_rearm(struct gs *gs); /* after a system message: GS-78, GS-82 */
 
 /* gen_server_end.c */

@@ -78,6 +78,44 @@ static COP_NORETURN void init_bad(struct gs *gs, cop_term value)
     init_failed(gs, cop("{error, Reason}", reason), reason);
 }
 
+/* throw(V) is the same as returning V: GS-15. */
+static cop_step thrown_step(cop_term value)
+{
+    cop_term reason;
+
+    if (cop_match(value, "{ok, _}"))
+        return (cop_step){ .op = COP__OP_OK };
+    if (cop_match(value, "ignore"))
+        return (cop_step){ .op = COP__OP_IGNORE };
+    if (cop_match(value, "{stop, Reason}", &reason))
+        return (cop_step){ .op = COP__OP_STOP, .reason = reason };
+    if (cop_match(value, "{error, Reason}", &reason))
+        return (cop_step){ .op = COP__OP_ERROR, .reason = reason };
+    return (cop_step){ .op = COP__OP_BAD, .reason = value };
+}
+
+/* What an instruction of init means, but {ok, State}. */
+static COP_NORETURN void not_started(struct gs *gs, cop_step step, cop_term arg)
+{
+    cop_term reason;
+
+    switch (step.op) {
+    case COP__OP_STOP:
+        init_failed(gs, cop("{error, Reason}", step.reason), step.reason);
+    case COP__OP_IGNORE:
+        init_failed(gs, cop("ignore"), cop("normal"));
+    case COP__OP_ERROR:
+        init_failed(gs, cop("{error, Reason}", step.reason), cop("normal"));
+    case COP__OP_UNHANDLED:
+        reason = cop("{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
+        init_failed(gs, cop("{error, Reason}", reason), reason);
+    case COP__OP_BAD:
+        init_bad(gs, step.reason);
+    default:
+        init_bad(gs, cop__gs_step_term(step));
+    }
+}
+
 /* GS-07 to GS-16. Returns only for {ok, State} and its actions. */
 static cop_step initialise(struct gs *gs, cop_term arg)
 {
@@ -92,30 +130,16 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     case COP_CLASS_EXIT:
         init_failed(gs, cop("{error, Reason}", reason), reason);
     case COP_CLASS_THROW:
-        if (!cop_match(reason, "{ok, _}"))
-            init_bad(gs, reason); /* GS-15 */
-        *step = (cop_step){ .op = COP__OP_OK };
+        *step = thrown_step(reason);
         break;
     default:
         break;
     }
-    switch (step->op) {
-    case COP__OP_OK:
-        if (step->timeout_ms < 0 && step->timeout_ms != COP_INFINITY && step->timeout_ms != COP_AT_ONCE)
-            init_bad(gs, cop("{ok, state, Timeout}", step->timeout_ms));
-        return *step;
-    case COP__OP_STOP:
-        init_failed(gs, cop("{error, Reason}", step->reason), step->reason);
-    case COP__OP_IGNORE:
-        init_failed(gs, cop("ignore"), cop("normal"));
-    case COP__OP_ERROR:
-        init_failed(gs, cop("{error, Reason}", step->reason), cop("normal"));
-    case COP__OP_UNHANDLED:
-        reason = cop("{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
-        init_failed(gs, cop("{error, Reason}", reason), reason);
-    default:
-        init_bad(gs, cop("undefined"));
-    }
+    if (step->op != COP__OP_OK)
+        not_started(gs, *step, arg);
+    if (cop__gs_bad_timeout(*step))
+        init_bad(gs, cop__gs_step_term(*step));
+    return *step;
 }
 
 static void server_main(cop_term start)
