@@ -78,6 +78,24 @@ static COP_NORETURN void init_bad(struct gs *gs, cop_term value)
     init_failed(gs, cop("{error, Reason}", reason), reason);
 }
 
+/* GS-15: a thrown value is what init returned, with the state as it is. False: it is none of these. */
+static bool thrown_init(cop_step *ret, cop_term value)
+{
+    cop_term reason, action = cop("infinity");
+
+    if (cop_match(value, "ignore"))
+        *ret = (cop_step){ .op = COP__OP_IGNORE };
+    else if (cop_match(value, "{stop, Reason}", &reason))
+        *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason };
+    else if (cop_match(value, "{error, Reason}", &reason))
+        *ret = (cop_step){ .op = COP__OP_ERROR, .reason = reason };
+    else if (cop_match(value, "{ok, _}") || cop_match(value, "{ok, _, Action}", &action))
+        *ret = (cop_step){ .op = COP__OP_OK };
+    else
+        return false;
+    return cop__gs_action(ret, action);
+}
+
 /* GS-07 to GS-16. Returns only for {ok, State} and its actions. */
 static cop_step initialise(struct gs *gs, cop_term arg)
 {
@@ -92,9 +110,8 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     case COP_CLASS_EXIT:
         init_failed(gs, cop("{error, Reason}", reason), reason);
     case COP_CLASS_THROW:
-        if (!cop_match(reason, "{ok, _}"))
-            init_bad(gs, reason); /* GS-15 */
-        *step = (cop_step){ .op = COP__OP_OK };
+        if (!thrown_init(step, reason))
+            init_bad(gs, reason);
         break;
     default:
         break;
@@ -139,8 +156,7 @@ static void server_main(cop_term start)
         cop__debug_options(&cop__gs_extra(gs)->debug, debug);
     step = initialise(gs, arg);
     cop_init_ack(cop("ok"));
-    cop__gs_obey(gs, step); /* GS-84: a continue runs before any message */
-    cop_become(&cop__gs_loop, gs);
+    cop__gs_become(gs, step); /* GS-84: a continue runs before any message */
 }
 
 /* --- In the starter ---------------------------------------------------------------------------------- */
@@ -259,6 +275,5 @@ void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state, 
         parent = cop_self();
     gs = new_server(module, parent.id);
     memcpy(gs->state, state, module->state_size);
-    cop__gs_obey(gs, action);
-    cop_become(&cop__gs_loop, gs);
+    cop__gs_become(gs, action);
 }
