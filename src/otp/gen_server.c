@@ -409,13 +409,19 @@ static bool thrown_step(cop_step *ret, cop_term value)
     return cop__gs_action(ret, action);
 }
 
+/* Raised after terminate: the exit under way, or what went wrong in it. */
+static COP_NORETURN void end_again(enum cop_class class, cop_term reason, cop_term stack)
+{
+    cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
+}
+
 static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
 {
     struct gs *gs = state;
     cop_step step;
 
     if (gs->terminating)
-        cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
+        end_again(class, reason, stack);
     if (class == COP_CLASS_THROW) {
         if (!thrown_step(&step, reason))
             bad_return(gs, reason);
@@ -457,6 +463,8 @@ void cop__gs_become(struct gs *gs, cop_step step)
         cop__gs_obey(gs, step);
     else
         while ((first.class = cop_try(run_first, &first, &reason, &stack)) != COP_CLASS_NONE) {
+            if (gs->terminating)
+                end_again(first.class, reason, stack); /* outside of the try */
             first.reason = reason;
             first.stack = stack;
         }
