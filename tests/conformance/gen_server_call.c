@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clauses GS-31 to GS-57 and GS-87 to GS-89: call, cast, multi_call, requests without waiting, reply. */
-#include "conformance/probe.h"
+#include "conformance/told_server.h"
 #include "otp/gen_int.h"
 
 static bool no_register(cop_term key, cop_pid pid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clauses GS-58 to GS-86 and GS-90 to GS-99: the loop of a generic server, what callbacks may return, and how it
  * ends. */
-#include "conformance/probe.h"
+#include "conformance/told_server.h"
 
 static cop_term next_event(void)
 {
@@ -407,6 +407,21 @@ CLAUSE(GS_83)
     CHECK_TERM(result, "yes");
     CHECK_NEXT("{continue,second}");
     CHECK_NEXT("{info,queued}");
+}
+
+/* The starter is released before the continue of init, which runs before any message, also one that the server
+ * sent itself in init. */
+CLAUSE(GS_84)
+{
+    cop_pid server = probe_new_how(START,
+        "{send_self, own, {ok, {continue, {do, {wait, {noreply, {continue, done}}}}}}}");
+
+    cop_send(server, cop("ours"));
+    NOTHING();
+    cop_send(server, cop("go_on"));
+    CHECK_NEXT("{continue,done}");
+    CHECK_NEXT("{info,own}");
+    CHECK_NEXT("{info,ours}");
 }
 
 /* hibernate_after: idle for that long, it hibernates. */
