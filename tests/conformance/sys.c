@@ -419,7 +419,7 @@ static const char *temporary(void)
     static char path[64];
     int fd;
 
-    strcpy(path, "/tmp/coppice-sys-XXXXXX");
+    memcpy(path, "/tmp/coppice-sys-XXXXXX", sizeof "/tmp/coppice-sys-XXXXXX");
     fd = mkstemp(path);
     CHECK(fd >= 0);
     close(fd);
