@@ -44,10 +44,39 @@ struct cop_call_options {
     int unset;          /* so that a list of no options can be written */
     int64_t timeout_ms; /* 0: 5000 */
 };
+
+/* Send request to server and wait for its reply; written cop_call(server, request, .timeout_ms = 100).
+ *
+ * Returns  the reply; it lives until the end of the turn.
+ * Exits    the caller with {Reason, {gen_server, call, [Server, Request]}}, with the time-out as the third
+ *          argument where one was given. Reason: noproc, timeout, calling_self, {nodedown, Node}, or how the
+ *          server exited.
+ * Parks    yes: other processes run meanwhile; hold no C lock across it.
+ * Options  timeout_ms, default 5000; COP_INFINITY waits for ever, COP_AT_ONCE is Erlang's 0. After a time-out
+ *          a late reply is dropped.
+ * Context  any process.
+ * OTP      gen_server:call/2,3. Clauses GS-31 to GS-44.
+ */
 COP_API cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_options *options);
-/* false: *ret is the reason (timeout, noproc, ...) instead of the caller's exit. */
+
+/* As cop_call, for a caller that goes on when the call fails.
+ *
+ * Returns  true and *ret the reply, or false and *ret the reason; both live until the end of the turn.
+ * Parks    yes.
+ * Options  timeout_ms as in cop_call.
+ * Context  any process.
+ * OTP      gen_server:call/3 in a catch. Clauses GS-36 to GS-40.
+ */
 COP_API bool cop_try_call_to(cop_term *ret, cop_dest server, cop_term request,
     const struct cop_call_options *options);
+
+/* Send request to server, which gets it in handle_cast. Who is not there is not told of.
+ *
+ * Exits    the caller with function_clause or badarg for what is no destination.
+ * Parks    yields.
+ * Context  any process.
+ * OTP      gen_server:cast/2. Clauses GS-45, GS-46.
+ */
 COP_API void cop_cast_to(cop_dest server, cop_term request);
 #define cop_call(SERVER, ...)     COP__CALL((SERVER), __VA_ARGS__, )
 #define COP__CALL(SERVER, REQUEST, ...)                                                            \
@@ -57,38 +86,134 @@ COP_API void cop_cast_to(cop_dest server, cop_term request);
     cop_try_call_to((RET), cop_dest(SERVER), (REQUEST), &(const struct cop_call_options){ .unset = 0, __VA_ARGS__ })
 #define cop_cast(SERVER, REQUEST) cop_cast_to(cop_dest(SERVER), (REQUEST))
 
-/* {Pid, Tag} of the caller of the handle_call that runs now, for who replies later. */
+/* The caller of the handle_call that runs now, for who replies later.
+ *
+ * Returns  From, that is {Pid, Tag}, opaque; it lives for the turn, keep it with cop_keep. None outside of a call.
+ * Parks    no.
+ * Context  handle_call, and a continue right after it.
+ * OTP      the argument From of handle_call/3. Clauses GS-66, GS-89.
+ */
 COP_API cop_term cop_caller(void);
-COP_API void cop_reply_to(cop_term from, cop_term reply); /* gen_server:reply/2 */
 
-COP_API void cop_abcast(cop_term nodes, const char *name, cop_term request); /* none: all nodes; GS-47 */
-/* {[{Node, Reply}], BadNodes}; nodes none: this and all connected ones. GS-48 */
+/* Reply to a caller from anywhere; a caller that has gone or given up is not told of.
+ *
+ * Parks    yields.
+ * Context  any process that has from, once.
+ * OTP      gen_server:reply/2. Clauses GS-87 to GS-89.
+ */
+COP_API void cop_reply_to(cop_term from, cop_term reply);
+
+/* Cast to the server with this name on each of the nodes, a list of atoms; none: this node and all connected.
+ *
+ * Parks    yields.
+ * Context  any process.
+ * OTP      gen_server:abcast/2,3. Clause GS-47.
+ */
+COP_API void cop_abcast(cop_term nodes, const char *name, cop_term request);
+
+/* Call the server with this name on each of the nodes, a list of atoms; none: this node and all connected.
+ *
+ * Returns  {[{Node, Reply}], BadNodes}, both unordered; it lives until the end of the turn. Bad is a node without
+ *          such a server, one that cannot be reached, and one that did not reply in time.
+ * Parks    yes.
+ * Options  timeout_ms for all together; COP_INFINITY.
+ * Context  any process.
+ * OTP      gen_server:multi_call/2,3,4. Clauses GS-48 to GS-50.
+ */
 COP_API cop_term cop_multi_call(cop_term nodes, const char *name, cop_term request, int64_t timeout_ms);
 
 /* --- Requests without waiting: GS-51 to GS-57 -------------------------------------------------- */
 
 enum cop_response { COP_NO_REPLY, COP_RESPONSE, COP_RESPONSE_ERROR, COP_RESPONSE_TIMEOUT,
     COP_NO_REQUEST };
+
+/* Send request to server without waiting. One of receive, wait or check takes the response later.
+ *
+ * Returns  the request's reference. A server that is not there shows in the response.
+ * Parks    yields.
+ * Context  any process; only this one can have the response.
+ * OTP      gen_server:send_request/2. Clause GS-51.
+ */
 COP_API cop_ref cop_send_request_to(cop_dest server, cop_term request);
 #define cop_send_request(SERVER, REQUEST) cop_send_request_to(cop_dest(SERVER), (REQUEST))
-/* *ret: the reply, or {Reason, Server}. */
+
+/* Wait for the response to a request. After a time-out, receive gives the request up, so that its late reply is
+ * dropped; after wait one may wait again.
+ *
+ * Returns  COP_RESPONSE and *ret the reply; COP_RESPONSE_ERROR and *ret {Reason, Server}; both live until the end
+ *          of the turn. Or COP_RESPONSE_TIMEOUT.
+ * Parks    yes.
+ * Options  timeout_ms; COP_INFINITY; 0 looks only.
+ * Context  the process that sent the request.
+ * OTP      gen_server:receive_response/2, wait_response/2. Clauses GS-52, GS-53.
+ */
 COP_API enum cop_response cop_receive_response(cop_term *ret, cop_ref request, int64_t timeout_ms);
 COP_API enum cop_response cop_wait_response(cop_term *ret, cop_ref request, int64_t timeout_ms);
+
+/* Is message, one that was received, the response to request?
+ *
+ * Returns  COP_RESPONSE, COP_RESPONSE_ERROR as above, or COP_NO_REPLY.
+ * Parks    no.
+ * Context  the process that sent the request, as in handle_info.
+ * OTP      gen_server:check_response/2. Clause GS-54.
+ */
 COP_API enum cop_response cop_check_response(cop_term *ret, cop_term message, cop_ref request);
 
-typedef struct cop_requests cop_requests; /* a collection; process memory, freed with the process */
+typedef struct cop_requests cop_requests; /* requests, each with a label */
+
+/* A collection of requests, and its end: free gives up those that are still in it.
+ *
+ * Returns  the collection, in process memory: it goes with the process.
+ * Parks    no.
+ * Context  any process; a collection is its own. NULL may be freed.
+ * OTP      gen_server:reqids_new/0. Clause GS-56.
+ */
 COP_API cop_requests *cop_requests_new(void);
 COP_API void cop_requests_free(cop_requests *collection);
-COP_API int cop_requests_add(cop_requests *collection, cop_ref request, cop_term label); /* -EEXIST */
+
+/* Put a request into a collection; label is kept there.
+ *
+ * Returns  0; -EEXIST for a request that is in it.
+ * Parks    no.
+ * Context  the process of the collection.
+ * OTP      gen_server:reqids_add/3. Clause GS-56.
+ */
+COP_API int cop_requests_add(cop_requests *collection, cop_ref request, cop_term label);
+
+/* How many requests are in a collection, and which.
+ *
+ * Returns  the number; [{Request, Label}], which lives until the end of the turn.
+ * Parks    no.
+ * Context  the process of the collection.
+ * OTP      gen_server:reqids_size/1, reqids_to_list/1. Clause GS-56.
+ */
 COP_API size_t cop_requests_size(const cop_requests *collection);
 COP_API cop_term cop_requests_to_list(const cop_requests *collection);
-COP_API void cop_requests_send_to(cop_requests *collection, cop_dest server, cop_term request, cop_term label);
-COP_API enum cop_response cop_requests_receive(cop_term *ret, cop_term *ret_label, cop_requests *collection,
-    int64_t timeout_ms, bool remove);
-COP_API enum cop_response cop_requests_wait(cop_term *ret, cop_term *ret_label, cop_requests *collection,
-    int64_t timeout_ms, bool remove);
-COP_API enum cop_response cop_requests_check(cop_term *ret, cop_term *ret_label, cop_requests *collection,
-    cop_term message, bool remove);
+
+/* Send a request as cop_send_request does, into a collection.
+ *
+ * Parks    yields.
+ * Context  the process of the collection.
+ * OTP      gen_server:send_request/4. Clause GS-56.
+ */
+COP_API void cop_requests_send_to(cop_requests *collection, cop_dest server, cop_term request,
+    cop_term label);
+
+/* The forms of receive, wait and check for whichever request of a collection is answered.
+ *
+ * Returns  as above, with *ret_label the request's label; COP_NO_REQUEST for an empty collection. After a time-out
+ *          of receive all requests are given up.
+ * Parks    yes; check does not.
+ * Options  timeout_ms as above; remove takes the answered request out.
+ * Context  the process of the collection.
+ * OTP      gen_server:receive_response/3, wait_response/3, check_response/3. Clause GS-57.
+ */
+COP_API enum cop_response cop_requests_receive(cop_term *ret, cop_term *ret_label,
+    cop_requests *collection, int64_t timeout_ms, bool remove);
+COP_API enum cop_response cop_requests_wait(cop_term *ret, cop_term *ret_label,
+    cop_requests *collection, int64_t timeout_ms, bool remove);
+COP_API enum cop_response cop_requests_check(cop_term *ret, cop_term *ret_label,
+    cop_requests *collection, cop_term message, bool remove);
 
 /* --- Stopping ------------------------------------------------------------------------------------ */
 

@@ -59,9 +59,8 @@ struct cop_gen_server_options {
     struct cop_spawn_options spawn;
 };
 
-/* 0 and *ret_pid; or a negative error and *ret_error (may be NULL) is Erlang's Reason: -COP_EALREADY
- * with {already_started, Pid}, -COP_EEXIT with the reason, -ECANCELED for ignore. arg is any C value
- * that cop_lift takes. */
+/* Start a server: cop_gen_server_start_link(&pid, &counter, 0, .timeout_ms = 100). Its argument is any C value
+ * that cop_lift takes; init gets it. */
 #ifndef __cplusplus
 #define cop_gen_server_start(RET_PID, MODULE, ...)                                                 \
     COP__GEN_SERVER_START((RET_PID), 0, (MODULE), 0, __VA_ARGS__, )
@@ -73,11 +72,32 @@ struct cop_gen_server_options {
     cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), (HOW),                \
         &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #endif
-/* how: 0 start, 1 start_link, 2 start_monitor. */
+
+/* Spawn a server, run init in it, and return when init has returned; below the three macros.
+ *
+ * Returns  0, *ret_pid, and for a monitor *ret_monitor. Otherwise a negative error, and *ret_error, which may be
+ *          NULL, is Erlang's Reason: -COP_EALREADY with {already_started, Pid}, -COP_ETIMEOUT with timeout,
+ *          -ECANCELED with ignore, -COP_EEXIT with the reason that init gave or died of.
+ * Exits    the caller with badarg for a name of an illegal form, and with the server's reason where it is linked,
+ *          init fails abnormally and the caller does not trap exits.
+ * Parks    yes, until init has returned.
+ * Options  how: 0 start, 1 start_link, 2 start_monitor. options may be NULL; its fields say what they mean.
+ * Context  any process.
+ * OTP      gen_server:start/3,4, start_link/3,4, start_monitor/3,4. Clauses GS-01 to GS-30.
+ */
 COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module,
     cop_term arg, int how, const struct cop_gen_server_options *options, cop_term *ret_error);
 
-/* Make the calling proc_lib process a server; never returns. state is copied (state_size bytes). GS-113 */
+/* Make the calling process a server, without init.
+ *
+ * Returns  never.
+ * Exits    process_was_not_started_by_proc_lib, process_not_registered, {process_not_registered_via, Module}.
+ * Parks    the process waits as a server from now on.
+ * Options  state is copied, state_size bytes. name is the one it has, or a zeroed destination. action is what
+ *          init would return: cop_ok() or cop_noreply(), with a time-out, hibernate or then.
+ * Context  a process of proc_lib (cop_start_process), at its top: the stack is given back.
+ * OTP      gen_server:enter_loop/3,4,5. Clauses GS-113 to GS-115.
+ */
 COP_NORETURN COP_API void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state,
     cop_dest name, cop_step action);
 

@@ -4,6 +4,7 @@
 #include "otp/debug.h"
 
 #include <coppice/log.h>
+#include <time.h>
 
 enum { LOG_DEFAULT = 10 };
 
@@ -165,9 +166,16 @@ static cop_term log_command(struct debug *debug, cop_term flag)
     return cop("ok");
 }
 
+/* {{Year, Month, Day}, {Hour, Minute, Second}}, local time. */
 static cop_term date_time(int64_t time_ms)
 {
-    return cop("Ms", time_ms);
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm when;
+
+    if (!localtime_r(&seconds, &when))
+        return cop("undefined");
+    return cop("{{Year, Month, Day}, {Hour, Minute, Second}}", when.tm_year + 1900, when.tm_mon + 1, when.tm_mday,
+        when.tm_hour, when.tm_min, when.tm_sec);
 }
 
 static int64_t reductions_now(void)

@@ -70,8 +70,9 @@ cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_op
     int64_t timeout_ms = options ? options->timeout_ms : 0;
     cop_term reply;
 
-    if (cop_dest_kind_of(server) == COP_DEST_NONE)
-        cop_exit(cop("{{function_clause, []}, {gen_server, call, [Server, Request]}}", cop_dest_show(server), request));
+    if (__builtin_expect(cop_dest_kind_of(server) == COP_DEST_NONE ||
+                             (timeout_ms < COP_INFINITY && timeout_ms != COP_AT_ONCE), 0))
+        call_failed(cop("{function_clause, []}"), server, request, timeout_ms); /* GS-41 */
     if (__builtin_expect(cop__gen_call(&reply, server, cop__gen_call_label(), request,
                              cop__gen_timeout(timeout_ms)) != COP_CALL_REPLY, 0))
         call_failed(reply, server, request, timeout_ms);

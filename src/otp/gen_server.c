@@ -28,9 +28,7 @@ static bool debugging(const struct gs *gs)
 
 static COP_NORETURN void bad_return(struct gs *gs, cop_term value)
 {
-    cop_term reason = cop("{bad_return_value, Value}", value);
-
-    cop__gs_end(gs, reason, reason, COP_NONE);
+    cop__gs_end(gs, cop("{bad_return_value, Value}", value), COP_NONE, COP_NONE);
 }
 
 /* What stands for a C instruction where Erlang shows the value returned. */
@@ -66,7 +64,7 @@ static void start_timer(struct gs *gs, cop_step step)
         return;
     cop_keep(&extra->timer_message, step.timeout);
     if (step.timeout_abs)
-        extra->timer = cop_start_timer_at_to(step.timeout_ms < 0 ? 0 : step.timeout_ms, cop_dest(cop_self()), cop("[]"));
+        extra->timer = cop_start_timer_at_to(step.timeout_ms, cop_dest(cop_self()), cop("[]"));
     else
         extra->timer = cop_start_timer(step.timeout_ms, cop_self(), cop("[]"));
 }
@@ -110,7 +108,7 @@ void cop__gs_rearm(struct gs *gs)
         cop_loop_timeout(extra->idle_timeout_ms == COP_AT_ONCE ? 0 : extra->idle_timeout_ms);
 }
 
-static void run_continue(struct gs *gs, cop_term what)
+static cop_step run_continue(struct gs *gs, cop_term what)
 {
     gs->in = GS_IN_CONTINUE;
     gs->last = what;
@@ -118,11 +116,25 @@ static void run_continue(struct gs *gs, cop_term what)
         cop_term reason = cop("{undef, [{Module, handle_continue, [Continue], []}]}",
             cop__gs_module_name(gs->module), what);
 
-        cop__gs_end(gs, reason, reason, COP_NONE);
+        cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     }
     if (debugging(gs))
         cop__debug_event(&gs->extra->debug, cop("{continue, Continue}", what), cop__gs_name(gs));
-    cop__gs_obey(gs, gs->module->handle_continue(gs->state, what));
+    return gs->module->handle_continue(gs->state, what);
+}
+
+static cop_step run_info(struct gs *gs, cop_term message)
+{
+    gs->in = GS_IN_INFO;
+    gs->last = message;
+    if (gs->module->handle_info)
+        return gs->module->handle_info(gs->state, message);
+    /* GS-73, GS-106 */
+    cop_log_report(COP_LOG_WARNING,
+        cop("#{label => {gen_server, no_handle_info}, module => Module, message => Message}",
+            cop__gs_module_name(gs->module), message),
+        cop("#{domain => [otp], error_logger => #{tag => warning_msg}}"));
+    return cop_noreply();
 }
 
 static void debug_step(struct gs *gs, cop_step step)
@@ -148,40 +160,60 @@ static void reply(cop_term value)
         cop_process_reply(cop_current_from(), value);
 }
 
-/* handle_call may reply, init may be ok; everything else is told apart by what it returned. */
-void cop__gs_obey(struct gs *gs, cop_step step)
+/* {timeout, 0, Message}: nothing comes before it (GS-80). */
+static bool at_once(cop_step step)
 {
-    if (__builtin_expect(cop__gs_bad_timeout(step), 0))
-        bad_return(gs, cop__gs_step_term(step));
-    if (debugging(gs) && (step.op == COP__OP_REPLY || step.op == COP__OP_NOREPLY))
-        debug_step(gs, step);
-    switch (step.op) {
+    return !cop_is_none(step.timeout) && !step.timeout_abs &&
+           (step.timeout_ms == 0 || step.timeout_ms == COP_AT_ONCE);
+}
+
+/* Do what *step says. True: another callback had its turn before any message, and *step is what it said. */
+static inline bool obey_once(struct gs *gs, cop_step *step)
+{
+    if (__builtin_expect(bad_timeout(*step), 0))
+        bad_return(gs, step_term(*step)); /* GS-86 */
+    if (debugging(gs) && (step->op == COP__OP_REPLY || step->op == COP__OP_NOREPLY))
+        debug_step(gs, *step);
+    switch (step->op) {
     case COP__OP_REPLY:
         if (__builtin_expect(gs->in != GS_IN_CALL, 0))
-            bad_return(gs, cop__gs_step_term(step)); /* GS-69 */
-        reply(step.reply);
+            bad_return(gs, step_term(*step)); /* GS-69 */
+        reply(step->reply);
         break;
     case COP__OP_NOREPLY:
         break;
     case COP__OP_OK:
         if (gs->in != GS_IN_NONE)
-            bad_return(gs, cop__gs_step_term(step));
+            bad_return(gs, step_term(*step));
         break;
     case COP__OP_STOP:
-        cop__gs_end(gs, step.reason, step.reason, gs->in == GS_IN_CALL ? step.reply : COP_NONE);
-    case COP__OP_UNHANDLED: {
-        cop_term reason = cop("{function_clause, [{Module, handle, [Request], []}]}", cop__gs_module_name(gs->module),
-            step.reason);
-
-        cop__gs_end(gs, reason, reason, COP_NONE);
-    }
+        cop__gs_end(gs, step->reason, COP_NONE, gs->in == GS_IN_CALL ? step->reply : COP_NONE);
+    case COP__OP_UNHANDLED:
+        cop__gs_end(gs,
+            cop("{function_clause, [{Module, handle, [Request], []}]}", cop__gs_module_name(gs->module), step->reason),
+            COP_NONE, COP_NONE);
     default:
-        bad_return(gs, cop__gs_step_term(step));
+        bad_return(gs, step_term(*step));
     }
-    if (!cop_is_none(step.then))
-        run_continue(gs, step.then);
-    else if (__builtin_expect(step.timeout_ms || step.hibernate || gs->extra, 0))
-        wait_with(gs, step);
+    if (__builtin_expect(!cop_is_none(step->then), 0)) {
+        *step = run_continue(gs, step->then);
+        return true;
+    }
+    if (__builtin_expect(at_once(*step), 0)) {
+        *step = run_info(gs, step->timeout);
+        return true;
+    }
+    if (__builtin_expect(step->timeout_ms || step->hibernate || gs->extra, 0))
+        wait_with(gs, *step);
+    return false;
+}
+
+/* handle_call may reply, init may be ok; everything else is told apart by what it returned. Continues are
+ * a loop and not a recursion: a chain of them may be long (GS-83). */
+void cop__gs_obey(struct gs *gs, cop_step step)
+{
+    while (__builtin_expect(obey_once(gs, &step), 0))
+        ;
 }
 
 /* --- One message ----------------------------------------------------------------------------------- */
@@ -213,25 +245,21 @@ static void handle_cast(struct gs *gs, cop_term message, cop_term request)
     if (!gs->module->handle_cast) {
         cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}", cop__gs_module_name(gs->module), request);
 
-        cop__gs_end(gs, reason, reason, COP_NONE);
+        cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     }
     cop__gs_obey(gs, gs->module->handle_cast(gs->state, request));
 }
 
 static void handle_info(struct gs *gs, cop_term message)
 {
-    gs->in = GS_IN_INFO;
-    gs->last = message;
-    if (!gs->module->handle_info) {
-        /* GS-73, GS-106 */
-        cop_log_report(COP_LOG_WARNING,
-            cop("#{label => {gen_server, no_handle_info}, module => Module, message => Message}",
-                cop__gs_module_name(gs->module), message),
-            cop("#{domain => [otp]}"));
-        cop__gs_obey(gs, cop_noreply());
-        return;
-    }
-    cop__gs_obey(gs, gs->module->handle_info(gs->state, message));
+    cop__gs_obey(gs, run_info(gs, message));
+}
+
+static bool is_local(cop_term from)
+{
+    cop_pid pid;
+
+    return cop_match(from, "{Pid, _}", &pid) && pid.node == 0;
 }
 
 /* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. */
@@ -246,13 +274,13 @@ static void while_suspended(struct gs *gs)
         while (gs->extra->suspended && cop_receive_next(&message, &scan)) {
             if (cop_match(message, "{system, From, Request}", &from, &request)) {
                 cop_receive_take(&scan);
-                cop__gs_system(gs, from, request, true);
+                cop__gs_system(gs, from, request, is_local(from));
                 break;
             }
             if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
                 cop_receive_take(&scan);
                 gs->last = message;
-                cop__gs_end(gs, reason, reason, COP_NONE); /* GS-94 */
+                cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-94 */
             }
         }
     }
@@ -272,7 +300,7 @@ void cop__gs_dispatch(struct gs *gs, cop_term message)
     } else if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
         gs->last = message;
         gs->in = GS_IN_NONE;
-        cop__gs_end(gs, reason, reason, COP_NONE); /* GS-60, GS-62 */
+        cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-60, GS-62 */
     } else if (gs->extra && gs->extra->timer.id &&
                cop_match(message, "{timeout, Timer, _}", gs->extra->timer)) {
         gs->extra->timer.id = 0;
@@ -316,7 +344,7 @@ static void handle_message(void *state, cop_term message)
             cop__gs_rearm(gs);
         }
     } else if (cop_match(message, "{system, From, Request}", &from, &request)) {
-        cop__gs_system(gs, from, request, false);
+        cop__gs_system(gs, from, request, is_local(from));
         cop__gs_rearm(gs);
     } else if (__builtin_expect(gs->extra != NULL, 0)) {
         handle_unusual(gs, message);
@@ -339,20 +367,38 @@ static void handle_timeout(void *state)
         cop_loop_hibernate();
         return;
     }
+    if (debugging(gs))
+        cop__debug_in(&gs->extra->debug, cop("timeout"), cop__gs_name(gs));
     handle_info(gs, cop("timeout"));
 }
 
 /* --- What a callback raised --------------------------------------------------------------------------- */
 
+bool cop__gs_action(cop_step *step, cop_term action)
+{
+    int64_t timeout_ms;
+
+    if (cop_match(action, "infinity"))
+        return true;
+    if (cop_match(action, "hibernate"))
+        return step->hibernate = true;
+    if (cop_match(action, "{continue, What}", &step->then))
+        return true;
+    if (!cop_to_int(&timeout_ms, action) || timeout_ms < 0)
+        return false;
+    step->timeout_ms = timeout_ms ? timeout_ms : COP_AT_ONCE;
+    return true;
+}
+
 /* throw(V) is the same as returning V (GS-71): the tuples of Erlang's returns are obeyed, with the state as it
  * is. False: it is none. */
 static bool thrown_step(cop_step *ret, cop_term value)
 {
-    cop_term reply, reason;
+    cop_term reply, reason, action = cop("infinity");
 
-    if (cop_match(value, "{reply, Reply, _}", &reply))
+    if (cop_match(value, "{reply, Reply, _}", &reply) || cop_match(value, "{reply, Reply, _, Action}", &reply, &action))
         *ret = (cop_step){ .op = COP__OP_REPLY, .reply = reply };
-    else if (cop_match(value, "{noreply, _}"))
+    else if (cop_match(value, "{noreply, _}") || cop_match(value, "{noreply, _, Action}", &action))
         *ret = (cop_step){ .op = COP__OP_NOREPLY };
     else if (cop_match(value, "{stop, Reason, _}", &reason))
         *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason };
@@ -360,7 +406,13 @@ static bool thrown_step(cop_step *ret, cop_term value)
         *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason, .reply = reply };
     else
         return false;
-    return true;
+    return cop__gs_action(ret, action);
+}
+
+/* Raised after terminate: the exit under way, or what went wrong in it. */
+static COP_NORETURN void end_again(enum cop_class class, cop_term reason, cop_term stack)
+{
+    cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
 }
 
 static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
@@ -369,15 +421,54 @@ static void handle_crash(void *state, enum cop_class class, cop_term reason, cop
     cop_step step;
 
     if (gs->terminating)
-        cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
+        end_again(class, reason, stack);
     if (class == COP_CLASS_THROW) {
         if (!thrown_step(&step, reason))
             bad_return(gs, reason);
         cop__gs_obey(gs, step);
         return;
     }
-    cop__gs_end(gs, class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason,
-        cop("{Reason, Stack}", reason, stack), COP_NONE); /* GS-72, GS-104 */
+    if (class == COP_CLASS_ERROR)
+        reason = cop("{Reason, Stack}", reason, stack);
+    cop__gs_end(gs, reason, stack, COP_NONE); /* GS-72, GS-104 */
+}
+
+/* --- Before the first message ------------------------------------------------------------------------- */
+
+struct first {
+    struct gs *gs;
+    cop_step step;
+    enum cop_class class;
+    cop_term reason, stack;
+};
+
+static void run_first(void *arg)
+{
+    struct first *first = arg;
+
+    if (first->class == COP_CLASS_NONE)
+        cop__gs_obey(first->gs, first->step);
+    else
+        handle_crash(first->gs, first->class, first->reason, first->stack);
+}
+
+/* A continue that init asked for runs while there is no loop yet whose handle_crash would hear of what it
+ * raises: so it is caught here. */
+void cop__gs_become(struct gs *gs, cop_step step)
+{
+    struct first first = { .gs = gs, .step = step };
+    cop_term reason, stack;
+
+    if (cop_is_none(step.then) && cop_is_none(step.timeout))
+        cop__gs_obey(gs, step);
+    else
+        while ((first.class = cop_try(run_first, &first, &reason, &stack)) != COP_CLASS_NONE) {
+            if (gs->terminating)
+                end_again(first.class, reason, stack); /* outside of the try */
+            first.reason = reason;
+            first.stack = stack;
+        }
+    cop_become(&cop__gs_loop, gs);
 }
 
 const cop_loop cop__gs_loop = {

@@ -2,6 +2,8 @@
 /* The end of a generic server: terminate, the reply of a stop, the report, the exit (GS-90 to GS-105). */
 #include "otp/gen_server_int.h"
 
+#include <stdio.h>
+
 struct ending {
     struct gs *gs;
     cop_term reason;
@@ -67,21 +69,22 @@ static void run_format(void *arg)
     formatting->result = formatting->gs->module->format_status(formatting->gs->state, formatting->status);
 }
 
-static cop_term formatted(struct gs *gs, cop_term status)
+cop_term cop__gs_format_status(struct gs *gs, cop_term status)
 {
     struct formatting formatting = { gs, status, COP_NONE };
     const char *failure = NULL;
+    char text[512];
 
     if (!gs->module->format_status)
         return status;
     if (cop_try(run_format, &formatting, NULL, NULL) != COP_CLASS_NONE)
-        failure = "format_status/1 crashed";
+        failure = "crashed";
     else if (cop_type_of(formatting.result) != COP_TYPE_MAP)
-        failure = "format_status/1 did not return a map";
-    if (failure)
-        return cop_map_put(status, cop("state"),
-            cop("{Module, Failure}", cop__gs_module_name(gs->module), cop_text(failure)));
-    return formatting.result;
+        failure = "did not return a map";
+    if (!failure)
+        return formatting.result;
+    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(cop__gs_module_name(gs->module)), failure);
+    return cop_map_put(status, cop("state"), cop_string(text));
 }
 
 static cop_term value_of(cop_term map, cop_term key)
@@ -91,19 +94,32 @@ static cop_term value_of(cop_term map, cop_term key)
     return cop_map_get(&value, map, key) ? value : cop("undefined");
 }
 
-static void report(struct gs *gs, cop_term reason)
+static cop_term process_label(void)
 {
-    cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil();
-    cop_term status = formatted(gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
-        cop__gs_get_state(gs), last_message(gs), reason, log));
+    cop_term label;
+
+    return cop_match(cop_process_info(cop_self(), "label"), "{label, Label}", &label) ? label : cop("undefined");
+}
+
+/* format_status sees the reason without the stack, which is put back afterwards (GS-109). */
+static void report(struct gs *gs, cop_term reason, cop_term stack)
+{
+    cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil(), status, bare;
 
     if (cop_log_level() < COP_LOG_ERROR)
         return;
+    if (!cop_is_none(stack) && cop_match(reason, "{Bare, Stack}", &bare, stack))
+        reason = bare;
+    status = cop__gs_format_status(gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
+        cop__gs_get_state(gs), last_message(gs), reason, log));
+    reason = value_of(status, cop("reason"));
+    if (!cop_is_none(stack))
+        reason = cop("{Reason, Stack}", reason, stack);
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {gen_server, terminate}, name => Name, last_message => Message, state => State, log => Log,"
-            " reason => Reason, client_info => Client, process_label => undefined}",
+            " reason => Reason, client_info => Client, process_label => Label}",
             cop__gs_name(gs), value_of(status, cop("message")), value_of(status, cop("state")),
-            value_of(status, cop("log")), value_of(status, cop("reason")), client_info(gs)),
+            value_of(status, cop("log")), reason, client_info(gs), process_label()),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));
 }
 
@@ -118,21 +134,21 @@ static void send_reply(cop_term reply)
         cop_process_reply(cop_current_from(), reply);
 }
 
-void cop__gs_end(struct gs *gs, cop_term reason, cop_term report_reason, cop_term reply)
+void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply)
 {
     struct ending ending = { gs, reason };
-    cop_term raised, stack;
+    cop_term raised, raised_stack;
     enum cop_class class = COP_CLASS_NONE;
 
     gs->terminating = true;
     if (gs->module->terminate)
-        class = cop_try(run_terminate, &ending, &raised, &stack);
-    if (class == COP_CLASS_ERROR) /* GS-97; a throw is ignored */
-        reason = report_reason = cop("{Reason, Stack}", raised, stack);
-    else if (class == COP_CLASS_EXIT)
-        reason = report_reason = raised;
+        class = cop_try(run_terminate, &ending, &raised, &raised_stack);
+    if (class == COP_CLASS_ERROR || class == COP_CLASS_EXIT) { /* GS-97; a throw is ignored */
+        reason = class == COP_CLASS_ERROR ? cop("{Reason, Stack}", raised, raised_stack) : raised;
+        stack = raised_stack;
+    }
     if (!cop__gen_expected(reason))
-        report(gs, report_reason);
+        report(gs, reason, stack);
     if (!cop_is_none(reply))
         send_reply(cop_copy(reply)); /* after terminate, even if that raised: GS-67 */
     if (gs->extra && gs->extra->via)

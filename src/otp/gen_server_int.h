@@ -46,13 +46,18 @@ extern const cop_loop cop__gs_loop;
 
 /* gen_server.c */
 void cop__gs_obey(struct gs *gs, cop_step step);
+/* Erlang's action as a part of *step: GS-76 to GS-83. False: it is none. */
+bool cop__gs_action(cop_step *step, cop_term action);
 void cop__gs_dispatch(struct gs *gs, cop_term message);
-cop_term cop__gs_step_term(cop_step step); /* what stands for an instruction in bad_return_value */
-bool cop__gs_bad_timeout(cop_step step);
+/* Do what init or enter_loop asked for, then be a server. */
+COP_NORETURN void cop__gs_become(struct gs *gs, cop_step step);
 void cop__gs_rearm(struct gs *gs); /* after a system message: GS-78, GS-82 */
 
 /* gen_server_end.c */
-COP_NORETURN void cop__gs_end(struct gs *gs, cop_term reason, cop_term report_reason, cop_term reply);
+/* stack: where a callback raised it, for the report; none for a stop, whose report has the bare reason (GS-104). */
+COP_NORETURN void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply);
+/* The map as the module's format_status wants it shown, or itself (GS-108, GS-110). */
+cop_term cop__gs_format_status(struct gs *gs, cop_term status);
 cop_term cop__gs_name(struct gs *gs); /* for reports: a name term, or the pid */
 
 /* sys_server.c */

@@ -78,42 +78,22 @@ static COP_NORETURN void init_bad(struct gs *gs, cop_term value)
     init_failed(gs, cop("{error, Reason}", reason), reason);
 }
 
-/* throw(V) is the same as returning V: GS-15. */
-static cop_step thrown_step(cop_term value)
+/* GS-15: a thrown value is what init returned, with the state as it is. False: it is none of these. */
+static bool thrown_init(cop_step *ret, cop_term value)
 {
-    cop_term reason;
+    cop_term reason, action = cop("infinity");
 
-    if (cop_match(value, "{ok, _}"))
-        return (cop_step){ .op = COP__OP_OK };
     if (cop_match(value, "ignore"))
-        return (cop_step){ .op = COP__OP_IGNORE };
-    if (cop_match(value, "{stop, Reason}", &reason))
-        return (cop_step){ .op = COP__OP_STOP, .reason = reason };
-    if (cop_match(value, "{error, Reason}", &reason))
-        return (cop_step){ .op = COP__OP_ERROR, .reason = reason };
-    return (cop_step){ .op = COP__OP_BAD, .reason = value };
-}
-
-/* What an instruction of init means, but {ok, State}. */
-static COP_NORETURN void not_started(struct gs *gs, cop_step step, cop_term arg)
-{
-    cop_term reason;
-
-    switch (step.op) {
-    case COP__OP_STOP:
-        init_failed(gs, cop("{error, Reason}", step.reason), step.reason);
-    case COP__OP_IGNORE:
-        init_failed(gs, cop("ignore"), cop("normal"));
-    case COP__OP_ERROR:
-        init_failed(gs, cop("{error, Reason}", step.reason), cop("normal"));
-    case COP__OP_UNHANDLED:
-        reason = cop("{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
-        init_failed(gs, cop("{error, Reason}", reason), reason);
-    case COP__OP_BAD:
-        init_bad(gs, step.reason);
-    default:
-        init_bad(gs, cop__gs_step_term(step));
-    }
+        *ret = (cop_step){ .op = COP__OP_IGNORE };
+    else if (cop_match(value, "{stop, Reason}", &reason))
+        *ret = (cop_step){ .op = COP__OP_STOP, .reason = reason };
+    else if (cop_match(value, "{error, Reason}", &reason))
+        *ret = (cop_step){ .op = COP__OP_ERROR, .reason = reason };
+    else if (cop_match(value, "{ok, _}") || cop_match(value, "{ok, _, Action}", &action))
+        *ret = (cop_step){ .op = COP__OP_OK };
+    else
+        return false;
+    return cop__gs_action(ret, action);
 }
 
 /* GS-07 to GS-16. Returns only for {ok, State} and its actions. */
@@ -130,7 +110,8 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     case COP_CLASS_EXIT:
         init_failed(gs, cop("{error, Reason}", reason), reason);
     case COP_CLASS_THROW:
-        *step = thrown_step(reason);
+        if (!thrown_init(step, reason))
+            init_bad(gs, reason);
         break;
     default:
         break;
@@ -163,8 +144,7 @@ static void server_main(cop_term start)
         cop__debug_options(&cop__gs_extra(gs)->debug, debug);
     step = initialise(gs, arg);
     cop_init_ack(cop("ok"));
-    cop__gs_obey(gs, step); /* GS-84: a continue runs before any message */
-    cop_become(&cop__gs_loop, gs);
+    cop__gs_become(gs, step); /* GS-84: a continue runs before any message */
 }
 
 /* --- In the starter ---------------------------------------------------------------------------------- */
@@ -283,6 +263,5 @@ void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state, 
         parent = cop_self();
     gs = new_server(module, parent.id);
     memcpy(gs->state, state, module->state_size);
-    cop__gs_obey(gs, action);
-    cop_become(&cop__gs_loop, gs);
+    cop__gs_become(gs, action);
 }

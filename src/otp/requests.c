@@ -3,14 +3,24 @@
  * comes through: reply_demonitor makes the two end together. */
 #include <coppice/gen.h>
 
+/* A name of this node or of a registry is resolved first, so that a failure names what was asked for (GS-51). */
 cop_ref cop_send_request_to(cop_dest server, cop_term request)
 {
     static const struct cop_monitor_options options = { .alias = COP_REPLY_DEMONITOR };
-    cop_ref ref = cop_monitor_with(server, &options);
+    cop_dest target = server;
+    cop_ref ref;
     cop_pid pid;
 
-    if (cop_whereis_to(&pid, server))
-        cop_send(pid, cop("{'$gen_call', {Self, [alias | Ref]}, Request}", cop_self(), ref, request));
+    if (cop_whereis_to(&pid, server)) {
+        target = cop_dest_pid(pid);
+    } else if (cop_dest_kind_of(server) != COP_DEST_REMOTE_NAME ||
+               cop_dest_node_of(server).index == cop_node().index) {
+        ref = cop_make_ref();
+        cop_send(cop_self(), cop("{'DOWN', Ref, process, Server, noproc}", ref, cop_dest_show(server)));
+        return ref;
+    }
+    ref = cop_monitor_with(target, &options);
+    cop_send_to(target, cop("{'$gen_call', {Self, [alias | Ref]}, Request}", cop_self(), ref, request));
     return ref;
 }
 

@@ -5,7 +5,8 @@
 
 #include "otp/gen_int.h"
 
-static cop_term ask(cop_dest server, const char *function, cop_term request, int64_t timeout_ms)
+/* args: the arguments after the server, for the exit reason; a time-out that was given is the last. */
+static cop_term ask(cop_dest server, const char *function, cop_term args, cop_term request, int64_t timeout_ms)
 {
     static cop_atom label;
     cop_term result;
@@ -14,7 +15,12 @@ static cop_term ask(cop_dest server, const char *function, cop_term request, int
         label = cop_atom_new("system");
     if (cop__gen_call(&result, server, label, request, cop__gen_timeout(timeout_ms)) == COP_CALL_REPLY)
         return result;
-    cop_exit(cop("{Reason, {sys, Function, [Server]}}", result, cop_atom_new(function), cop_dest_show(server)));
+    if (timeout_ms == COP_INFINITY)
+        args = cop_list_append(args, cop("[infinity]"));
+    else if (timeout_ms)
+        args = cop_list_append(args, cop("[Timeout]", cop__gen_timeout(timeout_ms)));
+    cop_exit(cop("{Reason, {sys, Function, [Server | Args]}}", result, cop_atom_new(function), cop_dest_show(server),
+        args));
 }
 
 /* SYS-16: an error result raises in the client. */
@@ -29,79 +35,83 @@ static cop_term or_error(cop_term result)
 
 cop_term cop_sys_get_state_of(cop_dest server, int64_t timeout_ms)
 {
-    return or_error(ask(server, "get_state", cop("get_state"), timeout_ms));
+    return or_error(ask(server, "get_state", cop_nil(), cop("get_state"), timeout_ms));
 }
 
 cop_term cop_sys_replace_state_of(cop_dest server, cop_sys_replace *fn, void *arg, int64_t timeout_ms)
 {
-    return or_error(ask(server, "replace_state",
+    return or_error(ask(server, "replace_state", cop("[{c_function, Fn, Arg}]", (int64_t)(uintptr_t)fn,
+        (int64_t)(uintptr_t)arg),
         cop("{replace_state, {c_function, Fn, Arg}}", (int64_t)(uintptr_t)fn, (int64_t)(uintptr_t)arg), timeout_ms));
 }
 
 cop_term cop_sys_get_status_of(cop_dest server, int64_t timeout_ms)
 {
-    return ask(server, "get_status", cop("get_status"), timeout_ms);
+    return ask(server, "get_status", cop_nil(), cop("get_status"), timeout_ms);
 }
 
 void cop_sys_suspend_of(cop_dest server, int64_t timeout_ms)
 {
-    ask(server, "suspend", cop("suspend"), timeout_ms);
+    ask(server, "suspend", cop_nil(), cop("suspend"), timeout_ms);
 }
 
 void cop_sys_resume_of(cop_dest server, int64_t timeout_ms)
 {
-    ask(server, "resume", cop("resume"), timeout_ms);
+    ask(server, "resume", cop_nil(), cop("resume"), timeout_ms);
 }
 
 void cop_sys_terminate_of(cop_dest server, cop_term reason, int64_t timeout_ms)
 {
-    ask(server, "terminate", cop("{terminate, Reason}", reason), timeout_ms);
+    ask(server, "terminate", cop("[Reason]", reason), cop("{terminate, Reason}", reason), timeout_ms);
 }
 
 cop_term cop_sys_change_code_of(cop_dest server, cop_term module, cop_term old_vsn, cop_term extra,
     int64_t timeout_ms)
 {
-    return ask(server, "change_code", cop("{change_code, Module, OldVsn, Extra}", module, old_vsn, extra), timeout_ms);
+    return ask(server, "change_code", cop("[Module, OldVsn, Extra]", module, old_vsn, extra),
+        cop("{change_code, Module, OldVsn, Extra}", module, old_vsn, extra), timeout_ms);
 }
 
 cop_term cop_sys_log_of(cop_dest server, cop_term flag, int64_t timeout_ms)
 {
-    return ask(server, "log", cop("{debug, {log, Flag}}", flag), timeout_ms);
+    return ask(server, "log", cop("[Flag]", flag), cop("{debug, {log, Flag}}", flag), timeout_ms);
 }
 
 void cop_sys_trace_of(cop_dest server, bool on, int64_t timeout_ms)
 {
-    ask(server, "trace", cop("{debug, {trace, On}}", on), timeout_ms);
+    ask(server, "trace", cop("[On]", on), cop("{debug, {trace, On}}", on), timeout_ms);
 }
 
 cop_term cop_sys_statistics_of(cop_dest server, cop_term flag, int64_t timeout_ms)
 {
-    return ask(server, "statistics", cop("{debug, {statistics, Flag}}", flag), timeout_ms);
+    return ask(server, "statistics", cop("[Flag]", flag), cop("{debug, {statistics, Flag}}", flag), timeout_ms);
 }
 
 cop_term cop_sys_log_to_file_of(cop_dest server, const char *path, int64_t timeout_ms)
 {
-    return ask(server, "log_to_file",
-        cop("{debug, {log_to_file, File}}", path ? cop_text(path) : cop_bool(false)), timeout_ms);
+    cop_term file = path ? cop_text(path) : cop_bool(false);
+
+    return ask(server, "log_to_file", cop("[File]", file), cop("{debug, {log_to_file, File}}", file), timeout_ms);
 }
 
 cop_term cop_sys_install_in(cop_dest server, cop_term id, cop_sys_debug_fn *fn, cop_term fn_state, int64_t timeout_ms)
 {
-    return ask(server, "install",
-        cop("{debug, {install, {Id, Fn, State}}}", cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id,
-            (int64_t)(uintptr_t)fn, fn_state),
-        timeout_ms);
+    cop_term what = cop("{Id, Fn, State}", cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id,
+        (int64_t)(uintptr_t)fn, fn_state);
+
+    return ask(server, "install", cop("[Spec]", what), cop("{debug, {install, Spec}}", what), timeout_ms);
 }
 
 cop_term cop_sys_remove_from(cop_dest server, cop_term id, cop_sys_debug_fn *fn, int64_t timeout_ms)
 {
-    return ask(server, "remove",
-        cop("{debug, {remove, Id}}", cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id), timeout_ms);
+    if (cop_is_none(id))
+        id = cop_int((int64_t)(uintptr_t)fn);
+    return ask(server, "remove", cop("[Id]", id), cop("{debug, {remove, Id}}", id), timeout_ms);
 }
 
 void cop_sys_no_debug_of(cop_dest server, int64_t timeout_ms)
 {
-    ask(server, "no_debug", cop("{debug, no_debug}"), timeout_ms);
+    ask(server, "no_debug", cop_nil(), cop("{debug, no_debug}"), timeout_ms);
 }
 
 /* --- proc_lib:stop/3 (P-132, P-133) ------------------------------------------------------------------- */

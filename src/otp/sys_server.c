@@ -37,8 +37,8 @@ static cop_term replace_state(struct gs *gs, int64_t fn, int64_t arg)
 
     if (class == COP_CLASS_NONE)
         return cop__gs_get_state(gs);
-    return cop("{error, {callback_failed, {Module, system_replace_state}, {Class, Reason}}}",
-        cop__gs_module_name(gs->module), cop_atom_new(classes[class]), reason);
+    return cop("{error, {callback_failed, {gen_server, system_replace_state}, {Class, Reason}}}",
+        cop_atom_new(classes[class]), reason);
 }
 
 static cop_term header(struct gs *gs)
@@ -55,10 +55,9 @@ static cop_term header(struct gs *gs)
 
 static cop_term shown_state(struct gs *gs, cop_term log)
 {
-    cop_term status = cop("#{state => State, log => Log}", cop__gs_get_state(gs), log), state;
+    cop_term status = cop__gs_format_status(gs, cop("#{state => State, log => Log}", cop__gs_get_state(gs), log));
+    cop_term state;
 
-    if (gs->module->format_status)
-        status = gs->module->format_status(gs->state, status);
     return cop_map_get(&state, status, cop("state")) ? state : cop("undefined");
 }
 
@@ -73,8 +72,8 @@ static cop_term get_status(struct gs *gs)
                         " {\"Logged events\", Log}]}, {data, [{\"State\", State}]}]",
         header(gs), mode, parent, log, shown_state(gs, log));
 
-    return cop("{status, Self, {module, Module}, [Dictionary, Mode, Parent, Debug, Misc]}", cop_self(),
-        cop__gs_module_name(gs->module), cop_dictionary(), mode, parent,
+    return cop("{status, Self, {module, gen_server}, [Dictionary, Mode, Parent, Debug, Misc]}", cop_self(),
+        cop_dictionary(), mode, parent,
         gs->extra ? cop__debug_term(&gs->extra->debug) : cop_nil(), misc);
 }
 
@@ -134,7 +133,7 @@ void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
         answer(from, cop("ok")); /* first: SYS-24 */
         gs->in = GS_IN_NONE;
         gs->last = COP_NONE;
-        cop__gs_end(gs, reason, reason, COP_NONE);
+        cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     } else if (cop_match(request, "{debug, Command}", &command)) {
         answer(from, cop__debug_command(&cop__gs_extra(gs)->debug, command, local));
     } else if (local && cop_match(request, "{replace_state, {c_function, Fn, Arg}}", &fn, &arg)) {
