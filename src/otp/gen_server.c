@@ -32,13 +32,13 @@ static COP_NORETURN void bad_return(struct gs *gs, cop_term value)
 }
 
 /* What stands for a C instruction where Erlang shows the value returned. */
-cop_term cop__gs_step_term(cop_step step)
+static cop_term step_term(cop_step step)
 {
     switch (step.op) {
     case COP__OP_REPLY:
         return cop("{reply, Reply, state}", step.reply);
     case COP__OP_OK:
-        return cop("{ok, state, Timeout}", step.timeout_ms);
+        return cop("{ok, state}");
     case COP__OP_NOREPLY:
         return cop("{noreply, state, Timeout}", step.timeout_ms);
     case COP__OP_IGNORE:
@@ -50,7 +50,7 @@ cop_term cop__gs_step_term(cop_step step)
     }
 }
 
-bool cop__gs_bad_timeout(cop_step step)
+static bool bad_timeout(cop_step step)
 {
     return step.timeout_ms < 0 && step.timeout_ms != COP_INFINITY && step.timeout_ms != COP_AT_ONCE;
 }

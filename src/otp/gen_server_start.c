@@ -116,11 +116,23 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     default:
         break;
     }
-    if (step->op != COP__OP_OK)
-        not_started(gs, *step, arg);
-    if (cop__gs_bad_timeout(*step))
-        init_bad(gs, cop__gs_step_term(*step));
-    return *step;
+    switch (step->op) {
+    case COP__OP_OK:
+        if (step->timeout_ms < 0 && step->timeout_ms != COP_INFINITY && step->timeout_ms != COP_AT_ONCE)
+            init_bad(gs, cop("{ok, state, Timeout}", step->timeout_ms));
+        return *step;
+    case COP__OP_STOP:
+        init_failed(gs, cop("{error, Reason}", step->reason), step->reason);
+    case COP__OP_IGNORE:
+        init_failed(gs, cop("ignore"), cop("normal"));
+    case COP__OP_ERROR:
+        init_failed(gs, cop("{error, Reason}", step->reason), cop("normal"));
+    case COP__OP_UNHANDLED:
+        reason = cop("{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
+        init_failed(gs, cop("{error, Reason}", reason), reason);
+    default:
+        init_bad(gs, cop("undefined"));
+    }
 }
 
 static void server_main(cop_term start)
