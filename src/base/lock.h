@@ -3,13 +3,15 @@
 #ifndef COP_BASE_LOCK_H
 #define COP_BASE_LOCK_H
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The kernel's numbers: its headers are not everywhere a C library is (musl). */
+enum { COP__FUTEX_WAIT_PRIVATE = 128, COP__FUTEX_WAKE_PRIVATE = 129 };
 
 struct cop__spinlock {
     _Atomic(uint32_t) held;
@@ -46,12 +48,12 @@ static inline void cop__spin_unlock(struct cop__spinlock *lock)
 
 static inline void cop__futex_wait(_Atomic(uint32_t) *word, uint32_t expected, const struct timespec *timeout)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, expected, timeout, NULL, 0);
+    syscall(SYS_futex, word, COP__FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
 }
 
 static inline void cop__futex_wake(_Atomic(uint32_t) *word, int count)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    syscall(SYS_futex, word, COP__FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 #endif

@@ -8,7 +8,6 @@
  * who has time, pays for that with membarrier, and the putter with a compiler barrier. */
 #include "proc/idle.h"
 
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +15,8 @@
 #include "base/poller.h"
 #include "proc/run_queue.h"
 
+/* membarrier(2): the kernel's header is not everywhere a C library is. */
+enum { MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16 };
 enum { THREADS_MAX = 256, THREAD_STACK = 256 * 1024 };
 
 static struct {
@@ -43,7 +44,7 @@ static void heavy_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
     if (idle.membarrier)
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+        syscall(SYS_membarrier, MEMBARRIER_PRIVATE_EXPEDITED, 0, 0);
 }
 
 /* The putter's side. */
@@ -401,7 +402,7 @@ bool cop__threads_start(uint32_t count_wanted)
     static bool registered;
 
     if (!registered)
-        idle.membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+        idle.membarrier = syscall(SYS_membarrier, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
     registered = true;
     cop__store(idle.scheds, 0);
     cop__store(idle.searching, count_wanted);

@@ -31,8 +31,8 @@ static uint32_t scheduler_count(const struct cop_options *options)
 {
     const char *wanted = getenv("COPPICE_SCHEDULERS");
     long count = options->schedulers > 0 ? options->schedulers
-                 : wanted && atoi(wanted) > 0 ? atoi(wanted)
-                                              : sysconf(_SC_NPROCESSORS_ONLN);
+                 : wanted && strtol(wanted, NULL, 10) > 0 ? strtol(wanted, NULL, 10)
+                                                          : sysconf(_SC_NPROCESSORS_ONLN);
 
     return count < 1 ? 1 : count > SCHEDULERS_MAX ? SCHEDULERS_MAX : (uint32_t)count;
 }
@@ -150,6 +150,8 @@ static void drop_processes(void)
             proc->ext->defers = defer->next;
             free(defer);
         }
+        if (proc->ext && proc->ext->timer && cop__load(proc->ext->timer->state) == COP__TIMER_FIRED)
+            cop__block_put(&self->base, proc->ext->timer, proc->ext->timer->class); /* in no wheel any more */
         cop__dictionary_free(proc);
         cop__memory_free_all(proc);
         /* an armed timer is in a wheel, which gives it back */

@@ -388,6 +388,7 @@ again:
         return;
     }
     proc->reductions += (uint32_t)(COP__BUDGET - self->budget);
+    cop__store(sched->reductions, cop__load(sched->reductions) + (uint64_t)(COP__BUDGET - self->budget));
     cop__store(sched->switches, cop__load(sched->switches) + 1);
     cop__store(proc->on, NULL);
     switch (self->act) {

@@ -345,6 +345,7 @@ enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
         wait_down(gone);
         self = (struct cop__thr *)cop__enter();
         flush_exit(self, proc, child_id);
+        self = cop__obey(self, proc); /* a fatal signal may have come with what was flushed */
         cop__leave();
         *ret_result = cop_tuple_from(failed, 2);
         return COP_START_FAILED;
