@@ -46,8 +46,10 @@ static void end(struct writer *writer)
 /* In a function that never parks: errno is the thread's. */
 static int64_t send_once(int fd, struct iovec *parts, size_t count)
 {
-    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+    struct msghdr message = { .msg_iov = parts };
     ssize_t sent;
+
+    message.msg_iovlen = (__typeof__(message.msg_iovlen))count; /* an int in musl */
 
     do
         sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)

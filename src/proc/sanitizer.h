@@ -5,6 +5,7 @@
 #define COP_PROC_SANITIZER_H
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,6 +38,7 @@ struct cop__fiber {
     size_t size;
 #elif COP__TSAN
     void *fiber;
+    jmp_buf entry; /* the first frame of the activation, to which an abandoned one jumps */
 #else
     unsigned char unused; /* a struct must have a member */
 #endif

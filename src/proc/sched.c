@@ -295,19 +295,42 @@ void cop__switched_in(void)
 #endif
 }
 
+#if COP__ASAN || COP__TSAN
+/* The frames that are on the stack now will never return. */
+static bool abandons(enum cop__act act)
+{
+    return act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT || act == COP__ACT_RESTART;
+}
+#endif
+
+#if COP__TSAN
+/* TSan keeps a list of the frames of each fiber, to which abandoned ones would be added without end. It follows a
+ * longjmp, so an activation that is abandoned first jumps back to this frame, which is in no list. */
+static __attribute__((no_sanitize("thread"))) void first_frame(void *arg)
+{
+    struct cop__proc *proc = arg;
+    struct cop__thr *self;
+
+    if (setjmp(proc->stack->fiber.entry) == 0)
+        cop__run_entry(proc);
+    self = cop__self_thr();
+    __tsan_switch_to_fiber(self->fiber.fiber, 0);
+    cop__switch(&proc->sp, self->base_sp);
+}
+#else
+#define first_frame cop__run_entry
+#endif
+
 struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
 {
     struct cop__proc *proc = self->current;
 
     self->act = act;
 #if COP__ASAN
-    {
-        bool abandon = act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT ||
-                       act == COP__ACT_RESTART;
-
-        before_switch(&proc->stack->fiber, &self->fiber, abandon);
-    }
+    before_switch(&proc->stack->fiber, &self->fiber, abandons(act));
 #elif COP__TSAN
+    if (abandons(act))
+        longjmp(proc->stack->fiber.entry, 1);
     __tsan_switch_to_fiber(self->fiber.fiber, 0);
 #endif
     cop__switch(&proc->sp, self->base_sp);
@@ -330,7 +353,7 @@ static void begin_on_stack(struct cop__proc *proc)
     __asan_unpoison_memory_region(stack->lo, (size_t)((char *)stack->top - stack->lo));
     stack->fiber.fake_stack = NULL;
 #endif
-    proc->sp = cop__switch_prepare(stack->top, cop__run_entry, proc);
+    proc->sp = cop__switch_prepare(stack->top, first_frame, proc);
 }
 
 /* Park for messages: fails when something came after the last fetch. The CAS expects an empty word. */
