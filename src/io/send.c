@@ -50,7 +50,6 @@ static int64_t send_once(int fd, struct iovec *parts, size_t count)
     ssize_t sent;
 
     message.msg_iovlen = (__typeof__(message.msg_iovlen))count; /* an int in musl */
-
     do
         sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
                           : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

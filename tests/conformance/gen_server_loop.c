@@ -541,7 +541,7 @@ static void run_stop(void *arg)
 }
 
 /* stop waits behind what is queued, and for the end; what goes wrong is the caller's exit. */
-CLAUSE(GS_99)
+CLAUSE(GS_99) /* also: P-132, P-133 */
 {
     cop_ref ref;
     cop_pid server = monitored("{ok}", &ref);
