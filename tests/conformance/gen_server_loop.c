@@ -392,8 +392,8 @@ static bool hibernates(cop_pid pid)
     return false;
 }
 
-/* hibernate: until the next message; a system message is served and it goes back to sleep. also:
- * SYS-25 */
+/* hibernate: until the next message; a system message is served and it goes back to sleep.
+ * also: SYS-25 */
 CLAUSE(GS_82)
 {
     cop_pid server = probe_new();
