@@ -14,20 +14,36 @@ COP_BEGIN_DECLS
 typedef struct {
     const char *name;
     size_t offset;
-    enum cop_field_type { COP_FIELD_END, COP_FIELD_BOOL, COP_FIELD_INT32, COP_FIELD_UINT32, COP_FIELD_INT64,
-        COP_FIELD_UINT64, COP_FIELD_DOUBLE, COP_FIELD_TERM, COP_FIELD_PID, COP_FIELD_REF,
-        COP_FIELD_ATOM, COP_FIELD_STRING /* const char *, read only */ } type;
+    enum cop_field_type {
+        COP_FIELD_END,
+        COP_FIELD_BOOL,
+        COP_FIELD_INT32,
+        COP_FIELD_UINT32,
+        COP_FIELD_INT64,
+        COP_FIELD_UINT64,
+        COP_FIELD_DOUBLE,
+        COP_FIELD_TERM,
+        COP_FIELD_PID,
+        COP_FIELD_REF,
+        COP_FIELD_ATOM,
+        COP_FIELD_STRING /* const char *, read only */
+    } type;
 } cop_field;
 #ifndef __cplusplus
-#define COP_FIELD(STRUCT, MEMBER)                                                                  \
-    { #MEMBER, offsetof(STRUCT, MEMBER),                                                           \
+#define COP_FIELD(STRUCT, MEMBER)                                                              \
+    {                                                                                          \
+#MEMBER, offsetof(STRUCT, MEMBER),                                                           \
         _Generic(((STRUCT *)0)->MEMBER, bool: COP_FIELD_BOOL, int: COP_FIELD_INT32,                \
             unsigned: COP_FIELD_UINT32, long: COP_FIELD_INT64, long long: COP_FIELD_INT64,         \
             unsigned long: COP_FIELD_UINT64, unsigned long long: COP_FIELD_UINT64,                 \
             double: COP_FIELD_DOUBLE, cop_term: COP_FIELD_TERM, cop_pid: COP_FIELD_PID,            \
             cop_ref: COP_FIELD_REF, cop_atom: COP_FIELD_ATOM, const char *: COP_FIELD_STRING,      \
-            char *: COP_FIELD_STRING) }
-#define COP_FIELDS_END { 0, 0, COP_FIELD_END }
+            char *: COP_FIELD_STRING) \
+    }
+#define COP_FIELDS_END      \
+    {                       \
+        0, 0, COP_FIELD_END \
+    }
 #endif
 
 typedef cop_step cop_handler(void *state, cop_term message);
@@ -35,71 +51,77 @@ typedef cop_step cop_handler(void *state, cop_term message);
 /* What a server is made of; a static const. Only init and handle_call are usual; all are optional
  * but init. Clauses GS-58 to GS-112. */
 typedef struct cop_gen_server {
-    const char *name;        /* registered name, or NULL */
-    const char *module;      /* how reports and $initial_call call it; default: name */
-    size_t state_size;       /* bytes of state, zeroed before init, freed at exit */
-    const cop_field *fields; /* ends with COP_FIELDS_END; NULL: the state shows as {c_state, Size} */
-    cop_handler *init;       /* message: the start argument */
+    const char *name;   /* registered name, or NULL */
+    const char *module; /* how reports and $initial_call call it; default: name */
+    size_t state_size;  /* bytes of state, zeroed before init, freed at exit */
+    const cop_field
+        *fields;       /* ends with COP_FIELDS_END; NULL: the state shows as {c_state, Size} */
+    cop_handler *init; /* message: the start argument */
     cop_handler *handle_call, *handle_cast, *handle_info, *handle_continue;
     void (*terminate)(void *state, cop_term reason);
     /* {ok, NewState}: return cop_ok(); {error, R}: cop_init_error(R). message: {OldVsn, Extra} */
     cop_handler *code_change;
     cop_term (*format_status)(void *state, cop_term status); /* a map, GS-108 */
-    bool trap_exit;          /* set before init */
+    bool trap_exit;                                          /* set before init */
     bool (*replace_state)(void *state, cop_term term); /* in place of fields: sys:replace_state */
     cop_term (*get_state)(void *state);                /* in place of fields: sys:get_state */
 } cop_gen_server;
 
 struct cop_gen_server_options {
-    int unset;                 /* so that a list of no options can be written */
-    cop_dest name;             /* overrides .name: a name or cop_via(); GS-24 */
-    int64_t timeout_ms;        /* of init; 0: infinity */
+    int unset;                  /* so that a list of no options can be written */
+    cop_dest name;              /* overrides .name: a name or cop_via(); GS-24 */
+    int64_t timeout_ms;         /* of init; 0: infinity */
     int64_t hibernate_after_ms; /* 0: never */
-    cop_term debug;            /* list as in GS-04, SYS-35 */
+    cop_term debug;             /* list as in GS-04, SYS-35 */
     struct cop_spawn_options spawn;
 };
 
-/* Start a server: cop_gen_server_start_link(&pid, &counter, 0, .timeout_ms = 100). Its argument is any C value
- * that cop_lift takes; init gets it. */
+/* Start a server: cop_gen_server_start_link(&pid, &counter, 0, .timeout_ms = 100). Its argument is
+ * any C value that cop_lift takes; init gets it. */
 #ifndef __cplusplus
-#define cop_gen_server_start(RET_PID, MODULE, ...)                                                 \
+#define cop_gen_server_start(RET_PID, MODULE, ...) \
     COP__GEN_SERVER_START((RET_PID), 0, (MODULE), 0, __VA_ARGS__, )
-#define cop_gen_server_start_link(RET_PID, MODULE, ...)                                            \
+#define cop_gen_server_start_link(RET_PID, MODULE, ...) \
     COP__GEN_SERVER_START((RET_PID), 0, (MODULE), 1, __VA_ARGS__, )
-#define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ...)                                \
+#define cop_gen_server_start_monitor(RET_PID, RET_REF, MODULE, ...) \
     COP__GEN_SERVER_START((RET_PID), (RET_REF), (MODULE), 2, __VA_ARGS__, )
-#define COP__GEN_SERVER_START(RET_PID, RET_REF, MODULE, HOW, ARG, ...)                             \
-    cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), (HOW),                \
+#define COP__GEN_SERVER_START(RET_PID, RET_REF, MODULE, HOW, ARG, ...)              \
+    cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), (HOW), \
         &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
 #endif
 
 /* Spawn a server, run init in it, and return when init has returned; below the three macros.
  *
- * Returns  0, *ret_pid, and for a monitor *ret_monitor. Otherwise a negative error, and *ret_error, which may be
- *          NULL, is Erlang's Reason: -COP_EALREADY with {already_started, Pid}, -COP_ETIMEOUT with timeout,
- *          -ECANCELED with ignore, -COP_EEXIT with the reason that init gave or died of.
- * Exits    the caller with badarg for a name of an illegal form, and with the server's reason where it is linked,
- *          init fails abnormally and the caller does not trap exits.
+ * Returns  0, *ret_pid, and for a monitor *ret_monitor. Otherwise a negative error, and *ret_error,
+ *          which may be NULL, is Erlang's Reason: -COP_EALREADY with {already_started, Pid},
+ *          -COP_ETIMEOUT with timeout, -ECANCELED with ignore, -COP_EEXIT with the reason that init
+ *          gave or died of.
+ * Exits    the caller with badarg for a name of an illegal form, and with the server's reason where
+ *          it is linked, init fails abnormally and the caller does not trap exits.
  * Parks    yes, until init has returned.
- * Options  how: 0 start, 1 start_link, 2 start_monitor. options may be NULL; its fields say what they mean.
+ * Options  how: 0 start, 1 start_link, 2 start_monitor. options may be NULL; its fields say what
+ *          they mean.
  * Context  any process.
  * OTP      gen_server:start/3,4, start_link/3,4, start_monitor/3,4. Clauses GS-01 to GS-30.
  */
-COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module,
-    cop_term arg, int how, const struct cop_gen_server_options *options, cop_term *ret_error);
+COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor,
+    const cop_gen_server *module, cop_term arg, int how,
+    const struct cop_gen_server_options *options, cop_term *ret_error);
 
 /* Make the calling process a server, without init.
  *
  * Returns  never.
- * Exits    process_was_not_started_by_proc_lib, process_not_registered, {process_not_registered_via, Module}.
+ * Exits    process_was_not_started_by_proc_lib, process_not_registered,
+ *          {process_not_registered_via, Module}.
  * Parks    the process waits as a server from now on.
- * Options  state is copied, state_size bytes. name is the one it has, or a zeroed destination. action is what
- *          init would return: cop_ok() or cop_noreply(), with a time-out, hibernate or then.
+ * Options  state is copied, state_size bytes. name is the one it has, or a zeroed destination.
+ *          action is what init would return: cop_ok() or cop_noreply(), with a time-out, hibernate
+ *          or then.
  * Context  a process of proc_lib (cop_start_process), at its top: the stack is given back.
  * OTP      gen_server:enter_loop/3,4,5. Clauses GS-113 to GS-115.
  */
-COP_NORETURN COP_API void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state,
-    cop_dest name, cop_step action);
+COP_NORETURN COP_API void cop_gen_server_enter_loop(
+    const cop_gen_server *module, const void *state, cop_dest name, cop_step action);
 
 COP_END_DECLS
 

@@ -7,8 +7,16 @@
 
 COP_BEGIN_DECLS
 
-enum cop_log_level { COP_LOG_EMERGENCY, COP_LOG_ALERT, COP_LOG_CRITICAL, COP_LOG_ERROR, COP_LOG_WARNING,
-    COP_LOG_NOTICE, COP_LOG_INFO, COP_LOG_DEBUG };
+enum cop_log_level {
+    COP_LOG_EMERGENCY,
+    COP_LOG_ALERT,
+    COP_LOG_CRITICAL,
+    COP_LOG_ERROR,
+    COP_LOG_WARNING,
+    COP_LOG_NOTICE,
+    COP_LOG_INFO,
+    COP_LOG_DEBUG
+};
 
 /* One event: a report map ({label, report, ...}) or text, and its metadata map (pid, time, domain,
  * error_logger). Lives until the handler returns. */
@@ -17,17 +25,19 @@ typedef struct {
     cop_term report;  /* a map; none when text is set */
     const char *text; /* a plain line */
     cop_term metadata;
-    int64_t time_ms;  /* system time */
+    int64_t time_ms; /* system time */
     cop_pid pid;
 } cop_log_event;
 
 /* Runs in the process, or on the thread, that logs; must not park. */
 typedef void cop_log_handler(const cop_log_event *event, void *arg);
 
-/* From now on all events go to handler; NULL: to the default one, which prints on stderr, in colour on a terminal.
+/* From now on all events go to handler; NULL: to the default one, which prints on stderr, in
+ * colour on a terminal.
  *
  * Parks    no.
- * Context  any thread; best before the node starts, since two events at the change may go either way.
+ * Context  any thread; best before the node starts, since two events at the change may go either
+ *          way.
  * OTP      logger:add_handler/3.
  */
 COP_API void cop_log_set_handler(cop_log_handler *handler, void *arg);
@@ -42,7 +52,8 @@ COP_API void cop_log_set_handler(cop_log_handler *handler, void *arg);
 COP_API void cop_log_set_level(enum cop_log_level level);
 COP_API enum cop_log_level cop_log_level(void);
 
-/* Log a report: a map, for machines as well as for people. Ask cop_log_level before building a dear one.
+/* Log a report: a map, for machines as well as for people. Ask cop_log_level before building a
+ * dear one.
  *
  * Parks    no; what the handler does is its own affair.
  * Context  any thread.

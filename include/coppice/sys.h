@@ -2,8 +2,8 @@
 /* sys: look into and steer any process that speaks the system protocol. Clauses SYS-01 to SYS-37.
  *
  * In all functions timeout_ms may be 0, for 5000, or COP_INFINITY; and they exit the caller with
- * {Reason, {sys, Function, Args}} when the process cannot be reached: noproc, timeout, calling_self. Requests
- * wait behind the messages that came before them. */
+ * {Reason, {sys, Function, Args}} when the process cannot be reached: noproc, timeout,
+ * calling_self. Requests wait behind the messages that came before them. */
 #ifndef COPPICE_SYS_H
 #define COPPICE_SYS_H
 
@@ -24,21 +24,23 @@ COP_API cop_term cop_sys_get_state_of(cop_dest server, int64_t timeout_ms);
 /* Runs inside the server: the state as a term in, the new one out; none is a failure. */
 typedef cop_term cop_sys_replace(cop_term state, void *arg);
 
-/* Let fn replace the state. A map may have some of the fields only; unknown ones and wrong types are refused.
+/* Let fn replace the state. A map may have some of the fields only; unknown ones and wrong types
+ * are refused.
  *
  * Returns  the new state; it lives until the end of the turn.
- * Exits    error {callback_failed, {gen_server, system_replace_state}, {Class, Reason}}, and the state is as it was.
+ * Exits    error {callback_failed, {gen_server, system_replace_state}, {Class, Reason}}, and the
+ *          state is as it was.
  * Parks    yes.
  * Context  any process of the server's node: fn and arg are addresses.
  * OTP      sys:replace_state/2,3. Clauses SYS-02, SYS-17.
  */
-COP_API cop_term cop_sys_replace_state_of(cop_dest server, cop_sys_replace *fn, void *arg,
-    int64_t timeout_ms);
+COP_API cop_term cop_sys_replace_state_of(
+    cop_dest server, cop_sys_replace *fn, void *arg, int64_t timeout_ms);
 
 /* What a server is and does, as OTP shows it.
  *
- * Returns  {status, Pid, {module, gen_server}, [Dictionary, running | suspended, Parent, Debug, Misc]}; it lives
- *          until the end of the turn.
+ * Returns  {status, Pid, {module, gen_server}, [Dictionary, running | suspended, Parent, Debug,
+ *          Misc]}; it lives until the end of the turn.
  * Parks    yes.
  * Context  any process.
  * OTP      sys:get_status/1,2. Clauses SYS-03, SYS-18, SYS-19.
@@ -54,7 +56,8 @@ COP_API cop_term cop_sys_get_status_of(cop_dest server, int64_t timeout_ms);
 COP_API void cop_sys_suspend_of(cop_dest server, int64_t timeout_ms);
 COP_API void cop_sys_resume_of(cop_dest server, int64_t timeout_ms);
 
-/* Have a server end with reason: the answer comes before its terminate runs. cop_stop_server waits for the end.
+/* Have a server end with reason: the answer comes before its terminate runs. cop_stop_server waits
+ * for the end.
  *
  * Parks    yes.
  * Context  any process.
@@ -69,8 +72,8 @@ COP_API void cop_sys_terminate_of(cop_dest server, cop_term reason, int64_t time
  * Context  any process.
  * OTP      sys:change_code/4,5. Clauses SYS-06, SYS-26, SYS-27.
  */
-COP_API cop_term cop_sys_change_code_of(cop_dest server, cop_term module, cop_term old_vsn,
-    cop_term extra, int64_t timeout_ms);
+COP_API cop_term cop_sys_change_code_of(
+    cop_dest server, cop_term module, cop_term old_vsn, cop_term extra, int64_t timeout_ms);
 
 /* Keep the last events: flag is true (ten), {true, N}, false, get or print.
  *
@@ -107,22 +110,22 @@ COP_API cop_term cop_sys_statistics_of(cop_dest server, cop_term flag, int64_t t
  */
 COP_API cop_term cop_sys_log_to_file_of(cop_dest server, const char *path, int64_t timeout_ms);
 
-/* A debug function, run in the server for each event: its new state, or none or the atom done, which remove it.
- * What it raises removes it too. SYS-32 */
+/* A debug function, run in the server for each event: its new state, or none or the atom done,
+ * which remove it. What it raises removes it too. SYS-32 */
 typedef cop_term cop_sys_debug_fn(cop_term fn_state, cop_term event, cop_term name);
 
-/* Put a debug function into a server under an id; one that is there stays as it is. remove takes it out. With the
- * id none, the function is its id.
+/* Put a debug function into a server under an id; one that is there stays as it is. remove takes
+ * it out. With the id none, the function is its id.
  *
  * Returns  ok.
  * Parks    yes.
  * Context  any process of the server's node: fn is an address.
  * OTP      sys:install/2,3, remove/2,3. Clauses SYS-11, SYS-12, SYS-32, SYS-33.
  */
-COP_API cop_term cop_sys_install_in(cop_dest server, cop_term id, cop_sys_debug_fn *fn,
-    cop_term fn_state, int64_t timeout_ms);
-COP_API cop_term cop_sys_remove_from(cop_dest server, cop_term id, cop_sys_debug_fn *fn,
-    int64_t timeout_ms);
+COP_API cop_term cop_sys_install_in(
+    cop_dest server, cop_term id, cop_sys_debug_fn *fn, cop_term fn_state, int64_t timeout_ms);
+COP_API cop_term cop_sys_remove_from(
+    cop_dest server, cop_term id, cop_sys_debug_fn *fn, int64_t timeout_ms);
 
 /* End all of log, trace, statistics, files and debug functions.
  *
@@ -132,16 +135,16 @@ COP_API cop_term cop_sys_remove_from(cop_dest server, cop_term id, cop_sys_debug
  */
 COP_API void cop_sys_no_debug_of(cop_dest server, int64_t timeout_ms);
 
-#define cop_sys_get_state(S)        cop_sys_get_state_of(cop_dest(S), 0)
+#define cop_sys_get_state(S)              cop_sys_get_state_of(cop_dest(S), 0)
 #define cop_sys_replace_state(S, FN, ARG) cop_sys_replace_state_of(cop_dest(S), (FN), (ARG), 0)
-#define cop_sys_get_status(S)       cop_sys_get_status_of(cop_dest(S), 0)
-#define cop_sys_suspend(S)          cop_sys_suspend_of(cop_dest(S), 0)
-#define cop_sys_resume(S)           cop_sys_resume_of(cop_dest(S), 0)
-#define cop_sys_terminate(S, R)     cop_sys_terminate_of(cop_dest(S), (R), 0)
-#define cop_sys_log(S, FLAG)        cop_sys_log_of(cop_dest(S), (FLAG), 0)
-#define cop_sys_trace(S, ON)        cop_sys_trace_of(cop_dest(S), (ON), 0)
-#define cop_sys_statistics(S, FLAG) cop_sys_statistics_of(cop_dest(S), (FLAG), 0)
-#define cop_sys_no_debug(S)         cop_sys_no_debug_of(cop_dest(S), 0)
+#define cop_sys_get_status(S)             cop_sys_get_status_of(cop_dest(S), 0)
+#define cop_sys_suspend(S)                cop_sys_suspend_of(cop_dest(S), 0)
+#define cop_sys_resume(S)                 cop_sys_resume_of(cop_dest(S), 0)
+#define cop_sys_terminate(S, R)           cop_sys_terminate_of(cop_dest(S), (R), 0)
+#define cop_sys_log(S, FLAG)              cop_sys_log_of(cop_dest(S), (FLAG), 0)
+#define cop_sys_trace(S, ON)              cop_sys_trace_of(cop_dest(S), (ON), 0)
+#define cop_sys_statistics(S, FLAG)       cop_sys_statistics_of(cop_dest(S), (FLAG), 0)
+#define cop_sys_no_debug(S)               cop_sys_no_debug_of(cop_dest(S), 0)
 
 COP_END_DECLS
 

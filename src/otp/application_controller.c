@@ -301,9 +301,7 @@ static void ended(struct controller *c, struct app *app, cop_term reason)
     cop__node_stop(1);
 }
 
-/* --- Looking
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- Looking ---------------------------------------------------------------------------------- */
 
 static cop_term text(const char *text_or_null)
 {
@@ -350,9 +348,7 @@ static cop_step dependencies(struct controller *c, cop_atom name)
         names(app->application->applications), names(app->application->optional_applications)));
 }
 
-/* --- The server
- * -------------------------------------------------------------------------------------------------
- */
+/* --- The server ------------------------------------------------------------------------------- */
 
 static cop_step init(void *state, cop_term arg)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The debug options of debug.h. Everything lies in process memory, so an exit gives it back; the log file is
- * closed by a defer. */
+/* The debug options of debug.h. Everything lies in process memory, so an exit gives it back; the
+ * log file is closed by a defer. */
 #include "otp/debug.h"
 
 #include <coppice/log.h>
@@ -10,10 +10,12 @@ enum { LOG_DEFAULT = 10 };
 
 static void note_active(struct debug *debug)
 {
-    debug->active = debug->trace || debug->functions || debug->log_max || debug->statistics || debug->file;
+    debug->active =
+        debug->trace || debug->functions || debug->log_max || debug->statistics || debug->file;
 }
 
-/* --- Events ---------------------------------------------------------------------------------------- */
+/* --- Events
+ * ---------------------------------------------------------------------------------------- */
 
 /* The line of SYS-31. */
 static void print_event(FILE *to, cop_term event, cop_term name)
@@ -29,7 +31,8 @@ static void print_event(FILE *to, cop_term event, cop_term name)
     else if (cop_match(event, "{in, Message}", &message))
         fprintf(to, "got %s\n", cop_show(message));
     else if (cop_match(event, "{out, Reply, {Pid, _}, State}", &reply, &pid, &state))
-        fprintf(to, "sent %s to %s, new state %s\n", cop_show(reply), cop_show(cop_from_pid(pid)), cop_show(state));
+        fprintf(to, "sent %s to %s, new state %s\n", cop_show(reply), cop_show(cop_from_pid(pid)),
+            cop_show(state));
     else if (cop_match(event, "{noreply, State}", &state))
         fprintf(to, "new state %s\n", cop_show(state));
     else if (cop_match(event, "{continue, What}", &from))
@@ -79,7 +82,8 @@ static void run_function(void *arg)
 {
     struct calling *calling = arg;
 
-    calling->result = calling->function->fn(calling->function->state, calling->event, calling->name);
+    calling->result =
+        calling->function->fn(calling->function->state, calling->event, calling->name);
 }
 
 void cop__debug_event(struct debug *debug, cop_term event, cop_term name)
@@ -94,7 +98,8 @@ void cop__debug_event(struct debug *debug, cop_term event, cop_term name)
         struct calling calling = { *place, event, name, COP_NONE };
         enum cop_class class = cop_try(run_function, &calling, NULL, NULL);
 
-        if (class != COP_CLASS_NONE || cop_is_none(calling.result) || cop_match(calling.result, "done")) {
+        if (class != COP_CLASS_NONE || cop_is_none(calling.result) ||
+            cop_match(calling.result, "done")) {
             drop_function(debug, place); /* SYS-32 */
         } else {
             cop_keep(&(*place)->state, calling.result);
@@ -119,7 +124,8 @@ cop_term cop__debug_events(const struct debug *debug)
     return cop_is_none(debug->log) ? cop_nil() : cop_list_reverse(cop_copy(debug->log));
 }
 
-/* --- Commands ---------------------------------------------------------------------------------------- */
+/* --- Commands
+ * ---------------------------------------------------------------------------------------- */
 
 static void clear_log(struct debug *debug)
 {
@@ -174,8 +180,8 @@ static cop_term date_time(int64_t time_ms)
 
     if (!localtime_r(&seconds, &when))
         return cop("undefined");
-    return cop("{{Year, Month, Day}, {Hour, Minute, Second}}", when.tm_year + 1900, when.tm_mon + 1, when.tm_mday,
-        when.tm_hour, when.tm_min, when.tm_sec);
+    return cop("{{Year, Month, Day}, {Hour, Minute, Second}}", when.tm_year + 1900, when.tm_mon + 1,
+        when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec);
 }
 
 static int64_t reductions_now(void)
@@ -191,10 +197,11 @@ static cop_term statistics_command(struct debug *debug, cop_term flag)
     if (cop_match(flag, "get")) {
         if (!debug->statistics)
             return cop("{ok, no_statistics}");
-        return cop("{ok, [{start_time, Start}, {current_time, Now}, {reductions, R}, {messages_in, In},"
-                   " {messages_out, Out}]}",
-            date_time(debug->start_ms), date_time(cop_system_time_ms()), reductions_now() - debug->reductions,
-            debug->messages_in, debug->messages_out);
+        return cop(
+            "{ok, [{start_time, Start}, {current_time, Now}, {reductions, R}, {messages_in, In},"
+            " {messages_out, Out}]}",
+            date_time(debug->start_ms), date_time(cop_system_time_ms()),
+            reductions_now() - debug->reductions, debug->messages_in, debug->messages_out);
     }
     if (!cop_match(flag, "true") && !cop_match(flag, "false"))
         return cop("unknown_debug");
@@ -223,7 +230,8 @@ static cop_term file_command(struct debug *debug, cop_term what)
     return cop("ok");
 }
 
-/* {install, {Id, Fn, State}}: the address of a C function, taken only from a caller in this node. */
+/* {install, {Id, Fn, State}}: the address of a C function, taken only from a caller in this node.
+ */
 static cop_term install(struct debug *debug, cop_term id, int64_t address, cop_term state)
 {
     struct debug_function *function;
@@ -312,8 +320,8 @@ void cop__debug_options(struct debug *debug, cop_term options)
 
     while (cop_list_next(&item, &options))
         if (!option(debug, item))
-            cop_log(COP_LOG_ERROR, "%s: ignoring erroneous debug option %s", cop_show(cop_from_pid(cop_self())),
-                cop_show(item));
+            cop_log(COP_LOG_ERROR, "%s: ignoring erroneous debug option %s",
+                cop_show(cop_from_pid(cop_self())), cop_show(item));
     note_active(debug);
 }
 
@@ -324,9 +332,11 @@ cop_term cop__debug_term(const struct debug *debug)
     if (debug->trace)
         list = cop_cons(cop("{trace, true}"), list);
     if (debug->log_max)
-        list = cop_cons(cop("{log, {Max, Events}}", (int64_t)debug->log_max, cop__debug_events(debug)), list);
+        list = cop_cons(
+            cop("{log, {Max, Events}}", (int64_t)debug->log_max, cop__debug_events(debug)), list);
     if (debug->statistics)
-        list = cop_cons(cop("{statistics, {Start, In, Out}}", debug->start_ms, debug->messages_in, debug->messages_out),
+        list = cop_cons(cop("{statistics, {Start, In, Out}}", debug->start_ms, debug->messages_in,
+                            debug->messages_out),
             list);
     return list;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of a server as a term: by its own functions, else by its table of fields as a map, else as its
- * size alone. Replacing checks every key and type before it changes anything. */
+/* The state of a server as a term: by its own functions, else by its table of fields as a map, else
+ * as its size alone. Replacing checks every key and type before it changes anything. */
 #include "otp/gen_server_int.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all behaviours share: call, cast, reply. The wire protocol is OTP's; a local call takes the runtime's
- * short way (one block that comes back as the reply), which shows the same to both sides. */
+/* What all behaviours share: call, cast, reply. The wire protocol is OTP's; a local call takes the
+ * runtime's short way (one block that comes back as the reply), which shows the same to both sides.
+ */
 #include <coppice/gen.h>
 
 #include "otp/gen_int.h"
@@ -30,8 +31,8 @@ static cop_term unreachable(cop_dest server)
     return cop("noproc");
 }
 
-enum cop_call_outcome cop__gen_call(cop_term *ret, cop_dest server, cop_atom label, cop_term request,
-    int64_t timeout_ms)
+enum cop_call_outcome cop__gen_call(
+    cop_term *ret, cop_dest server, cop_atom label, cop_term request, int64_t timeout_ms)
 {
     cop_pid pid;
     enum cop_call_outcome outcome;
@@ -53,16 +54,18 @@ enum cop_call_outcome cop__gen_call(cop_term *ret, cop_dest server, cop_atom lab
 }
 
 /* {Reason, {Module, Function, [Server, Request]}}, with the time-out when one was given: GS-35. */
-static COP_NORETURN void call_failed(cop_term reason, cop_dest server, cop_term request, int64_t timeout_ms)
+static COP_NORETURN void call_failed(
+    cop_term reason, cop_dest server, cop_term request, int64_t timeout_ms)
 {
     cop_term target = cop_dest_show(server);
 
     if (timeout_ms == 0)
         cop_exit(cop("{Reason, {gen_server, call, [Server, Request]}}", reason, target, request));
     if (timeout_ms == COP_INFINITY)
-        cop_exit(cop("{Reason, {gen_server, call, [Server, Request, infinity]}}", reason, target, request));
-    cop_exit(cop("{Reason, {gen_server, call, [Server, Request, Timeout]}}", reason, target, request,
-        cop__gen_timeout(timeout_ms)));
+        cop_exit(cop(
+            "{Reason, {gen_server, call, [Server, Request, infinity]}}", reason, target, request));
+    cop_exit(cop("{Reason, {gen_server, call, [Server, Request, Timeout]}}", reason, target,
+        request, cop__gen_timeout(timeout_ms)));
 }
 
 cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_options *options)
@@ -71,15 +74,18 @@ cop_term cop_call_to(cop_dest server, cop_term request, const struct cop_call_op
     cop_term reply;
 
     if (__builtin_expect(cop_dest_kind_of(server) == COP_DEST_NONE ||
-                             (timeout_ms < COP_INFINITY && timeout_ms != COP_AT_ONCE), 0))
+                             (timeout_ms < COP_INFINITY && timeout_ms != COP_AT_ONCE),
+            0))
         call_failed(cop("{function_clause, []}"), server, request, timeout_ms); /* GS-41 */
     if (__builtin_expect(cop__gen_call(&reply, server, cop__gen_call_label(), request,
-                             cop__gen_timeout(timeout_ms)) != COP_CALL_REPLY, 0))
+                             cop__gen_timeout(timeout_ms)) != COP_CALL_REPLY,
+            0))
         call_failed(reply, server, request, timeout_ms);
     return reply;
 }
 
-bool cop_try_call_to(cop_term *ret, cop_dest server, cop_term request, const struct cop_call_options *options)
+bool cop_try_call_to(
+    cop_term *ret, cop_dest server, cop_term request, const struct cop_call_options *options)
 {
     return cop__gen_call(ret, server, cop__gen_call_label(), request,
                cop__gen_timeout(options ? options->timeout_ms : 0)) == COP_CALL_REPLY;

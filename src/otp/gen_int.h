@@ -10,8 +10,8 @@ enum { COP__GEN_TIMEOUT_MS = 5000 };
 cop_atom cop__gen_call_label(void); /* '$gen_call' */
 int64_t cop__gen_timeout(int64_t timeout_ms);
 /* A call with any label ('$gen_call', system). Not REPLY: *ret is the reason. */
-enum cop_call_outcome cop__gen_call(cop_term *ret, cop_dest server, cop_atom label, cop_term request,
-    int64_t timeout_ms);
+enum cop_call_outcome cop__gen_call(
+    cop_term *ret, cop_dest server, cop_atom label, cop_term request, int64_t timeout_ms);
 
 /* Is reason one for which nothing is logged and no transient child restarted (P-38)? */
 bool cop__gen_expected(cop_term reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop of a generic server: takes messages in order (GS-58), calls the callback that belongs to each (GS-59),
- * and does what it returned.
+/* The loop of a generic server: takes messages in order (GS-58), calls the callback that belongs to
+ * each (GS-59), and does what it returned.
  *
  *   user module              generic module (here)           runtime
  *   -----------              ---------------------           -------
@@ -24,7 +24,7 @@ static bool debugging(const struct gs *gs)
     return __builtin_expect(gs->extra && cop__debug_on(&gs->extra->debug), 0);
 }
 
-/* --- What a callback asked for ------------------------------------------------------------------- */
+/* --- What a callback asked for ---------------------------------------------------------------- */
 
 static COP_NORETURN void bad_return(struct gs *gs, cop_term value)
 {
@@ -55,7 +55,8 @@ static bool bad_timeout(cop_step step)
     return step.timeout_ms < 0 && step.timeout_ms != COP_INFINITY && step.timeout_ms != COP_AT_ONCE;
 }
 
-/* {timeout, T, Message}: a timer of the server's own, which system messages do not touch (GS-80). */
+/* {timeout, T, Message}: a timer of the server's own, which system messages do not touch (GS-80).
+ */
 static void start_timer(struct gs *gs, cop_step step)
 {
     struct gs_extra *extra = cop__gs_extra(gs);
@@ -139,9 +140,9 @@ static cop_step run_info(struct gs *gs, cop_term message)
 
 static void debug_step(struct gs *gs, cop_step step)
 {
-    cop_term event = step.op == COP__OP_REPLY
-                         ? cop("{out, Reply, From, State}", step.reply, cop_caller(), cop__gs_get_state(gs))
-                         : cop("{noreply, State}", cop__gs_get_state(gs));
+    cop_term event = step.op == COP__OP_REPLY ? cop("{out, Reply, From, State}", step.reply,
+                                                    cop_caller(), cop__gs_get_state(gs))
+                                              : cop("{noreply, State}", cop__gs_get_state(gs));
 
     cop__debug_event(&gs->extra->debug, event, cop__gs_name(gs));
     if (step.op == COP__OP_REPLY)
@@ -167,7 +168,8 @@ static bool at_once(cop_step step)
            (step.timeout_ms == 0 || step.timeout_ms == COP_AT_ONCE);
 }
 
-/* Do what *step says. True: another callback had its turn before any message, and *step is what it said. */
+/* Do what *step says. True: another callback had its turn before any message, and *step is what it
+ * said. */
 static inline bool obey_once(struct gs *gs, cop_step *step)
 {
     if (__builtin_expect(bad_timeout(*step), 0))
@@ -190,7 +192,8 @@ static inline bool obey_once(struct gs *gs, cop_step *step)
         cop__gs_end(gs, step->reason, COP_NONE, gs->in == GS_IN_CALL ? step->reply : COP_NONE);
     case COP__OP_UNHANDLED:
         cop__gs_end(gs,
-            cop("{function_clause, [{Module, handle, [Request], []}]}", cop__gs_module_name(gs->module), step->reason),
+            cop("{function_clause, [{Module, handle, [Request], []}]}",
+                cop__gs_module_name(gs->module), step->reason),
             COP_NONE, COP_NONE);
     default:
         bad_return(gs, step_term(*step));
@@ -208,15 +211,16 @@ static inline bool obey_once(struct gs *gs, cop_step *step)
     return false;
 }
 
-/* handle_call may reply, init may be ok; everything else is told apart by what it returned. Continues are
- * a loop and not a recursion: a chain of them may be long (GS-83). */
+/* handle_call may reply, init may be ok; everything else is told apart by what it returned.
+ * Continues are a loop and not a recursion: a chain of them may be long (GS-83). */
 void cop__gs_obey(struct gs *gs, cop_step step)
 {
     while (__builtin_expect(obey_once(gs, &step), 0))
         ;
 }
 
-/* --- One message ----------------------------------------------------------------------------------- */
+/* --- One message
+ * ----------------------------------------------------------------------------------- */
 
 /* A message ends whatever time-out was under way. */
 static void woken(struct gs_extra *extra)
@@ -243,7 +247,8 @@ static void handle_cast(struct gs *gs, cop_term message, cop_term request)
     gs->in = GS_IN_CAST;
     gs->last = message;
     if (!gs->module->handle_cast) {
-        cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}", cop__gs_module_name(gs->module), request);
+        cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}",
+            cop__gs_module_name(gs->module), request);
 
         cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     }
@@ -335,7 +340,8 @@ static void handle_message(void *state, cop_term message)
             if (__builtin_expect(gs->extra != NULL, 0)) {
                 woken(gs->extra);
                 if (cop__debug_on(&gs->extra->debug))
-                    cop__debug_in(&gs->extra->debug, cop("{'$gen_call', From, Request}", cop_caller(), request),
+                    cop__debug_in(&gs->extra->debug,
+                        cop("{'$gen_call', From, Request}", cop_caller(), request),
                         cop__gs_name(gs));
             }
             handle_call(gs, request);
@@ -372,7 +378,8 @@ static void handle_timeout(void *state)
     handle_info(gs, cop("timeout"));
 }
 
-/* --- What a callback raised --------------------------------------------------------------------------- */
+/* --- What a callback raised
+ * --------------------------------------------------------------------------- */
 
 bool cop__gs_action(cop_step *step, cop_term action)
 {
@@ -390,13 +397,14 @@ bool cop__gs_action(cop_step *step, cop_term action)
     return true;
 }
 
-/* throw(V) is the same as returning V (GS-71): the tuples of Erlang's returns are obeyed, with the state as it
- * is. False: it is none. */
+/* throw(V) is the same as returning V (GS-71): the tuples of Erlang's returns are obeyed, with the
+ * state as it is. False: it is none. */
 static bool thrown_step(cop_step *ret, cop_term value)
 {
     cop_term reply, reason, action = cop("infinity");
 
-    if (cop_match(value, "{reply, Reply, _}", &reply) || cop_match(value, "{reply, Reply, _, Action}", &reply, &action))
+    if (cop_match(value, "{reply, Reply, _}", &reply) ||
+        cop_match(value, "{reply, Reply, _, Action}", &reply, &action))
         *ret = (cop_step){ .op = COP__OP_REPLY, .reply = reply };
     else if (cop_match(value, "{noreply, _}") || cop_match(value, "{noreply, _, Action}", &action))
         *ret = (cop_step){ .op = COP__OP_NOREPLY };
@@ -433,7 +441,8 @@ static void handle_crash(void *state, enum cop_class class, cop_term reason, cop
     cop__gs_end(gs, reason, stack, COP_NONE); /* GS-72, GS-104 */
 }
 
-/* --- Before the first message ------------------------------------------------------------------------- */
+/* --- Before the first message
+ * ------------------------------------------------------------------------- */
 
 struct first {
     struct gs *gs;
@@ -452,8 +461,8 @@ static void run_first(void *arg)
         handle_crash(first->gs, first->class, first->reason, first->stack);
 }
 
-/* A continue that init asked for runs while there is no loop yet whose handle_crash would hear of what it
- * raises: so it is caught here. */
+/* A continue that init asked for runs while there is no loop yet whose handle_crash would hear of
+ * what it raises: so it is caught here. */
 void cop__gs_become(struct gs *gs, cop_step step)
 {
     struct first first = { .gs = gs, .step = step };

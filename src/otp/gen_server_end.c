@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a generic server: terminate, the reply of a stop, the report, the exit (GS-90 to GS-105). */
+/* The end of a generic server: terminate, the reply of a stop, the report, the exit (GS-90 to
+ * GS-105). */
 #include "otp/gen_server_int.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ static void run_terminate(void *arg)
 
 bool cop__gen_expected(cop_term reason)
 {
-    return cop_match(reason, "normal") || cop_match(reason, "shutdown") || cop_match(reason, "{shutdown, _}");
+    return cop_match(reason, "normal") || cop_match(reason, "shutdown") ||
+           cop_match(reason, "{shutdown, _}");
 }
 
 cop_term cop__gs_name(struct gs *gs)
@@ -27,7 +29,8 @@ cop_term cop__gs_name(struct gs *gs)
 
     if (gs->extra && !cop_is_none(gs->extra->name))
         return cop_copy(gs->extra->name);
-    if (cop_match(cop_process_info(cop_self(), "registered_name"), "{registered_name, Name}", &name))
+    if (cop_match(
+            cop_process_info(cop_self(), "registered_name"), "{registered_name, Name}", &name))
         return name;
     return cop("Self", cop_self());
 }
@@ -66,7 +69,8 @@ static void run_format(void *arg)
 {
     struct formatting *formatting = arg;
 
-    formatting->result = formatting->gs->module->format_status(formatting->gs->state, formatting->status);
+    formatting->result =
+        formatting->gs->module->format_status(formatting->gs->state, formatting->status);
 }
 
 cop_term cop__gs_format_status(struct gs *gs, cop_term status)
@@ -83,7 +87,8 @@ cop_term cop__gs_format_status(struct gs *gs, cop_term status)
         failure = "did not return a map";
     if (!failure)
         return formatting.result;
-    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(cop__gs_module_name(gs->module)), failure);
+    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(cop__gs_module_name(gs->module)),
+        failure);
     return cop_map_put(status, cop("state"), cop_string(text));
 }
 
@@ -98,7 +103,9 @@ static cop_term process_label(void)
 {
     cop_term label;
 
-    return cop_match(cop_process_info(cop_self(), "label"), "{label, Label}", &label) ? label : cop("undefined");
+    return cop_match(cop_process_info(cop_self(), "label"), "{label, Label}", &label)
+               ? label
+               : cop("undefined");
 }
 
 /* format_status sees the reason without the stack, which is put back afterwards (GS-109). */
@@ -110,13 +117,15 @@ static void report(struct gs *gs, cop_term reason, cop_term stack)
         return;
     if (!cop_is_none(stack) && cop_match(reason, "{Bare, Stack}", &bare, stack))
         reason = bare;
-    status = cop__gs_format_status(gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
-        cop__gs_get_state(gs), last_message(gs), reason, log));
+    status = cop__gs_format_status(
+        gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
+                cop__gs_get_state(gs), last_message(gs), reason, log));
     reason = value_of(status, cop("reason"));
     if (!cop_is_none(stack))
         reason = cop("{Reason, Stack}", reason, stack);
     cop_log_report(COP_LOG_ERROR,
-        cop("#{label => {gen_server, terminate}, name => Name, last_message => Message, state => State, log => Log,"
+        cop("#{label => {gen_server, terminate}, name => Name, last_message => Message, state => "
+            "State, log => Log,"
             " reason => Reason, client_info => Client, process_label => Label}",
             cop__gs_name(gs), value_of(status, cop("message")), value_of(status, cop("state")),
             value_of(status, cop("log")), reason, client_info(gs), process_label()),

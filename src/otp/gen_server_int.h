@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a generic server, for the files that make one: gen_server_start.c (init), gen_server.c (the
- * loop), gen_server_end.c (termination and reports), sys_server.c (the system protocol), fields.c (the
- * state as a term). */
+/* The record of a generic server, for the files that make one: gen_server_start.c (init),
+ * gen_server.c (the loop), gen_server_end.c (termination and reports), sys_server.c (the system
+ * protocol), fields.c (the state as a term). */
 #ifndef COP_OTP_GEN_SERVER_INT_H
 #define COP_OTP_GEN_SERVER_INT_H
 
@@ -16,17 +16,18 @@
 struct gs_extra {
     struct debug debug;
     bool suspended, terminating;
-    bool hibernating;            /* goes back to it after a system message (GS-82) */
-    bool waiting_to_hibernate;   /* the loop's time-out is hibernate_after */
-    int64_t idle_timeout_ms;     /* of the action under way: a system message restarts it (GS-78); 0: none */
+    bool hibernating;          /* goes back to it after a system message (GS-82) */
+    bool waiting_to_hibernate; /* the loop's time-out is hibernate_after */
+    int64_t idle_timeout_ms;   /* of the action under way: a system message restarts it (GS-78); 0:
+                                  none */
     int64_t hibernate_after_ms;
-    cop_ref timer;               /* of {timeout, T, Message} (GS-80) */
-    cop_term timer_message;      /* kept */
-    cop_term name;               /* kept: {global, N} or {via, M, N} */
+    cop_ref timer;          /* of {timeout, T, Message} (GS-80) */
+    cop_term timer_message; /* kept */
+    cop_term name;          /* kept: {global, N} or {via, M, N} */
     const cop_via_module *via;
-    cop_term via_key;            /* kept */
-    cop_term last_message;       /* only while a callback runs */
-    int how;                     /* in what callback: enum gs_in */
+    cop_term via_key;      /* kept */
+    cop_term last_message; /* only while a callback runs */
+    int how;               /* in what callback: enum gs_in */
 };
 
 enum gs_in { GS_IN_NONE, GS_IN_CALL, GS_IN_CAST, GS_IN_INFO, GS_IN_CONTINUE };
@@ -54,7 +55,8 @@ COP_NORETURN void cop__gs_become(struct gs *gs, cop_step step);
 void cop__gs_rearm(struct gs *gs); /* after a system message: GS-78, GS-82 */
 
 /* gen_server_end.c */
-/* stack: where a callback raised it, for the report; none for a stop, whose report has the bare reason (GS-104). */
+/* stack: where a callback raised it, for the report; none for a stop, whose report has the bare
+ * reason (GS-104). */
 COP_NORETURN void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply);
 /* The map as the module's format_status wants it shown, or itself (GS-108, GS-110). */
 cop_term cop__gs_format_status(struct gs *gs, cop_term status);

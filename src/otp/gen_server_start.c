@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting a generic server: names, init, what each of its results means (GS-01 to GS-30), enter_loop. */
+/* Starting a generic server: names, init, what each of its results means (GS-01 to GS-30),
+ * enter_loop. */
 #include "otp/gen_server_int.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ static struct gs *new_server(const cop_gen_server *module, uint64_t parent)
     return gs;
 }
 
-/* --- In the new process ---------------------------------------------------------------------------- */
+/* --- In the new process
+ * ---------------------------------------------------------------------------- */
 
 /* What the starter says, as a term: addresses of constants travel as integers within the node. */
 #define START_PATTERN "{Module, Arg, Parent, Name, Via, Key, HibernateAfter, Debug}"
@@ -78,7 +80,8 @@ static COP_NORETURN void init_bad(struct gs *gs, cop_term value)
     init_failed(gs, cop("{error, Reason}", reason), reason);
 }
 
-/* GS-15: a thrown value is what init returned, with the state as it is. False: it is none of these. */
+/* GS-15: a thrown value is what init returned, with the state as it is. False: it is none of these.
+ */
 static bool thrown_init(cop_step *ret, cop_term value)
 {
     cop_term reason, action = cop("infinity");
@@ -118,7 +121,8 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     }
     switch (step->op) {
     case COP__OP_OK:
-        if (step->timeout_ms < 0 && step->timeout_ms != COP_INFINITY && step->timeout_ms != COP_AT_ONCE)
+        if (step->timeout_ms < 0 && step->timeout_ms != COP_INFINITY &&
+            step->timeout_ms != COP_AT_ONCE)
             init_bad(gs, cop("{ok, state, Timeout}", step->timeout_ms));
         return *step;
     case COP__OP_STOP:
@@ -128,7 +132,8 @@ static cop_step initialise(struct gs *gs, cop_term arg)
     case COP__OP_ERROR:
         init_failed(gs, cop("{error, Reason}", step->reason), cop("normal"));
     case COP__OP_UNHANDLED:
-        reason = cop("{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
+        reason = cop(
+            "{function_clause, [{Module, init, [Arg], []}]}", cop__gs_module_name(gs->module), arg);
         init_failed(gs, cop("{error, Reason}", reason), reason);
     default:
         init_bad(gs, cop("undefined"));
@@ -143,13 +148,14 @@ static void server_main(cop_term start)
     struct gs *gs;
     cop_step step;
 
-    cop_must(cop_match(start, START_PATTERN, &module_address, &arg, &parent, &name, &via_address, &key,
-        &hibernate_after_ms, &debug));
+    cop_must(cop_match(start, START_PATTERN, &module_address, &arg, &parent, &name, &via_address,
+        &key, &hibernate_after_ms, &debug));
     module = (const cop_gen_server *)(uintptr_t)module_address;
     gs = new_server(module, parent ? (uint64_t)cop_parent().id : cop_self().id); /* GS-03 */
     if (module->trap_exit)
         cop_trap_exit(true);
-    take_name(gs, name, (const cop_via_module *)(uintptr_t)via_address, key); /* before init: GS-29 */
+    take_name(
+        gs, name, (const cop_via_module *)(uintptr_t)via_address, key); /* before init: GS-29 */
     if (hibernate_after_ms)
         cop__gs_extra(gs)->hibernate_after_ms = hibernate_after_ms;
     if (!cop_match(debug, "[]"))
@@ -159,7 +165,8 @@ static void server_main(cop_term start)
     cop__gs_become(gs, step); /* GS-84: a continue runs before any message */
 }
 
-/* --- In the starter ---------------------------------------------------------------------------------- */
+/* --- In the starter
+ * ---------------------------------------------------------------------------------- */
 
 static void set_error(cop_term *ret_error, cop_term reason)
 {
@@ -186,8 +193,8 @@ static int outcome(enum cop_start_outcome started, cop_term result, cop_term *re
     return cop_match(reason, "timeout") ? -COP_ETIMEOUT : -COP_EEXIT;
 }
 
-int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module, cop_term arg,
-    int how, const struct cop_gen_server_options *options, cop_term *ret_error)
+int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_gen_server *module,
+    cop_term arg, int how, const struct cop_gen_server_options *options, cop_term *ret_error)
 {
     static const struct cop_gen_server_options none;
     struct cop_start_options start = { .link = how == 1, .monitor = how == 2 };
@@ -222,9 +229,12 @@ int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_
     }
     start.timeout_ms = options->timeout_ms;
     start.spawn = options->spawn;
-    start.spawn.initial_call = module->module ? module->module : module->name ? module->name : "gen_server";
-    description = cop(START_PATTERN, (int64_t)(uintptr_t)module, arg, how != 0, name, (int64_t)(uintptr_t)via, key,
-        options->hibernate_after_ms, cop_is_none(options->debug) ? cop("[]") : options->debug);
+    start.spawn.initial_call = module->module ? module->module
+                               : module->name ? module->name
+                                              : "gen_server";
+    description = cop(START_PATTERN, (int64_t)(uintptr_t)module, arg, how != 0, name,
+        (int64_t)(uintptr_t)via, key, options->hibernate_after_ms,
+        cop_is_none(options->debug) ? cop("[]") : options->debug);
     started = cop_start_process(&result, &pid, &monitor, server_main, description, &start);
     error = outcome(started, result, ret_error);
     if (error < 0) {
@@ -238,7 +248,8 @@ int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_
     return 0;
 }
 
-/* --- enter_loop ------------------------------------------------------------------------------------------ */
+/* --- enter_loop
+ * ------------------------------------------------------------------------------------------ */
 
 static void check_name(cop_dest name)
 {
@@ -262,7 +273,8 @@ static void check_name(cop_dest name)
     }
 }
 
-void cop_gen_server_enter_loop(const cop_gen_server *module, const void *state, cop_dest name, cop_step action)
+void cop_gen_server_enter_loop(
+    const cop_gen_server *module, const void *state, cop_dest name, cop_step action)
 {
     cop_term ancestors = cop_get(cop("'$ancestors'")), first;
     struct gs *gs;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the default handler prints an event: a title line, then one line a fact (GS-107). Plain text, colour only
- * when asked. */
+/* How the default handler prints an event: a title line, then one line a fact (GS-107). Plain text,
+ * colour only when asked. */
 #include <coppice/log.h>
 
 #include <stdarg.h>
@@ -59,7 +59,8 @@ static cop_term property(cop_term list, const char *key)
 {
     cop_term value;
 
-    return cop_proplist_get(&value, list, cop_from_atom(cop_atom_new(key))) ? value : cop("undefined");
+    return cop_proplist_get(&value, list, cop_from_atom(cop_atom_new(key))) ? value
+                                                                            : cop("undefined");
 }
 
 static void all_properties(struct text *text, cop_term list)
@@ -99,7 +100,8 @@ static void format_crash(struct text *text, cop_term report)
 
         if (!cop_match(item, "{Key, Value}", &key, &value))
             continue;
-        if (cop_match(item, "{error_info, _}") && cop_match(error, "{_, Reason, Stack}", &reason, &stack)) {
+        if (cop_match(item, "{error_info, _}") &&
+            cop_match(error, "{_, Reason, Stack}", &reason, &stack)) {
             put(text, "    exception: %s %s\n", cop_show(cop_tuple_at(error, 0)), cop_show(reason));
             if (!cop_match(stack, "[]"))
                 fact(text, "stack", stack);
@@ -119,7 +121,8 @@ static void format_supervisor(struct text *text, cop_term report, cop_term conte
 {
     cop_term list = get(report, "report"), offender = property(list, "offender");
 
-    put(text, "SUPERVISOR REPORT %s: %s\n", cop_show(property(list, "supervisor")), cop_show(context));
+    put(text, "SUPERVISOR REPORT %s: %s\n", cop_show(property(list, "supervisor")),
+        cop_show(context));
     fact(text, "reason", property(list, "reason"));
     if (!cop_match(offender, "undefined")) {
         put(text, "  offender\n");
@@ -156,10 +159,10 @@ static void format_report(struct text *text, cop_term report)
     }
 }
 
-static const char *const level_names[] = { "emergency", "alert", "critical", "error", "warning", "notice", "info",
-    "debug" };
-static const char *const level_colours[] = { "\033[1;31m", "\033[1;31m", "\033[1;31m", "\033[31m", "\033[33m",
-    "\033[36m", "\033[32m", "\033[2m" };
+static const char *const level_names[] = { "emergency", "alert", "critical", "error", "warning",
+    "notice", "info", "debug" };
+static const char *const level_colours[] = { "\033[1;31m", "\033[1;31m", "\033[1;31m", "\033[31m",
+    "\033[33m", "\033[36m", "\033[32m", "\033[2m" };
 
 const char *cop_log_format(const cop_log_event *event, bool colour)
 {
@@ -171,8 +174,9 @@ const char *cop_log_format(const cop_log_event *event, bool colour)
     cop_binary_new(text.capacity, &text.data);
     if (localtime_r(&seconds, &when))
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &when);
-    put(&text, "%s.%03d %s[%s]%s ", stamp, (int)(event->time_ms % 1000), colour ? level_colours[event->level] : "",
-        level_names[event->level], colour ? "\033[0m" : "");
+    put(&text, "%s.%03d %s[%s]%s ", stamp, (int)(event->time_ms % 1000),
+        colour ? level_colours[event->level] : "", level_names[event->level],
+        colour ? "\033[0m" : "");
     if (event->text)
         put(&text, "%s\n", event->text);
     else if (cop_type_of(event->report) == COP_TYPE_MAP)

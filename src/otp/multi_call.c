@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls and casts to one name on many nodes (GS-47 to GS-50). All requests are sent before any answer is waited
- * for. */
+/* Calls and casts to one name on many nodes (GS-47 to GS-50). All requests are sent before any
+ * answer is waited for. */
 #include <coppice/gen.h>
 
 static cop_term all_nodes(void)
@@ -33,9 +33,11 @@ cop_term cop_multi_call(cop_term nodes, const char *name, cop_term request, int6
     while (cop_list_next(&item, &nodes))
         cop_requests_send_to(requests, cop_dest(cop("{Name, Node}", atom, item)), request, item);
     for (;;) {
-        int64_t rest_ms = timeout_ms == COP_INFINITY ? COP_INFINITY : deadline_ms - cop_monotonic_ms();
+        int64_t rest_ms =
+            timeout_ms == COP_INFINITY ? COP_INFINITY : deadline_ms - cop_monotonic_ms();
 
-        response = cop_requests_receive(&reply, &node, requests, rest_ms < COP_INFINITY ? 0 : rest_ms, true);
+        response = cop_requests_receive(
+            &reply, &node, requests, rest_ms < COP_INFINITY ? 0 : rest_ms, true);
         if (response == COP_RESPONSE)
             replies = cop_cons(cop("{Node, Reply}", node, reply), replies);
         else if (response == COP_RESPONSE_ERROR)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests without waiting (GS-51 to GS-57). A request is a monitor whose reference is also the alias the reply
- * comes through: reply_demonitor makes the two end together. */
+/* Requests without waiting (GS-51 to GS-57). A request is a monitor whose reference is also the
+ * alias the reply comes through: reply_demonitor makes the two end together. */
 #include <coppice/gen.h>
 
-/* A name of this node or of a registry is resolved first, so that a failure names what was asked for (GS-51). */
+/* A name of this node or of a registry is resolved first, so that a failure names what was asked
+ * for (GS-51). */
 cop_ref cop_send_request_to(cop_dest server, cop_term request)
 {
     static const struct cop_monitor_options options = { .alias = COP_REPLY_DEMONITOR };
@@ -16,11 +17,13 @@ cop_ref cop_send_request_to(cop_dest server, cop_term request)
     } else if (cop_dest_kind_of(server) != COP_DEST_REMOTE_NAME ||
                cop_dest_node_of(server).index == cop_node().index) {
         ref = cop_make_ref();
-        cop_send(cop_self(), cop("{'DOWN', Ref, process, Server, noproc}", ref, cop_dest_show(server)));
+        cop_send(
+            cop_self(), cop("{'DOWN', Ref, process, Server, noproc}", ref, cop_dest_show(server)));
         return ref;
     }
     ref = cop_monitor_with(target, &options);
-    cop_send_to(target, cop("{'$gen_call', {Self, [alias | Ref]}, Request}", cop_self(), ref, request));
+    cop_send_to(
+        target, cop("{'$gen_call', {Self, [alias | Ref]}, Request}", cop_self(), ref, request));
     return ref;
 }
 
@@ -85,7 +88,7 @@ enum cop_response cop_check_response(cop_term *ret, cop_term message, cop_ref re
     return response_in(ret, message, request);
 }
 
-/* --- Collections -------------------------------------------------------------------------------- */
+/* --- Collections ------------------------------------------------------------------------------ */
 
 struct entry {
     struct entry *next;
@@ -154,13 +157,14 @@ cop_term cop_requests_to_list(const cop_requests *collection)
     return list;
 }
 
-void cop_requests_send_to(cop_requests *collection, cop_dest server, cop_term request, cop_term label)
+void cop_requests_send_to(
+    cop_requests *collection, cop_dest server, cop_term request, cop_term label)
 {
     cop_requests_add(collection, cop_send_request_to(server, request), label);
 }
 
-static enum cop_response match_any(cop_term *ret, cop_term *ret_label, cop_requests *collection, cop_term message,
-    bool remove)
+static enum cop_response match_any(
+    cop_term *ret, cop_term *ret_label, cop_requests *collection, cop_term message, bool remove)
 {
     for (struct entry **place = &collection->first; *place; place = &(*place)->next) {
         enum cop_response response = response_in(ret, message, (*place)->request);
@@ -175,8 +179,8 @@ static enum cop_response match_any(cop_term *ret, cop_term *ret_label, cop_reque
     return COP_NO_REPLY;
 }
 
-static enum cop_response receive_any(cop_term *ret, cop_term *ret_label, cop_requests *collection, int64_t timeout_ms,
-    bool remove)
+static enum cop_response receive_any(
+    cop_term *ret, cop_term *ret_label, cop_requests *collection, int64_t timeout_ms, bool remove)
 {
     cop_receive_scan scan = cop_receive_begin(timeout_ms);
     cop_term message;
@@ -194,8 +198,8 @@ static enum cop_response receive_any(cop_term *ret, cop_term *ret_label, cop_req
     return COP_RESPONSE_TIMEOUT;
 }
 
-enum cop_response cop_requests_receive(cop_term *ret, cop_term *ret_label, cop_requests *collection,
-    int64_t timeout_ms, bool remove)
+enum cop_response cop_requests_receive(
+    cop_term *ret, cop_term *ret_label, cop_requests *collection, int64_t timeout_ms, bool remove)
 {
     enum cop_response response = receive_any(ret, ret_label, collection, timeout_ms, remove);
 
@@ -205,14 +209,15 @@ enum cop_response cop_requests_receive(cop_term *ret, cop_term *ret_label, cop_r
     return response;
 }
 
-enum cop_response cop_requests_wait(cop_term *ret, cop_term *ret_label, cop_requests *collection, int64_t timeout_ms,
-    bool remove)
+enum cop_response cop_requests_wait(
+    cop_term *ret, cop_term *ret_label, cop_requests *collection, int64_t timeout_ms, bool remove)
 {
     return receive_any(ret, ret_label, collection, timeout_ms, remove);
 }
 
-enum cop_response cop_requests_check(cop_term *ret, cop_term *ret_label, cop_requests *collection, cop_term message,
-    bool remove)
+enum cop_response cop_requests_check(
+    cop_term *ret, cop_term *ret_label, cop_requests *collection, cop_term message, bool remove)
 {
-    return collection->size ? match_any(ret, ret_label, collection, message, remove) : COP_NO_REQUEST;
+    return collection->size ? match_any(ret, ret_label, collection, message, remove)
+                            : COP_NO_REQUEST;
 }

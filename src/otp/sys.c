@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of the system protocol. All functions are one: send the request with the label `system`,
- * return the answer, or exit with {Reason, {sys, Function, Args}}. */
+/* The client's side of the system protocol. All functions are one: send the request with the label
+ * `system`, return the answer, or exit with {Reason, {sys, Function, Args}}. */
 #include <coppice/sys.h>
 
 #include "otp/gen_int.h"
 
-/* args: the arguments after the server, for the exit reason; a time-out that was given is the last. */
-static cop_term ask(cop_dest server, const char *function, cop_term args, cop_term request, int64_t timeout_ms)
+/* args: the arguments after the server, for the exit reason; a time-out that was given is the last.
+ */
+static cop_term ask(
+    cop_dest server, const char *function, cop_term args, cop_term request, int64_t timeout_ms)
 {
     static cop_atom label;
     cop_term result;
 
     if (!label.index)
         label = cop_atom_new("system");
-    if (cop__gen_call(&result, server, label, request, cop__gen_timeout(timeout_ms)) == COP_CALL_REPLY)
+    if (cop__gen_call(&result, server, label, request, cop__gen_timeout(timeout_ms)) ==
+        COP_CALL_REPLY)
         return result;
     if (timeout_ms == COP_INFINITY)
         args = cop_list_append(args, cop("[infinity]"));
     else if (timeout_ms)
         args = cop_list_append(args, cop("[Timeout]", cop__gen_timeout(timeout_ms)));
-    cop_exit(cop("{Reason, {sys, Function, [Server | Args]}}", result, cop_atom_new(function), cop_dest_show(server),
-        args));
+    cop_exit(cop("{Reason, {sys, Function, [Server | Args]}}", result, cop_atom_new(function),
+        cop_dest_show(server), args));
 }
 
 /* SYS-16: an error result raises in the client. */
@@ -38,11 +41,14 @@ cop_term cop_sys_get_state_of(cop_dest server, int64_t timeout_ms)
     return or_error(ask(server, "get_state", cop_nil(), cop("get_state"), timeout_ms));
 }
 
-cop_term cop_sys_replace_state_of(cop_dest server, cop_sys_replace *fn, void *arg, int64_t timeout_ms)
+cop_term cop_sys_replace_state_of(
+    cop_dest server, cop_sys_replace *fn, void *arg, int64_t timeout_ms)
 {
-    return or_error(ask(server, "replace_state", cop("[{c_function, Fn, Arg}]", (int64_t)(uintptr_t)fn,
-        (int64_t)(uintptr_t)arg),
-        cop("{replace_state, {c_function, Fn, Arg}}", (int64_t)(uintptr_t)fn, (int64_t)(uintptr_t)arg), timeout_ms));
+    return or_error(ask(server, "replace_state",
+        cop("[{c_function, Fn, Arg}]", (int64_t)(uintptr_t)fn, (int64_t)(uintptr_t)arg),
+        cop("{replace_state, {c_function, Fn, Arg}}", (int64_t)(uintptr_t)fn,
+            (int64_t)(uintptr_t)arg),
+        timeout_ms));
 }
 
 cop_term cop_sys_get_status_of(cop_dest server, int64_t timeout_ms)
@@ -62,11 +68,12 @@ void cop_sys_resume_of(cop_dest server, int64_t timeout_ms)
 
 void cop_sys_terminate_of(cop_dest server, cop_term reason, int64_t timeout_ms)
 {
-    ask(server, "terminate", cop("[Reason]", reason), cop("{terminate, Reason}", reason), timeout_ms);
+    ask(server, "terminate", cop("[Reason]", reason), cop("{terminate, Reason}", reason),
+        timeout_ms);
 }
 
-cop_term cop_sys_change_code_of(cop_dest server, cop_term module, cop_term old_vsn, cop_term extra,
-    int64_t timeout_ms)
+cop_term cop_sys_change_code_of(
+    cop_dest server, cop_term module, cop_term old_vsn, cop_term extra, int64_t timeout_ms)
 {
     return ask(server, "change_code", cop("[Module, OldVsn, Extra]", module, old_vsn, extra),
         cop("{change_code, Module, OldVsn, Extra}", module, old_vsn, extra), timeout_ms);
@@ -84,22 +91,26 @@ void cop_sys_trace_of(cop_dest server, bool on, int64_t timeout_ms)
 
 cop_term cop_sys_statistics_of(cop_dest server, cop_term flag, int64_t timeout_ms)
 {
-    return ask(server, "statistics", cop("[Flag]", flag), cop("{debug, {statistics, Flag}}", flag), timeout_ms);
+    return ask(server, "statistics", cop("[Flag]", flag), cop("{debug, {statistics, Flag}}", flag),
+        timeout_ms);
 }
 
 cop_term cop_sys_log_to_file_of(cop_dest server, const char *path, int64_t timeout_ms)
 {
     cop_term file = path ? cop_text(path) : cop_bool(false);
 
-    return ask(server, "log_to_file", cop("[File]", file), cop("{debug, {log_to_file, File}}", file), timeout_ms);
+    return ask(server, "log_to_file", cop("[File]", file),
+        cop("{debug, {log_to_file, File}}", file), timeout_ms);
 }
 
-cop_term cop_sys_install_in(cop_dest server, cop_term id, cop_sys_debug_fn *fn, cop_term fn_state, int64_t timeout_ms)
+cop_term cop_sys_install_in(
+    cop_dest server, cop_term id, cop_sys_debug_fn *fn, cop_term fn_state, int64_t timeout_ms)
 {
     cop_term what = cop("{Id, Fn, State}", cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id,
         (int64_t)(uintptr_t)fn, fn_state);
 
-    return ask(server, "install", cop("[Spec]", what), cop("{debug, {install, Spec}}", what), timeout_ms);
+    return ask(
+        server, "install", cop("[Spec]", what), cop("{debug, {install, Spec}}", what), timeout_ms);
 }
 
 cop_term cop_sys_remove_from(cop_dest server, cop_term id, cop_sys_debug_fn *fn, int64_t timeout_ms)
@@ -114,7 +125,8 @@ void cop_sys_no_debug_of(cop_dest server, int64_t timeout_ms)
     ask(server, "no_debug", cop_nil(), cop("{debug, no_debug}"), timeout_ms);
 }
 
-/* --- proc_lib:stop/3 (P-132, P-133) ------------------------------------------------------------------- */
+/* --- proc_lib:stop/3 (P-132, P-133)
+ * ------------------------------------------------------------------- */
 
 void cop_stop_process(cop_dest process, cop_term reason, int64_t timeout_ms)
 {
@@ -131,7 +143,8 @@ void cop_stop_process(cop_dest process, cop_term reason, int64_t timeout_ms)
         cop_exit(cop("{calling_self, {sys, terminate, [Target, Reason, Timeout]}}", target, reason,
             timeout_ms == COP_INFINITY ? cop("infinity") : cop_int(timeout_ms)));
     monitor = cop_monitor(pid);
-    outcome = cop__gen_call(&result, cop_dest_pid(pid), system, cop("{terminate, Reason}", reason), timeout_ms);
+    outcome = cop__gen_call(
+        &result, cop_dest_pid(pid), system, cop("{terminate, Reason}", reason), timeout_ms);
     if (outcome == COP_CALL_TIMEOUT) {
         cop_demonitor_flush(monitor);
         cop_exit(cop("timeout"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of the system protocol (SYS-01 to SYS-37). Requests come in mailbox order with all else
- * (SYS-14). Those that carry the address of a C function are obeyed only for a caller in this node: to
- * another node they are what any unknown request is. */
+/* The server's side of the system protocol (SYS-01 to SYS-37). Requests come in mailbox order with
+ * all else (SYS-14). Those that carry the address of a C function are obeyed only for a caller in
+ * this node: to another node they are what any unknown request is. */
 #include "otp/gen_server_int.h"
 
 #include <string.h>
@@ -30,7 +30,8 @@ static void run_replace(void *arg)
 /* SYS-17: a failing function leaves the state as it was. */
 static cop_term replace_state(struct gs *gs, int64_t fn, int64_t arg)
 {
-    struct replacing replacing = { gs, (cop_sys_replace *)(uintptr_t)fn, (void *)(uintptr_t)arg, COP_NONE };
+    struct replacing replacing = { gs, (cop_sys_replace *)(uintptr_t)fn, (void *)(uintptr_t)arg,
+        COP_NONE };
     static const char *const classes[] = { "none", "exit", "error", "throw" };
     cop_term reason, stack;
     enum cop_class class = cop_try(run_replace, &replacing, &reason, &stack);
@@ -55,7 +56,8 @@ static cop_term header(struct gs *gs)
 
 static cop_term shown_state(struct gs *gs, cop_term log)
 {
-    cop_term status = cop__gs_format_status(gs, cop("#{state => State, log => Log}", cop__gs_get_state(gs), log));
+    cop_term status =
+        cop__gs_format_status(gs, cop("#{state => State, log => Log}", cop__gs_get_state(gs), log));
     cop_term state;
 
     return cop_map_get(&state, status, cop("state")) ? state : cop("undefined");
@@ -72,8 +74,8 @@ static cop_term get_status(struct gs *gs)
                         " {\"Logged events\", Log}]}, {data, [{\"State\", State}]}]",
         header(gs), mode, parent, log, shown_state(gs, log));
 
-    return cop("{status, Self, {module, gen_server}, [Dictionary, Mode, Parent, Debug, Misc]}", cop_self(),
-        cop_dictionary(), mode, parent,
+    return cop("{status, Self, {module, gen_server}, [Dictionary, Mode, Parent, Debug, Misc]}",
+        cop_self(), cop_dictionary(), mode, parent,
         gs->extra ? cop__debug_term(&gs->extra->debug) : cop_nil(), misc);
 }
 
@@ -139,7 +141,8 @@ void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
     } else if (local && cop_match(request, "{replace_state, {c_function, Fn, Arg}}", &fn, &arg)) {
         answer(from, replace_state(gs, fn, arg));
     } else if (gs->extra && gs->extra->suspended &&
-               cop_match(request, "{change_code, Module, OldVsn, Extra}", &module, &old_vsn, &extra)) {
+               cop_match(
+                   request, "{change_code, Module, OldVsn, Extra}", &module, &old_vsn, &extra)) {
         answer(from, change_code(gs, old_vsn, extra));
     } else {
         answer(from, cop("{error, {unknown_system_msg, Request}}", request)); /* SYS-15 */

@@ -154,9 +154,6 @@ static void drop_processes(void)
             cop__block_put(&self->base, proc->ext->timer, proc->ext->timer->class); /* in no wheel any more */
         cop__dictionary_free(proc);
         cop__memory_free_all(proc);
-        /* an armed timer is in a wheel, which gives it back */
-        if (proc->ext && proc->ext->timer && cop__load(proc->ext->timer->state) == COP__TIMER_FIRED)
-            cop__block_put(&self->base, proc->ext->timer, proc->ext->timer->class);
         cop__ext_free(self, proc);
         cop__origin_release(self, proc->origin);
         cop__turn_clear(self, proc);

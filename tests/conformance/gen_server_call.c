@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clauses GS-31 to GS-57 and GS-87 to GS-89: call, cast, multi_call, requests without waiting, reply. */
+/* Clauses GS-31 to GS-57 and GS-87 to GS-89: call, cast, multi_call, requests without waiting,
+ * reply. */
 #include "conformance/told_server.h"
 #include "otp/gen_int.h"
 
@@ -89,8 +90,10 @@ CLAUSE(GS_34)
 CLAUSE(GS_35)
 {
     CHECK_TERM(exit_of_call(cop_dest("who"), cop("q"), 0), "{noproc,{gen_server,call,[who,q]}}");
-    CHECK_TERM(exit_of_call(cop_dest("who"), cop("q"), 100), "{noproc,{gen_server,call,[who,q,100]}}");
-    CHECK_TERM(exit_of_call(cop_dest("who"), cop("q"), COP_INFINITY), "{noproc,{gen_server,call,[who,q,infinity]}}");
+    CHECK_TERM(
+        exit_of_call(cop_dest("who"), cop("q"), 100), "{noproc,{gen_server,call,[who,q,100]}}");
+    CHECK_TERM(exit_of_call(cop_dest("who"), cop("q"), COP_INFINITY),
+        "{noproc,{gen_server,call,[who,q,infinity]}}");
 }
 
 /* noproc: a dead pid, a name that nobody has, here, by node, or in another registry. */
@@ -98,10 +101,12 @@ CLAUSE(GS_36)
 {
     cop_pid dead = dead_pid();
 
-    CHECK_MATCH(exit_of_call(cop_dest(dead), cop("q"), 0), "{noproc, {gen_server, call, [Dead, q]}}", dead);
+    CHECK_MATCH(
+        exit_of_call(cop_dest(dead), cop("q"), 0), "{noproc, {gen_server, call, [Dead, q]}}", dead);
     CHECK_MATCH(exit_of_call(cop_dest("who"), cop("q"), 0), "{noproc, _}");
     CHECK_MATCH(exit_of_call(cop_dest(cop("{who, Node}", cop_node())), cop("q"), 0), "{noproc, _}");
-    CHECK_MATCH(exit_of_call(cop_via(&nobody, cop("x")), cop("q"), 0), "{noproc, {gen_server, call, [{via, nobody, x}, q]}}");
+    CHECK_MATCH(exit_of_call(cop_via(&nobody, cop("x")), cop("q"), 0),
+        "{noproc, {gen_server, call, [{via, nobody, x}, q]}}");
 }
 
 /* timeout; and a late reply never comes. */
@@ -109,7 +114,8 @@ CLAUSE(GS_37)
 {
     cop_pid server = probe_new();
 
-    CHECK_MATCH(exit_of_call(cop_dest(server), cop("{wait, {reply, late}}"), 1), "{timeout, {gen_server, call, [_, _, 1]}}");
+    CHECK_MATCH(exit_of_call(cop_dest(server), cop("{wait, {reply, late}}"), 1),
+        "{timeout, {gen_server, call, [_, _, 1]}}");
     cop_send(server, cop("go_on"));
     CHECK_TERM(cop_call(server, cop("get")), "0");
     NOTHING();
@@ -120,24 +126,31 @@ CLAUSE(GS_38)
 {
     cop_pid victim = cop_spawn(idle_main, cop_nil());
 
-    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{stop, normal}"), 0), "{normal, {gen_server, call, _}}");
-    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{stop, shutdown}"), 0), "{shutdown, {gen_server, call, _}}");
-    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{error, oops}"), 0), "{{oops, _}, {gen_server, call, _}}");
-    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{exit, {a, b}}"), 0), "{{a, b}, {gen_server, call, _}}");
+    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{stop, normal}"), 0),
+        "{normal, {gen_server, call, _}}");
+    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{stop, shutdown}"), 0),
+        "{shutdown, {gen_server, call, _}}");
+    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{error, oops}"), 0),
+        "{{oops, _}, {gen_server, call, _}}");
+    CHECK_MATCH(exit_of_call(cop_dest(probe_new()), cop("{exit, {a, b}}"), 0),
+        "{{a, b}, {gen_server, call, _}}");
     cop_exit_signal(victim, cop("kill"));
     CHECK_MATCH(exit_of_call(cop_dest(victim), cop("q"), 0), "{_, {gen_server, call, _}}");
     victim = probe_new();
     cop_send_after(2, victim, cop("{do, {exit, killed}}"));
     cop_send(victim, cop("{do, {noreply}}"));
-    CHECK_MATCH(exit_of_call(cop_dest(victim), cop("{noreply}"), 0), "{killed, {gen_server, call, _}}");
+    CHECK_MATCH(
+        exit_of_call(cop_dest(victim), cop("{noreply}"), 0), "{killed, {gen_server, call, _}}");
 }
 
 /* Calling oneself. */
 CLAUSE(GS_40)
 {
     cop_register("me", cop_self());
-    CHECK_MATCH(exit_of_call(cop_dest(cop_self()), cop("q"), 0), "{calling_self, {gen_server, call, _}}");
-    CHECK_MATCH(exit_of_call(cop_dest("me"), cop("q"), 0), "{calling_self, {gen_server, call, [me, q]}}");
+    CHECK_MATCH(
+        exit_of_call(cop_dest(cop_self()), cop("q"), 0), "{calling_self, {gen_server, call, _}}");
+    CHECK_MATCH(
+        exit_of_call(cop_dest("me"), cop("q"), 0), "{calling_self, {gen_server, call, [me, q]}}");
 }
 
 static void call_a_list(void *arg)
@@ -151,7 +164,8 @@ CLAUSE(GS_41)
 {
     cop_term reason = COP_NONE;
 
-    CHECK_MATCH(exit_of_call(cop_dest(cop_spawn(witness_main, cop("Self", cop_self()))), cop("q"), -5),
+    CHECK_MATCH(
+        exit_of_call(cop_dest(cop_spawn(witness_main, cop("Self", cop_self()))), cop("q"), -5),
         "{{function_clause, _}, {gen_server, call, _}}");
     CHECK(TRY(call_a_list, NULL, &reason) != COP_CLASS_NONE);
     EXPECT("{_, ready}");
@@ -186,10 +200,12 @@ CLAUSE(GS_43)
 CLAUSE(GS_44)
 {
     for (int i = 0; i < 50; i++)
-        CHECK_TERM(cop_call(probe_new_how(START, "{forget_owner, {ok}}"), cop("{stop, normal, last_word}")), "last_word");
+        CHECK_TERM(cop_call(probe_new_how(START, "{forget_owner, {ok}}"),
+                       cop("{stop, normal, last_word}")),
+            "last_word");
 }
 
-/* --- cast ------------------------------------------------------------------------------------------------- */
+/* --- cast ------------------------------------------------------------------------------------- */
 
 /* {'$gen_cast', Request}; who is not there is not told of. */
 CLAUSE(GS_45)
@@ -227,7 +243,8 @@ CLAUSE(GS_46)
     CHECK_TERM(reason, "function_clause");
 }
 
-/* --- Many nodes --------------------------------------------------------------------------------------------- */
+/* --- Many nodes
+ * --------------------------------------------------------------------------------------------- */
 
 static cop_pid named_probe(const char *name)
 {
@@ -247,17 +264,21 @@ CLAUSE(GS_47)
     EXPECT("{cast, two}");
 }
 
-/* multi_call: replies by node, and the nodes without one: no server, no such node, no reply in time. */
+/* multi_call: replies by node, and the nodes without one: no server, no such node, no reply in
+ * time. */
 CLAUSE(GS_48)
 {
     cop_atom node = cop_node();
 
     named_probe("here");
-    CHECK_MATCH(cop_multi_call(COP_NONE, "here", cop("{reply, yes}"), COP_INFINITY), "{[{Node, yes}], []}", node);
-    CHECK_MATCH(cop_multi_call(cop("[Node]", node), "here", cop("{reply, yes}"), WAIT_MS), "{[{Node, yes}], []}", node);
+    CHECK_MATCH(cop_multi_call(COP_NONE, "here", cop("{reply, yes}"), COP_INFINITY),
+        "{[{Node, yes}], []}", node);
+    CHECK_MATCH(cop_multi_call(cop("[Node]", node), "here", cop("{reply, yes}"), WAIT_MS),
+        "{[{Node, yes}], []}", node);
     CHECK_MATCH(cop_multi_call(COP_NONE, "nobody", cop("q"), WAIT_MS), "{[], [Node]}", node);
     CHECK_MATCH(cop_multi_call(COP_NONE, "here", cop("{noreply}"), 1), "{[], [Node]}", node);
-    CHECK_MATCH(cop_multi_call(cop("[Node, 'no@where']", node), "here", cop("{reply, yes}"), WAIT_MS),
+    CHECK_MATCH(
+        cop_multi_call(cop("[Node, 'no@where']", node), "here", cop("{reply, yes}"), WAIT_MS),
         "{[{Node, yes}], ['no@where']}", node);
 }
 
@@ -267,7 +288,8 @@ CLAUSE(GS_49)
     cop_pid server = probe_new();
     cop_ref ref = cop_make_ref();
 
-    cop_send(server, cop("{'$gen_call', {Self, {Ref, Node}}, {reply, yes}}", cop_self(), ref, cop_node()));
+    cop_send(server,
+        cop("{'$gen_call', {Self, {Ref, Node}}, {reply, yes}}", cop_self(), ref, cop_node()));
     EXPECT("{{Ref, _}, yes}", ref);
     cop_send(server, cop("{'$gen_call', {Self, tag}, {reply, yes}}", cop_self()));
     EXPECT("{tag, yes}");
@@ -284,7 +306,8 @@ CLAUSE(GS_50)
     NOTHING();
 }
 
-/* --- Requests without waiting --------------------------------------------------------------------------------- */
+/* --- Requests without waiting
+ * --------------------------------------------------------------------------------- */
 
 /* send_request never fails; the failure shows when the response is fetched. */
 CLAUSE(GS_51)
@@ -292,9 +315,11 @@ CLAUSE(GS_51)
     cop_term result = COP_NONE;
     cop_pid dead = dead_pid();
 
-    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request("nobody_here", cop("q")), WAIT_MS), COP_RESPONSE_ERROR);
+    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request("nobody_here", cop("q")), WAIT_MS),
+        COP_RESPONSE_ERROR);
     CHECK_MATCH(result, "{noproc, nobody_here}");
-    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request(dead, cop("q")), WAIT_MS), COP_RESPONSE_ERROR);
+    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request(dead, cop("q")), WAIT_MS),
+        COP_RESPONSE_ERROR);
     CHECK_MATCH(result, "{noproc, Dead}", dead);
 }
 
@@ -304,9 +329,11 @@ CLAUSE(GS_52)
     cop_pid server = probe_new();
     cop_term result = COP_NONE;
 
-    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request(server, cop("get")), WAIT_MS), COP_RESPONSE);
+    CHECK_EQ_INT(
+        cop_receive_response(&result, cop_send_request(server, cop("get")), WAIT_MS), COP_RESPONSE);
     CHECK_TERM(result, "0");
-    CHECK_EQ_INT(cop_receive_response(&result, cop_send_request(server, cop("{wait, {reply, late}}")), 1),
+    CHECK_EQ_INT(
+        cop_receive_response(&result, cop_send_request(server, cop("{wait, {reply, late}}")), 1),
         COP_RESPONSE_TIMEOUT);
     cop_send(server, cop("go_on"));
     CHECK_TERM(cop_call(server, cop("get")), "0");
@@ -340,7 +367,8 @@ CLAUSE(GS_54)
     CHECK_EQ_INT(cop_check_response(&result, message, request), COP_RESPONSE);
     CHECK_TERM(result, "yes");
     request = cop_send_request("nobody_here", cop("q"));
-    CHECK_EQ_INT(cop_check_response(&result, cop_receive_within(WAIT_MS), request), COP_RESPONSE_ERROR);
+    CHECK_EQ_INT(
+        cop_check_response(&result, cop_receive_within(WAIT_MS), request), COP_RESPONSE_ERROR);
     CHECK_MATCH(result, "{noproc, _}");
 }
 
@@ -362,8 +390,8 @@ CLAUSE(GS_56)
     NOTHING();
 }
 
-/* Collections: receive, wait and check give response and label; an empty one says so; a time-out of receive
- * gives all requests up. */
+/* Collections: receive, wait and check give response and label; an empty one says so; a time-out of
+ * receive gives all requests up. */
 CLAUSE(GS_57)
 {
     cop_pid server = probe_new();
@@ -395,7 +423,7 @@ CLAUSE(GS_57)
     NOTHING();
 }
 
-/* --- reply ---------------------------------------------------------------------------------------------------- */
+/* --- reply ------------------------------------------------------------------------------------ */
 
 /* Any process that has From may reply; to a dead caller nothing happens. */
 CLAUSE(GS_87)
@@ -417,7 +445,8 @@ static void calls_and_tells(cop_term arg)
 
     cop_must(cop_match(arg, "{Server, Owner}", &server, &owner));
     cop_send(owner, cop("{got, Reply}", cop_call(server, cop("{tell_from, {noreply}}"))));
-    cop_send(owner, cop("{then, Message}", cop_receive_within(SHORT_MS).word ? cop("garbage") : cop("nothing")));
+    cop_send(owner, cop("{then, Message}",
+                        cop_receive_within(SHORT_MS).word ? cop("garbage") : cop("nothing")));
 }
 
 /* A second reply through an alias that is gone vanishes. */

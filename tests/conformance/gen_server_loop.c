@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clauses GS-58 to GS-86 and GS-90 to GS-99: the loop of a generic server, what callbacks may return, and how it
- * ends. */
+/* Clauses GS-58 to GS-86 and GS-90 to GS-99: the loop of a generic server, what callbacks may
+ * return, and how it ends. */
 #include "conformance/told_server.h"
 
 static cop_term next_event(void)
@@ -78,7 +78,8 @@ CLAUSE(GS_61)
     CHECK_TERM(cop_call(server, cop("get")), "0");
 }
 
-/* A forged exit of the parent has the same effect; without a link the parent is the server itself. */
+/* A forged exit of the parent has the same effect; without a link the parent is the server itself.
+ */
 CLAUSE(GS_62)
 {
     cop_ref ref;
@@ -111,7 +112,8 @@ CLAUSE(GS_64)
 {
     cop_pid server = probe_new();
 
-    CHECK_TERM(cop_call(server, cop("{set, 9, {reply, {a, \"b\", [1, 2.5]}}}")), "{a,\"b\",[1,2.5]}");
+    CHECK_TERM(
+        cop_call(server, cop("{set, 9, {reply, {a, \"b\", [1, 2.5]}}}")), "{a,\"b\",[1,2.5]}");
     CHECK_TERM(cop_call(server, cop("get")), "9");
 }
 
@@ -140,7 +142,8 @@ CLAUSE(GS_66)
     CHECK_TERM(result, "later");
 }
 
-/* {stop, Reason, R, S}: terminate, then the reply, then the exit; the reply comes even if terminate crashes. */
+/* {stop, Reason, R, S}: terminate, then the reply, then the exit; the reply comes even if terminate
+ * crashes. */
 CLAUSE(GS_67)
 {
     cop_ref ref;
@@ -159,7 +162,8 @@ CLAUSE(GS_68)
 {
     cop_pid server = probe_new();
 
-    CHECK_MATCH(exit_of_call(cop_dest(server), cop("{stop, oops}"), 0), "{oops, {gen_server, call, _}}");
+    CHECK_MATCH(
+        exit_of_call(cop_dest(server), cop("{stop, oops}"), 0), "{oops, {gen_server, call, _}}");
     EXPECT("{terminate, oops}");
 }
 
@@ -185,7 +189,8 @@ CLAUSE(GS_69)
     EXPECT_DOWN(ref, "done");
 }
 
-/* Any other value ends the server with {bad_return_value, V}; terminate sees the state as it was. */
+/* Any other value ends the server with {bad_return_value, V}; terminate sees the state as it was.
+ */
 CLAUSE(GS_70)
 {
     cop_ref ref;
@@ -218,7 +223,8 @@ CLAUSE(GS_71)
     EXPECT_DOWN(ref, "{bad_return_value, ball}");
 }
 
-/* error(R): terminate({R, Stack}) and exit so; exit(R): terminate(R) and exit so. also: GS-91, GS-98 */
+/* error(R): terminate({R, Stack}) and exit so; exit(R): terminate(R) and exit so. also: GS-91,
+ * GS-98 */
 CLAUSE(GS_72)
 {
     cop_ref ref;
@@ -240,26 +246,33 @@ CLAUSE(GS_72)
 }
 
 static const cop_gen_server bare = {
-    .module = "bare", .state_size = sizeof(struct probe), .init = probe_init,
+    .module = "bare",
+    .state_size = sizeof(struct probe),
+    .init = probe_init,
 };
 
-/* Callbacks that are not there: a message is logged and dropped; a cast, a call or a continue ends the server;
- * terminate is as if it had returned. also: GS-106 */
+/* Callbacks that are not there: a message is logged and dropped; a cast, a call or a continue ends
+ * the server; terminate is as if it had returned. also: GS-106 */
 CLAUSE(GS_73)
 {
     cop_pid server;
     cop_ref ref;
 
     watch_log();
-    CHECK_EQ_INT(cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok}}", cop_self())), 0);
+    CHECK_EQ_INT(
+        cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok}}", cop_self())), 0);
     cop_send(server, cop("what"));
-    EXPECT("{log, 4, #{label := {gen_server, no_handle_info}, module := bare, message := what}, _}");
+    EXPECT(
+        "{log, 4, #{label := {gen_server, no_handle_info}, module := bare, message := what}, _}");
     unwatch_log();
     cop_cast(server, cop("news"));
     EXPECT_DOWN(ref, "{undef, [{bare, handle_cast, _, _} | _]}");
-    CHECK_EQ_INT(cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok, {continue, x}}}", cop_self())), 0);
+    CHECK_EQ_INT(cop_gen_server_start_monitor(
+                     &server, &ref, &bare, cop("{Self, {ok, {continue, x}}}", cop_self())),
+        0);
     EXPECT_DOWN(ref, "{undef, [{bare, handle_continue, _, _} | _]}");
-    CHECK_EQ_INT(cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok}}", cop_self())), 0);
+    CHECK_EQ_INT(
+        cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok}}", cop_self())), 0);
     cop_stop_server(server, cop("normal"), WAIT_MS);
     EXPECT_DOWN(ref, "normal");
 }
@@ -275,7 +288,7 @@ CLAUSE(GS_74)
     EXPECT_DOWN(ref, "{undef, _}");
 }
 
-/* --- Actions ------------------------------------------------------------------------------------------------ */
+/* --- Actions ---------------------------------------------------------------------------------- */
 
 /* A time-out comes when no message does, is cancelled by any, and comes once. */
 CLAUSE(GS_76)
@@ -328,8 +341,8 @@ CLAUSE(GS_79)
     NOTHING();
 }
 
-/* {timeout, T, M}: M comes instead; system messages do not matter; T = 0 is before what is queued; a message
- * cancels it; infinity starts nothing. */
+/* {timeout, T, M}: M comes instead; system messages do not matter; T = 0 is before what is queued;
+ * a message cancels it; infinity starts nothing. */
 CLAUSE(GS_80)
 {
     cop_pid server = probe_new();
@@ -371,14 +384,16 @@ CLAUSE(GS_81)
 static bool hibernates(cop_pid pid)
 {
     for (int i = 0; i < 2000; i++) {
-        if (cop_match(cop_process_info(pid, "current_function"), "{current_function, {erlang, hibernate, 3}}"))
+        if (cop_match(cop_process_info(pid, "current_function"),
+                "{current_function, {erlang, hibernate, 3}}"))
             return true;
         cop_sleep(1);
     }
     return false;
 }
 
-/* hibernate: until the next message; a system message is served and it goes back to sleep. also: SYS-25 */
+/* hibernate: until the next message; a system message is served and it goes back to sleep.
+ * also: SYS-25 */
 CLAUSE(GS_82)
 {
     cop_pid server = probe_new();
@@ -388,11 +403,13 @@ CLAUSE(GS_82)
     cop_sys_get_state(server);
     CHECK(hibernates(server));
     cop_call(server, cop("{set, 1, {reply, ok}}"));
-    CHECK(cop_match(cop_process_info(server, "current_function"), "{current_function, {erlang, hibernate, 3}}") == false);
+    CHECK(cop_match(cop_process_info(server, "current_function"),
+              "{current_function, {erlang, hibernate, 3}}") == false);
     CHECK_TERM(cop_call(server, cop("get")), "1");
 }
 
-/* {continue, C} runs before any queued message, also a system message; the reply before it; they chain. */
+/* {continue, C} runs before any queued message, also a system message; the reply before it; they
+ * chain. */
 CLAUSE(GS_83)
 {
     cop_pid server = probe_new();
@@ -400,7 +417,8 @@ CLAUSE(GS_83)
     cop_ref request;
 
     cop_send(server, cop("{do, {wait, {noreply}}}"));
-    request = cop_send_request(server, cop("{reply, yes, {continue, {do, {noreply, {continue, second}}}}}"));
+    request = cop_send_request(
+        server, cop("{reply, yes, {continue, {do, {noreply, {continue, second}}}}}"));
     cop_send(server, cop("queued"));
     cop_send(server, cop("go_on"));
     CHECK_EQ_INT(cop_receive_response(&result, request, WAIT_MS), COP_RESPONSE);
@@ -409,12 +427,12 @@ CLAUSE(GS_83)
     CHECK_NEXT("{info,queued}");
 }
 
-/* The starter is released before the continue of init, which runs before any message, also one that the server
- * sent itself in init. */
+/* The starter is released before the continue of init, which runs before any message, also one that
+ * the server sent itself in init. */
 CLAUSE(GS_84)
 {
-    cop_pid server = probe_new_how(START,
-        "{send_self, own, {ok, {continue, {do, {wait, {noreply, {continue, done}}}}}}}");
+    cop_pid server = probe_new_how(
+        START, "{send_self, own, {ok, {continue, {do, {wait, {noreply, {continue, done}}}}}}}");
 
     cop_send(server, cop("ours"));
     NOTHING();
@@ -446,7 +464,7 @@ CLAUSE(GS_86)
     EXPECT_DOWN(ref, "{bad_return_value, _}");
 }
 
-/* --- The end ------------------------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 /* A stop's reason goes to terminate, from every callback. */
 CLAUSE(GS_90)

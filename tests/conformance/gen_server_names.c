@@ -38,7 +38,8 @@ static bool whereis_name(cop_pid *ret_pid, cop_term key)
     return true;
 }
 
-static const cop_via_module via_module = { "my_registry", register_name, unregister_name, whereis_name };
+static const cop_via_module via_module = { "my_registry", register_name, unregister_name,
+    whereis_name };
 
 static cop_dest via_open(void)
 {
@@ -90,14 +91,17 @@ CLAUSE(GS_26)
 
         CHECK_EQ_INT(PROBE_START(&first, NULL, START, T("{ok}"), .name = names[i]), 0);
         cop_receive_match_within(0, "{register, _, _}");
-        CHECK_EQ_INT(PROBE_START(&second, &error, START_LINK, T("{tell_self, {ok}}"), .name = names[i]), -COP_EALREADY);
+        CHECK_EQ_INT(
+            PROBE_START(&second, &error, START_LINK, T("{tell_self, {ok}}"), .name = names[i]),
+            -COP_EALREADY);
         CHECK_MATCH(error, "{already_started, Pid}", first);
         CHECK_TERM(cop_process_info(cop_self(), "links"), "{links,[]}");
         NOTHING();
     }
 }
 
-/* The new process finds the name taken, after the starter found it free: the same answer, exit normal. */
+/* The new process finds the name taken, after the starter found it free: the same answer, exit
+ * normal. */
 CLAUSE(GS_27)
 {
     cop_dest via = via_open();
@@ -107,7 +111,8 @@ CLAUSE(GS_27)
     registry.pid = taker;
     registry.taken_unseen = true;
     watch_log();
-    CHECK_EQ_INT(PROBE_START(&pid, &error, START_LINK, T("{tell_self, {ok}}"), .name = via), -COP_EALREADY);
+    CHECK_EQ_INT(
+        PROBE_START(&pid, &error, START_LINK, T("{tell_self, {ok}}"), .name = via), -COP_EALREADY);
     CHECK_MATCH(error, "{already_started, Pid}", taker);
     EXPECT("{register, _, _}");
     NOTHING();

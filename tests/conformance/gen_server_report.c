@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clauses GS-101 to GS-115: the reports of a generic server that ends, format_status and enter_loop. */
+/* Clauses GS-101 to GS-115: the reports of a generic server that ends, format_status and
+ * enter_loop. */
 #include "conformance/told_server.h"
 
 /* The server ends with a report that comes before the crash report. */
@@ -20,13 +21,16 @@ static cop_pid quiet_server(void)
     return probe_new_how(START, "{forget_owner, {ok}}");
 }
 
-/* One error report and then the crash report; nothing for expected reasons, also from exit(shutdown). */
+/* One error report and then the crash report; nothing for expected reasons, also from
+ * exit(shutdown). */
 CLAUSE(GS_101)
 {
     static const char *const expected[] = { "{do, {stop, normal}}", "{do, {stop, shutdown}}",
-        "{do, {stop, {shutdown, why}}}", "{do, {exit, shutdown}}", "{do, {exit, {shutdown, why}}}" };
+        "{do, {stop, {shutdown, why}}}", "{do, {exit, shutdown}}",
+        "{do, {exit, {shutdown, why}}}" };
 
-    CHECK_MATCH(report_after(quiet_server(), cop("{do, {stop, oops}}")), "#{label := {gen_server, terminate}}");
+    CHECK_MATCH(report_after(quiet_server(), cop("{do, {stop, oops}}")),
+        "#{label := {gen_server, terminate}}");
     watch_log();
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         cop_term order = COP_NONE;
@@ -45,19 +49,21 @@ CLAUSE(GS_102)
     cop_term report = COP_NONE, metadata = COP_NONE;
 
     watch_log();
-    PROBE_START(&server, NULL, START, cop("{forget_owner, {set, 4, {ok}}}"), .name = cop_dest_name("reporter"),
-        .debug = cop("[log]"));
+    PROBE_START(&server, NULL, START, cop("{forget_owner, {set, 4, {ok}}}"),
+        .name = cop_dest_name("reporter"), .debug = cop("[log]"));
     cop_send(server, cop("{do, {stop, oops}}"));
     EXPECT("{log, 3, Report, Metadata}", &report, &metadata);
     unwatch_log();
     CHECK_MATCH(report,
         "#{label := {gen_server, terminate}, name := reporter, last_message := {do, {stop, oops}},"
-        " state := #{value := 4}, log := [{in, {do, _}} | _], reason := oops, client_info := undefined,"
+        " state := #{value := 4}, log := [{in, {do, _}} | _], reason := oops, client_info := "
+        "undefined,"
         " process_label := undefined}");
     CHECK_MATCH(metadata, "#{domain := [otp], error_logger := #{tag := error}}");
 }
 
-/* last_message: the request of a call, the whole of a cast, the message, the parent's exit, [] for sys. */
+/* last_message: the request of a call, the whole of a cast, the message, the parent's exit, [] for
+ * sys. */
 CLAUSE(GS_103)
 {
     cop_pid server = quiet_server();
@@ -66,11 +72,13 @@ CLAUSE(GS_103)
         "#{last_message := {stop, oops}}");
     CHECK_MATCH(report_after(quiet_server(), cop("{'$gen_cast', {do, {stop, oops}}}")),
         "#{last_message := {'$gen_cast', {do, {stop, oops}}}}");
-    CHECK_MATCH(report_after(quiet_server(), cop("{do, {stop, oops}}")), "#{last_message := {do, {stop, oops}}}");
+    CHECK_MATCH(report_after(quiet_server(), cop("{do, {stop, oops}}")),
+        "#{last_message := {do, {stop, oops}}}");
     server = quiet_server();
     CHECK_MATCH(report_after(server, cop("{'EXIT', Server, oops}", server)),
         "#{last_message := {'EXIT', Server, oops}}", server);
-    CHECK_MATCH(report_after(quiet_server(), cop("{system, {Self, t}, {terminate, oops}}", cop_self())),
+    CHECK_MATCH(
+        report_after(quiet_server(), cop("{system, {Self, t}, {terminate, oops}}", cop_self())),
         "#{last_message := []}");
 }
 
@@ -80,7 +88,8 @@ CLAUSE(GS_104)
     CHECK_MATCH(report_after(quiet_server(), cop("{do, {error, oops}}")), "#{reason := {oops, _}}");
     CHECK_MATCH(report_after(quiet_server(), cop("{do, {exit, oops}}")), "#{reason := {oops, _}}");
     CHECK_MATCH(report_after(quiet_server(), cop("{do, {stop, oops}}")), "#{reason := oops}");
-    CHECK_MATCH(report_after(quiet_server(), cop("{do, {throw, ball}}")), "#{reason := {bad_return_value, ball}}");
+    CHECK_MATCH(report_after(quiet_server(), cop("{do, {throw, ball}}")),
+        "#{reason := {bad_return_value, ball}}");
 }
 
 static void call_to_stop(cop_term server)
@@ -91,7 +100,8 @@ static void call_to_stop(cop_term server)
     cop_call(pid, cop("{stop, oops}"));
 }
 
-/* client_info: undefined without a call; the caller's pid and name while one is under way; dead if it is. */
+/* client_info: undefined without a call; the caller's pid and name while one is under way; dead if
+ * it is. */
 CLAUSE(GS_105)
 {
     cop_pid dead = cop_spawn(exit_main, cop("normal")), server = quiet_server(), client;
@@ -103,7 +113,8 @@ CLAUSE(GS_105)
     CHECK_MATCH(report_after(quiet_server(), cop("{'$gen_cast', {do, {stop, oops}}}")),
         "#{client_info := undefined}");
     cop_register("asker", cop_self());
-    CHECK_MATCH(report_after(quiet_server(), cop("{'$gen_call', {Self, t}, {stop, oops}}", cop_self())),
+    CHECK_MATCH(
+        report_after(quiet_server(), cop("{'$gen_call', {Self, t}, {stop, oops}}", cop_self())),
         "#{client_info := {_, {asker, _}}}");
     watch_log();
     client = cop_spawn(call_to_stop, cop("Server", quiet_server()));
@@ -115,9 +126,10 @@ CLAUSE(GS_105)
 /* The lines of the report, in order: name, last message, state, reason, log if there is one. */
 CLAUSE(GS_107)
 {
-    cop_log_event event = { .level = COP_LOG_ERROR, .report = cop(
-        "#{label => {gen_server, terminate}, name => here, last_message => hello, state => 1, reason => oops,"
-        " log => [one], client_info => undefined}") };
+    cop_log_event event = { .level = COP_LOG_ERROR,
+        .report = cop("#{label => {gen_server, terminate}, name => here, last_message => hello, "
+                      "state => 1, reason => oops,"
+                      " log => [one], client_info => undefined}") };
     const char *text = cop_log_format(&event, false), *at = text;
     static const char *const order[] = { "here", "hello", "state", "oops", "one" };
 
@@ -129,12 +141,14 @@ CLAUSE(GS_107)
     }
     CHECK(strchr(text, '\033') == NULL);
     CHECK(strchr(cop_log_format(&event, true), '\033') != NULL);
-    event.report = cop("#{label => {gen_server, terminate}, name => here, last_message => hello, state => 1,"
-                       " reason => oops, log => [], client_info => undefined}");
+    event.report =
+        cop("#{label => {gen_server, terminate}, name => here, last_message => hello, state => 1,"
+            " reason => oops, log => [], client_info => undefined}");
     CHECK(strstr(cop_log_format(&event, false), "log") == NULL);
 }
 
-/* --- format_status --------------------------------------------------------------------------------------- */
+/* --- format_status
+ * --------------------------------------------------------------------------------------- */
 
 static cop_term format_status(void *state, cop_term status)
 {
@@ -155,7 +169,8 @@ static cop_pid formatting(int value)
 
     module = probe;
     module.format_status = format_status;
-    CHECK_EQ_INT(cop_gen_server_start(&pid, &module, cop("{Self, {set, V, {ok}}}", cop_self(), value)), 0);
+    CHECK_EQ_INT(
+        cop_gen_server_start(&pid, &module, cop("{Self, {set, V, {ok}}}", cop_self(), value)), 0);
     return pid;
 }
 
@@ -168,16 +183,18 @@ static cop_term shown_state(cop_pid server)
     return state;
 }
 
-/* format_status gets state and log for get_status, and message and reason too for the report; what it gives is
- * shown. also: GS-109 */
+/* format_status gets state and log for get_status, and message and reason too for the report; what
+ * it gives is shown. also: GS-109 */
 CLAUSE(GS_108)
 {
     cop_pid server = formatting(0);
 
     CHECK_TERM(shown_state(server), "hidden");
     EXPECT("{format, #{state := #{value := 0}, log := []}}");
-    CHECK_MATCH(report_after(server, cop("{do, {error, oops}}")), "#{state := hidden, reason := {oops, _}}");
-    EXPECT("{format, #{state := #{value := 0}, log := [], reason := oops, message := {do, {error, oops}}}}");
+    CHECK_MATCH(report_after(server, cop("{do, {error, oops}}")),
+        "#{state := hidden, reason := {oops, _}}");
+    EXPECT("{format, #{state := #{value := 0}, log := [], reason := oops, message := {do, {error, "
+           "oops}}}}");
 }
 
 /* A format_status that crashes or gives no map: a text says so. */
@@ -185,10 +202,12 @@ CLAUSE(GS_110)
 {
     CHECK_TERM(shown_state(formatting(1)), "\"probe:format_status/1 crashed\"");
     CHECK_TERM(shown_state(formatting(2)), "\"probe:format_status/1 did not return a map\"");
-    CHECK_MATCH(report_after(formatting(1), cop("{do, {stop, oops}}")), "#{state := \"probe:format_status/1 crashed\"}");
+    CHECK_MATCH(report_after(formatting(1), cop("{do, {stop, oops}}")),
+        "#{state := \"probe:format_status/1 crashed\"}");
 }
 
-/* --- code_change and enter_loop ---------------------------------------------------------------------------- */
+/* --- code_change and enter_loop
+ * ---------------------------------------------------------------------------- */
 
 static cop_step code_change(void *state, cop_term message)
 {
@@ -208,11 +227,12 @@ static cop_step code_change(void *state, cop_term message)
 
 static cop_term change(cop_pid server, const char *extra)
 {
-    return cop_sys_change_code_of(cop_dest(server), cop("probe"), cop("\"1.0\""), cop_from_atom(cop_atom_new(extra)), 0);
+    return cop_sys_change_code_of(
+        cop_dest(server), cop("probe"), cop("\"1.0\""), cop_from_atom(cop_atom_new(extra)), 0);
 }
 
-/* code_change gets {OldVsn, Extra}: ok, {error, R}, a crash, or another value, which leave the state. also: SYS-26,
- * SYS-27 */
+/* code_change gets {OldVsn, Extra}: ok, {error, R}, a crash, or another value, which leave the
+ * state. also: SYS-26, SYS-27 */
 CLAUSE(GS_112)
 {
     static cop_gen_server module;
@@ -221,7 +241,8 @@ CLAUSE(GS_112)
     module = probe;
     module.code_change = code_change;
     CHECK_EQ_INT(cop_gen_server_start(&server, &module, cop("{Self, {ok}}", cop_self())), 0);
-    CHECK_MATCH(change(server, "go"), "{error, {unknown_system_msg, {change_code, probe, \"1.0\", go}}}");
+    CHECK_MATCH(
+        change(server, "go"), "{error, {unknown_system_msg, {change_code, probe, \"1.0\", go}}}");
     cop_sys_suspend(server);
     CHECK_TERM(change(server, "refuse"), "{error,{error,too_old}}");
     CHECK_MATCH(change(server, "crash"), "{error, {'EXIT', {oops, _}}}");
@@ -245,9 +266,10 @@ static void enters(cop_term arg)
     if (cop_match(how, "timeout"))
         cop_gen_server_enter_loop(&probe, &state, (cop_dest){ 0, 0 }, cop_noreply(.timeout_ms = 1));
     if (cop_match(how, "continue"))
-        cop_gen_server_enter_loop(&probe, &state, (cop_dest){ 0, 0 }, cop_noreply(.then = cop("on")));
-    cop_gen_server_enter_loop(&probe, &state, cop_match(how, "plain") ? (cop_dest){ 0, 0 } : cop_dest_name("entered"),
-        cop_noreply());
+        cop_gen_server_enter_loop(
+            &probe, &state, (cop_dest){ 0, 0 }, cop_noreply(.then = cop("on")));
+    cop_gen_server_enter_loop(&probe, &state,
+        cop_match(how, "plain") ? (cop_dest){ 0, 0 } : cop_dest_name("entered"), cop_noreply());
 }
 
 static cop_pid enter(const char *how)
@@ -257,7 +279,8 @@ static cop_pid enter(const char *how)
     cop_term result;
 
     CHECK_EQ_INT(cop_start_process(&result, &pid, NULL, enters,
-                     cop("{Self, How}", cop_self(), cop_atom_new(how)), &options), COP_STARTED);
+                     cop("{Self, How}", cop_self(), cop_atom_new(how)), &options),
+        COP_STARTED);
     return pid;
 }
 

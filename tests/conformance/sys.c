@@ -4,7 +4,8 @@
 
 #include <unistd.h>
 
-/* What the request looks like on the wire, seen by a plain process; the client's time-out is then one of sys. */
+/* What the request looks like on the wire, seen by a plain process; the client's time-out is then
+ * one of sys. */
 static void ask_in_vain(cop_term arg)
 {
     cop_pid pid;
@@ -35,7 +36,8 @@ static void ask_in_vain(cop_term arg)
         cop_sys_no_debug_of(cop_dest(pid), 1);
 }
 
-/* The request with this name is on the wire as text says, and fails with {timeout, {sys, Name, [Pid | _]}}. */
+/* The request with this name is on the wire as text says, and fails with {timeout, {sys, Name, [Pid
+ * | _]}}. */
 static void check_wire(const char *name, const char *text)
 {
     cop_pid witness = cop_spawn(witness_main, cop("Self", cop_self()));
@@ -45,7 +47,8 @@ static void check_wire(const char *name, const char *text)
     cop_spawn_monitor(ask_in_vain, cop("{Pid, What}", witness, cop_atom_new(name)), &ref);
     EXPECT("{Witness, {system, {_, [alias | _]}, Request}}", witness, &request);
     CHECK_TERM(request, text);
-    EXPECT("{'DOWN', Ref, process, _, {timeout, {sys, Name, [Pid | _]}}}", ref, cop_atom_new(name), witness);
+    EXPECT("{'DOWN', Ref, process, _, {timeout, {sys, Name, [Pid | _]}}}", ref, cop_atom_new(name),
+        witness);
     EXPECT("{Witness, ready}", witness);
 }
 
@@ -71,7 +74,8 @@ CLAUSE(SYS_02)
 {
     cop_pid server = probe_new();
 
-    CHECK_TERM(cop_sys_replace_state(server, add_one, NULL), "#{note => {replaced,0},terminate_by => 0,value => 1}");
+    CHECK_TERM(cop_sys_replace_state(server, add_one, NULL),
+        "#{note => {replaced,0},terminate_by => 0,value => 1}");
     CHECK_TERM(cop_call(server, cop("get")), "1");
 }
 
@@ -82,8 +86,9 @@ CLAUSE(SYS_03)
     cop_term dictionary = COP_NONE, value;
 
     check_wire("get_status", "get_status");
-    CHECK_MATCH(cop_sys_get_status(server), "{status, Server, {module, gen_server}, [D, running, Server, [], [_ | _]]}",
-        server, &dictionary);
+    CHECK_MATCH(cop_sys_get_status(server),
+        "{status, Server, {module, gen_server}, [D, running, Server, [], [_ | _]]}", server,
+        &dictionary);
     CHECK(cop_proplist_get(&value, dictionary, cop("'$initial_call'")));
     cop_sys_suspend(server);
     CHECK_MATCH(cop_sys_get_status(server), "{status, _, _, [_, suspended | _]}");
@@ -135,7 +140,8 @@ CLAUSE(SYS_07)
     check_wire("no_debug", "{debug,no_debug}");
 }
 
-/* A debug function: counts in its state, tells the owner of each event; ends at the event {in, stop}. */
+/* A debug function: counts in its state, tells the owner of each event; ends at the event {in,
+ * stop}. */
 static cop_term watch(cop_term fn_state, cop_term event, cop_term name)
 {
     int64_t count;
@@ -156,7 +162,8 @@ static cop_pid watched(cop_term id)
 {
     cop_pid server = probe_new_how(START, "{forget_owner, {ok}}");
 
-    CHECK_TERM(cop_sys_install_in(cop_dest(server), id, watch, cop("{Owner, 0}", cop_self()), 0), "ok");
+    CHECK_TERM(
+        cop_sys_install_in(cop_dest(server), id, watch, cop("{Owner, 0}", cop_self()), 0), "ok");
     return server;
 }
 
@@ -266,7 +273,8 @@ static void run_replace_badly(void *arg)
     cop_sys_replace_state(replacing->server, replace_badly, (void *)(uintptr_t)replacing->how);
 }
 
-/* A function that fails, or gives what does not fit: callback_failed in the client, the state as it was. */
+/* A function that fails, or gives what does not fit: callback_failed in the client, the state as it
+ * was. */
 CLAUSE(SYS_17)
 {
     static const char *const ways[] = { "error", "exit", "throw", "type", "key", "none" };
@@ -292,13 +300,16 @@ CLAUSE(SYS_18)
     cop_term text = COP_NONE;
 
     CHECK_MATCH(cop_sys_get_status(server),
-        "{status, _, _, [_, _, _, _, [{header, Header}, {data, [{\"Status\", running}, {\"Parent\", Server},"
+        "{status, _, _, [_, _, _, _, [{header, Header}, {data, [{\"Status\", running}, "
+        "{\"Parent\", Server},"
         " {\"Logged events\", []}]}, {data, [{\"State\", #{value := 0}}]}]]}",
         &text, server);
-    snprintf(header, sizeof header, "\"Status for generic server %s\"", cop_show(cop_from_pid(server)));
+    snprintf(
+        header, sizeof header, "\"Status for generic server %s\"", cop_show(cop_from_pid(server)));
     CHECK_TERM(text, header);
     PROBE_START(&server, NULL, START, cop("{ok}"), .name = cop_dest_name("here"));
-    CHECK_MATCH(cop_sys_get_status("here"), "{status, _, _, [_, _, _, _, [{header, Header} | _]]}", &text);
+    CHECK_MATCH(
+        cop_sys_get_status("here"), "{status, _, _, [_, _, _, _, [{header, Header} | _]]}", &text);
     CHECK_TERM(text, "\"Status for generic server here\"");
 }
 
@@ -359,7 +370,8 @@ static void hear(cop_pid server, const char *from, const char *to)
         cop_send(server, cop_from_atom(cop_atom_new((char[2]){ c, 0 })));
 }
 
-/* log: on keeps ten events, {true, N} N of them and the newest, get is oldest first, false forgets. */
+/* log: on keeps ten events, {true, N} N of them and the newest, get is oldest first, false forgets.
+ */
 CLAUSE(SYS_29)
 {
     cop_pid server = probe_new_how(START, "{forget_owner, {ok}}");
@@ -395,7 +407,8 @@ CLAUSE(SYS_30)
     cop_call(server, cop("{reply, yes}"));
     cop_send_request(server, cop("{noreply}"));
     CHECK_MATCH(cop_sys_statistics(server, cop("get")),
-        "{ok, [{start_time, {{_, _, _}, {_, _, _}}}, {current_time, {{_, _, _}, {_, _, _}}}, {reductions, _},"
+        "{ok, [{start_time, {{_, _, _}, {_, _, _}}}, {current_time, {{_, _, _}, {_, _, _}}}, "
+        "{reductions, _},"
         " {messages_in, 3}, {messages_out, 1}]}");
     CHECK_TERM(cop_sys_statistics(server, cop("false")), "ok");
     CHECK_TERM(cop_sys_statistics(server, cop("get")), "{ok,no_statistics}");
@@ -491,7 +504,9 @@ CLAUSE(SYS_33)
     cop_pid server = watched(cop("mine"));
 
     cop_send(server, cop("one"));
-    CHECK_TERM(cop_sys_install_in(cop_dest(server), cop("mine"), watch, cop("{Owner, 100}", cop_self()), 0), "ok");
+    CHECK_TERM(cop_sys_install_in(
+                   cop_dest(server), cop("mine"), watch, cop("{Owner, 100}", cop_self()), 0),
+        "ok");
     cop_send(server, cop("two"));
     EXPECT("{watched, 0, {in, one}}");
     EXPECT("{watched, 1, _}");
@@ -525,16 +540,20 @@ CLAUSE(SYS_35)
 {
     cop_pid server = { 0, 0 };
 
-    PROBE_START(&server, NULL, START, cop("{send_self, first, {ok}}"), .debug = cop("[{log, 2}, statistics]"));
+    PROBE_START(&server, NULL, START, cop("{send_self, first, {ok}}"),
+        .debug = cop("[{log, 2}, statistics]"));
     EXPECT("{info, first}");
     CHECK_MATCH(cop_sys_log(server, cop("get")), "{ok, [{in, first}, {noreply, _}]}");
-    CHECK_MATCH(cop_sys_statistics(server, cop("get")), "{ok, [_, _, _, {messages_in, 1}, {messages_out, 0}]}");
+    CHECK_MATCH(cop_sys_statistics(server, cop("get")),
+        "{ok, [_, _, _, {messages_in, 1}, {messages_out, 0}]}");
 }
 
-/* Who is no OTP process lets the client time out; one that is not there, and oneself, fail at once. */
+/* Who is no OTP process lets the client time out; one that is not there, and oneself, fail at once.
+ */
 CLAUSE(SYS_36)
 {
-    cop_pid plain = cop_spawn(idle_main, cop_nil()), gone = cop_spawn(exit_main, cop("normal")), self = cop_self();
+    cop_pid plain = cop_spawn(idle_main, cop_nil()), gone = cop_spawn(exit_main, cop("normal")),
+            self = cop_self();
     cop_term reason = COP_NONE;
 
     reason_of_exit(gone);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A generic server that does what it is told, and tells its owner what it went through: with it each clause of
- * gen_server.md is a few lines. The start argument, a call's request, {do, What} as a cast or message and the
- * What of {continue, What} are all instructions:
+/* A generic server that does what it is told, and tells its owner what it went through: with it
+ * each clause of gen_server.md is a few lines. The start argument, a call's request, {do, What} as
+ * a cast or message and the What of {continue, What} are all instructions:
  *
- *   {ok}  {ok, Action}  {reply, R}  {reply, R, Action}  {noreply}  {noreply, Action}  {stop, R}  {stop, R, Reply}
- *   {init_error, R}  ignore  bad  unhandled                    returned
- *   {error, R}  {exit, R}  {throw, V}                          raised
- *   {send, Pid, M, Next}  {set, N, Next}  {wait, Next}  {forget_owner, Next}   done, then Next
+ *   {ok}  {ok, Action}  {reply, R}  {reply, R, Action}  {noreply}  {noreply, Action}  {stop, R}
+ * {stop, R, Reply} {init_error, R}  ignore  bad  unhandled                    returned {error, R}
+ * {exit, R}  {throw, V}                          raised {send, Pid, M, Next}  {set, N, Next} {wait,
+ * Next}  {forget_owner, Next}   done, then Next
  *
- * The owner hears {Kind, Message} for Kind cast, info, continue and terminate; calls are not told of. Log reports
- * of all tests go to the process that last called watch_log, as {log, Level, Report, Metadata}. */
+ * The owner hears {Kind, Message} for Kind cast, info, continue and terminate; calls are not told
+ * of. Log reports of all tests go to the process that last called watch_log, as {log, Level,
+ * Report, Metadata}. */
 #ifndef COP_CONFORMANCE_TOLD_SERVER_H
 #define COP_CONFORMANCE_TOLD_SERVER_H
 
@@ -118,7 +119,8 @@ static inline cop_step probe_do(struct probe *p, cop_term what)
         return cop_stop(reason);
     if (cop_match(what, "{stop, R, Reply}", &reason, &value))
         return cop_stop(reason, .reply = value);
-    if (cop_match(what, "{reply, R}", &value) || cop_match(what, "{reply, R, Action}", &value, &action))
+    if (cop_match(what, "{reply, R}", &value) ||
+        cop_match(what, "{reply, R, Action}", &value, &action))
         step = cop_reply(value);
     else if (cop_match(what, "{noreply}") || cop_match(what, "{noreply, Action}", &action))
         step = cop_noreply();
@@ -200,12 +202,13 @@ static const cop_gen_server probe = {
     .terminate = probe_terminate,
 };
 
-/* --- Starting one ------------------------------------------------------------------------------------ */
+/* --- Starting one
+ * ------------------------------------------------------------------------------------ */
 
 enum { START, START_LINK, START_MONITOR };
-#define PROBE_START(RET_PID, RET_ERROR, HOW, WHAT, ...)                                            \
-    cop_gen_server_start_with((RET_PID), NULL, &probe, cop("{Owner, What}", cop_self(), (WHAT)), (HOW), \
-        &(const struct cop_gen_server_options){ __VA_ARGS__ }, (RET_ERROR))
+#define PROBE_START(RET_PID, RET_ERROR, HOW, WHAT, ...)                                          \
+    cop_gen_server_start_with((RET_PID), NULL, &probe, cop("{Owner, What}", cop_self(), (WHAT)), \
+        (HOW), &(const struct cop_gen_server_options){ __VA_ARGS__ }, (RET_ERROR))
 
 static inline cop_pid probe_new_how(int how, const char *what)
 {
@@ -222,7 +225,8 @@ static inline cop_pid probe_new(void)
     return probe_new_how(START, "{ok}");
 }
 
-/* --- What a call exits with ---------------------------------------------------------------------------- */
+/* --- What a call exits with
+ * ---------------------------------------------------------------------------- */
 
 struct probe_calling {
     cop_dest server;
@@ -247,7 +251,8 @@ static inline cop_term exit_of_call(cop_dest server, cop_term request, int64_t t
     return cop_is_none(reason) ? cop("none") : reason;
 }
 
-/* --- The log -------------------------------------------------------------------------------------------- */
+/* --- The log
+ * -------------------------------------------------------------------------------------------- */
 
 static cop_pid probe_watcher;
 
@@ -255,8 +260,9 @@ static void probe_log(const cop_log_event *event, void *arg)
 {
     (void)arg;
     if (probe_watcher.id)
-        cop_send(probe_watcher, cop("{log, Level, Report, Metadata}", (int64_t)event->level,
-            event->text ? cop_text(event->text) : event->report, event->metadata));
+        cop_send(probe_watcher,
+            cop("{log, Level, Report, Metadata}", (int64_t)event->level,
+                event->text ? cop_text(event->text) : event->report, event->metadata));
 }
 
 __attribute__((constructor)) static void probe_take_log(void)
@@ -275,22 +281,22 @@ static inline void unwatch_log(void)
 }
 
 /* The server ends with a reason that matches. */
-#define EXPECT_DOWN(REF, ...)                                                                      \
-    do {                                                                                           \
-        cop_term down_ = COP_NONE;                                                                 \
-        EXPECT("{'DOWN', Ref, process, _, Reason}", (REF), &down_);                                \
-        CHECK(cop_match(down_, __VA_ARGS__));                                                      \
-        if (!cop_match(down_, __VA_ARGS__))                                                        \
-            fprintf(stderr, "  it was %s\n", cop_show(down_));                                     \
+#define EXPECT_DOWN(REF, ...)                                       \
+    do {                                                            \
+        cop_term down_ = COP_NONE;                                  \
+        EXPECT("{'DOWN', Ref, process, _, Reason}", (REF), &down_); \
+        CHECK(cop_match(down_, __VA_ARGS__));                       \
+        if (!cop_match(down_, __VA_ARGS__))                         \
+            fprintf(stderr, "  it was %s\n", cop_show(down_));      \
     } while (0)
 
-#define CHECK_MATCH(TERM, ...)                                                                     \
-    do {                                                                                           \
-        cop_term matched_ = (TERM);                                                                \
-        if (!cop_match(matched_, __VA_ARGS__)) {                                                   \
-            CHECK(cop_match(matched_, __VA_ARGS__));                                               \
-            fprintf(stderr, "  it is %s\n", cop_show(matched_));                                   \
-        }                                                                                          \
+#define CHECK_MATCH(TERM, ...)                                   \
+    do {                                                         \
+        cop_term matched_ = (TERM);                              \
+        if (!cop_match(matched_, __VA_ARGS__)) {                 \
+            CHECK(cop_match(matched_, __VA_ARGS__));             \
+            fprintf(stderr, "  it is %s\n", cop_show(matched_)); \
+        }                                                        \
     } while (0)
 
 #endif
