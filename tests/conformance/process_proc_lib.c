@@ -3,6 +3,7 @@
  * docs/spec/process.md. */
 #include "conformance/node.h"
 
+#include <coppice/gen_server.h>
 #include <coppice/log.h>
 
 /* Sends each report to the process that asked: its text form is enough to compare. */
@@ -282,6 +283,72 @@ CLAUSE(P_131)
 
     CHECK_EQ_INT(TRY(start_with_monitor_option, NULL, &reason), COP_CLASS_ERROR);
     CHECK_TERM(reason, "badarg");
+}
+
+/* --- stop ------------------------------------------------------------------------------------------------ */
+
+static cop_step init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    return cop_ok();
+}
+
+static void end_otherwise(void *state, cop_term reason)
+{
+    (void)state;
+    if (cop_match(reason, "otherwise"))
+        cop_exit(cop("something_else"));
+}
+
+static const cop_gen_server server = { .module = "server", .state_size = 1, .init = init, .terminate = end_otherwise };
+
+struct stop {
+    cop_pid pid;
+    cop_term reason;
+    int64_t timeout_ms;
+};
+
+static void stop_it(void *arg)
+{
+    struct stop *stop = arg;
+
+    cop_stop_process(cop_dest(stop->pid), stop->reason, stop->timeout_ms);
+}
+
+/* stop returns when the process has ended with the reason; exits with the other reason when it ended otherwise, with
+ * noproc when it is not there, with timeout when it does not answer, and that one lives on. */
+CLAUSE(P_132)
+{
+    struct stop stop = { .reason = cop("normal"), .timeout_ms = WAIT_MS };
+    cop_term reason = COP_NONE;
+
+    cop_log_set_level(COP_LOG_EMERGENCY);
+    CHECK_EQ_INT(cop_gen_server_start(&stop.pid, &server, 0), 0);
+    CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_NONE);
+    CHECK(!cop_is_alive(stop.pid));
+    CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_EXIT);
+    CHECK_TERM(reason, "noproc");
+    CHECK_EQ_INT(cop_gen_server_start(&stop.pid, &server, 0), 0);
+    stop.reason = cop("otherwise");
+    CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_EXIT);
+    CHECK_TERM(reason, "something_else");
+    CHECK(!cop_is_alive(stop.pid));
+    stop.pid = cop_spawn(idle_main, COP_NONE);
+    stop.timeout_ms = 10;
+    CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_EXIT);
+    CHECK_TERM(reason, "timeout");
+    CHECK(cop_is_alive(stop.pid));
+    NOTHING();
+}
+
+/* Stopping oneself exits with calling_self, and says of what. */
+CLAUSE(P_133)
+{
+    struct stop stop = { cop_self(), cop("normal"), COP_INFINITY };
+    cop_term reason = COP_NONE;
+
+    CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_EXIT);
+    CHECK(cop_match(reason, "{calling_self, {sys, terminate, [Self, normal, infinity]}}", cop_self()));
 }
 
 /* A label is for reports; process_info and the dictionary show it. */
