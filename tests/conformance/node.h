@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A test whose body is a process: in a file that includes this, the body of each CLAUSE is the first
- * process of a node, run twice, with one scheduler and with two; nodes follow one another in one
- * program. When the body returns, the node and all processes it has left behind end.
+/* A test whose body is a process: in a file that includes this, the body of each CLAUSE is the
+ * first process of a node, run twice, with one scheduler and with two; nodes follow one another in
+ * one program. When the body returns, the node and all processes it has left behind end.
  *
  * EXPECT waits for the next message that matches, at most WAIT_MS, which only a failure reaches;
  * NOTHING shows that no message is there or comes in a short while. */
@@ -34,13 +34,13 @@ static inline void node_run(void (*body)(void), int schedulers)
 }
 
 #undef CLAUSE
-#define CLAUSE(ID)                                                                                 \
-    static void process_##ID(void);                                                                \
-    TEST(ID)                                                                                       \
-    {                                                                                              \
-        node_run(process_##ID, 1);                                                                 \
-        node_run(process_##ID, 2);                                                                 \
-    }                                                                                              \
+#define CLAUSE(ID)                  \
+    static void process_##ID(void); \
+    TEST(ID)                        \
+    {                               \
+        node_run(process_##ID, 1);  \
+        node_run(process_##ID, 2);  \
+    }                               \
     static void process_##ID(void)
 
 /* A message that matches comes; what it captures is ours. */
@@ -50,26 +50,27 @@ static inline void node_run(void (*body)(void), int schedulers)
 #define NEVER(...) CHECK(!cop_receive_match_within(SHORT_MS, __VA_ARGS__))
 
 /* The mailbox is empty and stays so for a short while. */
-#define NOTHING()                                                                                  \
-    do {                                                                                           \
-        cop_term nothing_ = cop_receive_within(SHORT_MS);                                          \
-        if (!cop_is_none(nothing_)) {                                                              \
-            CHECK(cop_is_none(nothing_));                                                          \
-            fprintf(stderr, "  it is %s\n", cop_show(nothing_));                                   \
-        }                                                                                          \
+#define NOTHING()                                                \
+    do {                                                         \
+        cop_term nothing_ = cop_receive_within(SHORT_MS);        \
+        if (!cop_is_none(nothing_)) {                            \
+            CHECK(cop_is_none(nothing_));                        \
+            fprintf(stderr, "  it is %s\n", cop_show(nothing_)); \
+        }                                                        \
     } while (0)
 
 /* A term is what Erlang would write as TEXT. */
-#define CHECK_TERM(TERM, TEXT)                                                                     \
-    do {                                                                                           \
-        cop_term term_ = (TERM);                                                                   \
-        CHECK_EQ_STR(cop_is_none(term_) ? "none" : cop_show(term_), (TEXT));                       \
+#define CHECK_TERM(TERM, TEXT)                                               \
+    do {                                                                     \
+        cop_term term_ = (TERM);                                             \
+        CHECK_EQ_STR(cop_is_none(term_) ? "none" : cop_show(term_), (TEXT)); \
     } while (0)
 
 /* TRY(function, arg, &reason): the class of what it raised. */
 #define TRY(FN, ARG, RET_REASON) cop_try((FN), (ARG), (RET_REASON), NULL)
 
-/* --- Processes that nearly every test needs -------------------------------------------------------- */
+/* --- Processes that nearly every test needs
+ * -------------------------------------------------------- */
 
 /* Waits for ever. */
 static inline void idle_main(cop_term arg)

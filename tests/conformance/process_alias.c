@@ -86,7 +86,8 @@ CLAUSE(P_83)
     CHECK(cop_unalias(stays));
 }
 
-/* explicit_unalias: monitor and alias share the reference; the alias outlives the 'DOWN' until unalias. */
+/* explicit_unalias: monitor and alias share the reference; the alias outlives the 'DOWN' until
+ * unalias. */
 CLAUSE(P_84)
 {
     cop_pid pid = cop_spawn(obedient_main, COP_NONE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exit reasons, exit signals and the order of an end: P-34 to P-59, sections 3 to 5 of docs/spec/process.md. */
+/* Exit reasons, exit signals and the order of an end: P-34 to P-59, sections 3 to 5 of
+ * docs/spec/process.md. */
 #include "conformance/node.h"
 
 static void error_main(cop_term reason)
@@ -28,7 +29,8 @@ static cop_term ends_with(cop_process_main *fn, cop_term arg)
     return reason;
 }
 
-/* return, exit(R), error(R) and an uncaught throw(V) end with normal, R, {R, Stack}, {{nocatch, V}, Stack}. */
+/* return, exit(R), error(R) and an uncaught throw(V) end with normal, R, {R, Stack}, {{nocatch, V},
+ * Stack}. */
 CLAUSE(P_34)
 {
     cop_term stack = COP_NONE;
@@ -160,8 +162,8 @@ static void limit_self_main(cop_term arg)
     grow_turn_main(arg);
 }
 
-/* A process that would exceed its limit ends with killed, whatever it grows: terms of a turn, memory, kept terms;
- * one that stays below it does not. */
+/* A process that would exceed its limit ends with killed, whatever it grows: terms of a turn,
+ * memory, kept terms; one that stays below it does not. */
 CLAUSE(P_40)
 {
     CHECK_TERM(limited(grow_turn_main, LIMIT), "killed");
@@ -265,14 +267,15 @@ static void defers(void)
     CHECK_TERM(cop_receive_within(0), "deferred");
 }
 
-/* Functions deferred run at the end, newest first; one may catch, and one that raises does not change the
- * reason of the end. */
+/* Functions deferred run at the end, newest first; one may catch, and one that raises does not
+ * change the reason of the end. */
 TEST(defers)
 {
     node_run(defers, 1);
 }
 
-/* --- Exit signals --------------------------------------------------------------------------------- */
+/* --- Exit signals
+ * --------------------------------------------------------------------------------- */
 
 static void trap_main(cop_term arg)
 {
@@ -329,7 +332,8 @@ static void linked_main(cop_term arg)
     cop_exit(reason);
 }
 
-/* A process that ends with reason while linked to one that does not trap. None: that one goes on. */
+/* A process that ends with reason while linked to one that does not trap. None: that one goes on.
+ */
 static cop_term link_plain(cop_term reason)
 {
     cop_ref ref = { 0 };
@@ -410,8 +414,8 @@ CLAUSE(P_45)
 /* Every other reason, either way: dies with it; a message to one that traps. */
 CLAUSE(P_46)
 {
-    static const char *const reasons[] = { "shutdown", "{shutdown,why}", "noproc", "noconnection", "{a,[b,#{c => 1}]}",
-        "[]", "1.5", "<<\"bin\">>" };
+    static const char *const reasons[] = { "shutdown", "{shutdown,why}", "noproc", "noconnection",
+        "{a,[b,#{c => 1}]}", "[]", "1.5", "<<\"bin\">>" };
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         row(reasons[i], false, reasons[i], reasons[i]);
@@ -435,7 +439,8 @@ CLAUSE(P_47)
     cop_ref neighbour_ref = { 0 }, ref = { 0 };
     cop_pid pid = cop_spawn_monitor(idle_main, COP_NONE, &ref), neighbour;
 
-    neighbour = cop_spawn_monitor(link_to_main, cop("{Self, Pid}", cop_self(), pid), &neighbour_ref);
+    neighbour =
+        cop_spawn_monitor(link_to_main, cop("{Self, Pid}", cop_self(), pid), &neighbour_ref);
     EXPECT("linked");
     cop_trap_exit(true);
     cop_link(pid);
@@ -460,8 +465,8 @@ static void exit_self_main(cop_term arg)
     cop_exit(cop("later"));
 }
 
-/* exit(self(), R): normal ends one that does not trap, and is a message to one that does; kill ends either with
- * killed; others follow the table. */
+/* exit(self(), R): normal ends one that does not trap, and is a message to one that does; kill ends
+ * either with killed; others follow the table. */
 CLAUSE(P_48)
 {
     cop_pid me = cop_self();
@@ -503,7 +508,8 @@ CLAUSE(P_50)
     NOTHING();
 }
 
-/* A trapped exit message names who sent the signal: the caller of exit/2, for a link the dead process. */
+/* A trapped exit message names who sent the signal: the caller of exit/2, for a link the dead
+ * process. */
 CLAUSE(P_51)
 {
     cop_pid pid = cop_spawn(witness_main, cop("Self", cop_self())), other;
@@ -568,7 +574,8 @@ CLAUSE(P_54)
     EXPECT("{Pid, {'EXIT', Self, two}}", pid, cop_self());
 }
 
-/* --- The order of an end ---------------------------------------------------------------------------- */
+/* --- The order of an end
+ * ---------------------------------------------------------------------------- */
 
 static void named_main(cop_term arg)
 {
@@ -577,13 +584,16 @@ static void named_main(cop_term arg)
     cop_receive_match("stop");
 }
 
-/* Who hears of an end finds the name free and the process not alive, in 1000 rounds, by link and by monitor. */
+/* Who hears of an end finds the name free and the process not alive, in 1000 rounds, by link and by
+ * monitor. */
 CLAUSE(P_55)
 {
     cop_trap_exit(true);
     for (int i = 0; i < 1000; i++) {
         cop_ref ref = { 0 };
-        cop_pid pid = cop_spawn_opt(named_main, COP_NONE, &ref, .link = i % 2, .monitor = i % 2 == 0), found;
+        cop_pid pid =
+                    cop_spawn_opt(named_main, COP_NONE, &ref, .link = i % 2, .monitor = i % 2 == 0),
+                found;
 
         cop_send(pid, cop("stop"));
         if (i % 2)
@@ -604,7 +614,8 @@ static void timer_owner_main(cop_term arg)
     cop_send_after(20, to, cop("from_the_dead"));
 }
 
-/* A timer toward a process that has ended is cancelled; a timer of one that has ended still fires. */
+/* A timer toward a process that has ended is cancelled; a timer of one that has ended still fires.
+ */
 CLAUSE(P_56)
 {
     cop_pid pid = cop_spawn(obedient_main, COP_NONE);
@@ -684,8 +695,8 @@ static void stubborn_main(cop_term arg)
     obedient_main(arg);
 }
 
-/* is_process_alive is false from the start of the end on, and in signal order after a fatal signal of the
- * caller; for what is no pid it raises badarg. */
+/* is_process_alive is false from the start of the end on, and in signal order after a fatal signal
+ * of the caller; for what is no pid it raises badarg. */
 CLAUSE(P_59)
 {
     cop_pid nobody = { 0, 0 };

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flags, hibernation, introspection, dictionary: P-95 to P-108, section 10 of docs/spec/process.md. */
+/* Flags, hibernation, introspection, dictionary: P-95 to P-108, section 10 of docs/spec/process.md.
+ */
 #include "conformance/node.h"
 
 static cop_term flag(const char *name, cop_term value)
 {
     cop_term old = cop("error");
 
-    return cop_process_flag(&old, cop_from_atom(cop_atom_new(name)), value) < 0 ? cop("badarg") : old;
+    return cop_process_flag(&old, cop_from_atom(cop_atom_new(name)), value) < 0 ? cop("badarg")
+                                                                                : old;
 }
 
-/* process_flag gives the value before, beginning with the defaults; an unknown flag or a bad value is badarg. */
+/* process_flag gives the value before, beginning with the defaults; an unknown flag or a bad value
+ * is badarg. */
 CLAUSE(P_95)
 {
     CHECK_TERM(flag("trap_exit", cop("true")), "false");
@@ -29,7 +32,8 @@ CLAUSE(P_95)
     CHECK_TERM(flag("max_heap_size", cop("0")), "#{error_logger => true,kill => true,size => 0}");
     CHECK_TERM(flag("max_heap_size", cop("#{size => 1000000, kill => false}")),
         "#{error_logger => true,kill => true,size => 0}");
-    CHECK_TERM(flag("max_heap_size", cop("0")), "#{error_logger => true,kill => false,size => 1000000}");
+    CHECK_TERM(
+        flag("max_heap_size", cop("0")), "#{error_logger => true,kill => false,size => 1000000}");
     CHECK_TERM(flag("no_such_flag", cop("true")), "badarg");
     CHECK_TERM(flag("trap_exit", cop("1")), "badarg");
     CHECK_TERM(flag("priority", cop("highest")), "badarg");
@@ -74,8 +78,9 @@ static void hibernating_main(cop_term arg)
     cop_send(owner, cop("the_stack_was_kept"));
 }
 
-/* hibernate/3 drops the stack, also a surrounding try; goes on in its function when there is a message, at once if
- * there is one already, and the message is in the mailbox. A question about it does not wake it. */
+/* hibernate/3 drops the stack, also a surrounding try; goes on in its function when there is a
+ * message, at once if there is one already, and the message is in the mailbox. A question about it
+ * does not wake it. */
 CLAUSE(P_97)
 {
     cop_ref ref = { 0 };
@@ -112,7 +117,8 @@ CLAUSE(P_98)
     cop_pid pid = cop_spawn(hibernating_main, cop("Self", cop_self()));
 
     until_waiting(pid);
-    CHECK_TERM(cop_process_info(pid, "current_function"), "{current_function,{erlang,hibernate,3}}");
+    CHECK_TERM(
+        cop_process_info(pid, "current_function"), "{current_function,{erlang,hibernate,3}}");
     CHECK_TERM(cop_process_info(pid, "status"), "{status,waiting}");
     cop_exit_signal(pid, cop("kill"));
     CHECK(!cop_is_alive(pid));
@@ -152,7 +158,8 @@ static void ask_remote(void *unused)
     cop_process_info(cop_pid_remote(cop_atom_new("n@h"), 1, 2, 3), "status");
 }
 
-/* {Item, Value}; nothing for a dead process; badarg for an unknown item and a remote pid; the name of an unnamed one is
+/* {Item, Value}; nothing for a dead process; badarg for an unknown item and a remote pid; the name
+ * of an unnamed one is
  * [] alone and {registered_name, []} in a list. */
 CLAUSE(P_100)
 {
@@ -189,11 +196,13 @@ static void furnished_main(cop_term arg)
 /* Each item is answered, with the value that the process's state gives it. */
 CLAUSE(P_101)
 {
-    static const char *const items[] = { "registered_name", "links", "monitors", "monitored_by", "message_queue_len",
-        "messages", "trap_exit", "status", "dictionary", "current_function", "initial_call", "current_stacktrace",
-        "group_leader", "priority", "heap_size", "total_heap_size", "stack_size", "memory", "reductions",
-        "message_queue_data", "parent", "error_handler", "garbage_collection", "suspending", "label" };
-    cop_pid pid = cop_spawn_opt(furnished_main, cop("Self", cop_self()), NULL, .priority = COP_LOW), me = cop_self();
+    static const char *const items[] = { "registered_name", "links", "monitors", "monitored_by",
+        "message_queue_len", "messages", "trap_exit", "status", "dictionary", "current_function",
+        "initial_call", "current_stacktrace", "group_leader", "priority", "heap_size",
+        "total_heap_size", "stack_size", "memory", "reductions", "message_queue_data", "parent",
+        "error_handler", "garbage_collection", "suspending", "label" };
+    cop_pid pid = cop_spawn_opt(furnished_main, cop("Self", cop_self()), NULL, .priority = COP_LOW),
+            me = cop_self();
     cop_term value = COP_NONE;
 
     EXPECT("ready");
@@ -221,9 +230,10 @@ CLAUSE(P_101)
 /* Without an item: the fixed subset, with the name if there is one, without the messages. */
 CLAUSE(P_102)
 {
-    static const char *const items[] = { "current_function", "initial_call", "status", "message_queue_len", "links",
-        "dictionary", "trap_exit", "error_handler", "priority", "group_leader", "total_heap_size", "heap_size",
-        "stack_size", "reductions", "garbage_collection", "suspending" };
+    static const char *const items[] = { "current_function", "initial_call", "status",
+        "message_queue_len", "links", "dictionary", "trap_exit", "error_handler", "priority",
+        "group_leader", "total_heap_size", "heap_size", "stack_size", "reductions",
+        "garbage_collection", "suspending" };
     cop_pid pid = cop_spawn(idle_main, COP_NONE);
     cop_term list = cop_process_info_list(pid, cop("[]")), value;
     size_t length = 0;
@@ -254,7 +264,8 @@ static void watcher_main(cop_term arg)
 /* monitors lists {process, Pid} and {process, {Name, Node}}, monitored_by pids, links pids. */
 CLAUSE(P_103)
 {
-    cop_pid target = cop_spawn(idle_main, COP_NONE), server = cop_spawn(idle_main, COP_NONE), pid, me = cop_self();
+    cop_pid target = cop_spawn(idle_main, COP_NONE), server = cop_spawn(idle_main, COP_NONE), pid,
+            me = cop_self();
     cop_term list = COP_NONE;
 
     CHECK_EQ_INT(cop_register("server", server), 0);
@@ -268,8 +279,8 @@ CLAUSE(P_103)
     CHECK(cop_match(cop_process_info(me, "links"), "{links, [Pid]}", pid));
 }
 
-/* status: running of oneself, waiting of one that waits, suspended of one that was suspended, which does nothing
- * until it is resumed. */
+/* status: running of oneself, waiting of one that waits, suspended of one that was suspended, which
+ * does nothing until it is resumed. */
 CLAUSE(P_104)
 {
     cop_pid pid = cop_spawn(obedient_main, COP_NONE);
@@ -311,7 +322,8 @@ static void dictionary_main(cop_term arg)
     cop_send(owner, cop_is_none(cop_get(cop("key"))) ? cop("private") : cop("shared"));
 }
 
-/* put gives the old value, get the value, erase removes it; keys are compared exactly; it is private. */
+/* put gives the old value, get the value, erase removes it; keys are compared exactly; it is
+ * private. */
 CLAUSE(P_106)
 {
     CHECK(cop_is_none(cop_get(cop("key"))));
@@ -341,20 +353,22 @@ static void family_main(cop_term arg)
     if (depth == 1)
         cop_must(cop_register("middle", cop_self()));
     cop_send(owner, cop("{D, Self, A, I}", depth, cop_self(), cop_get(cop("'$ancestors'")),
-        cop_get(cop("'$initial_call'"))));
+                        cop_get(cop("'$initial_call'"))));
     if (depth < 2)
         cop_spawn_opt(family_main, cop("{Owner, D}", owner, depth + 1), NULL, .proc_lib = true,
             .initial_call = "family");
     cop_receive_match("never");
 }
 
-/* '$ancestors': nearest first, by name where the parent had one when it spawned; '$initial_call': {M, F, A}. */
+/* '$ancestors': nearest first, by name where the parent had one when it spawned; '$initial_call':
+ * {M, F, A}. */
 CLAUSE(P_107)
 {
     cop_pid me = cop_self(), first = { 0 }, second = { 0 }, third = { 0 };
     cop_term ancestors = COP_NONE, call = COP_NONE;
 
-    cop_spawn_opt(family_main, cop("{Me, 0}", me), NULL, .proc_lib = true, .initial_call = "family");
+    cop_spawn_opt(
+        family_main, cop("{Me, 0}", me), NULL, .proc_lib = true, .initial_call = "family");
     EXPECT("{0, First, [Me], Call}", &first, me, &call);
     CHECK_EQ_INT(cop_tuple_size(call), 3);
     CHECK_TERM(cop_tuple_at(call, 0), "family");

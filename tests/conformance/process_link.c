@@ -42,7 +42,8 @@ static bool linked(cop_pid pid, cop_pid other)
            cop_list_member(cop_from_pid(other), list);
 }
 
-/* Linking twice, from either side, is one link: one unlink from either side removes it, one exit signal comes. */
+/* Linking twice, from either side, is one link: one unlink from either side removes it, one exit
+ * signal comes. */
 CLAUSE(P_60)
 {
     cop_pid pid = cop_spawn(linker_main, cop("trap")), me = cop_self();
@@ -85,8 +86,8 @@ static void link_to(void *pid)
     cop_link(*(cop_pid *)pid);
 }
 
-/* Linking to a dead local process: a message with noproc for who traps, else the error noproc, which can be
- * caught; and no link is left. */
+/* Linking to a dead local process: a message with noproc for who traps, else the error noproc,
+ * which can be caught; and no link is left. */
 CLAUSE(P_62)
 {
     cop_pid dead = dead_process();
@@ -103,8 +104,8 @@ CLAUSE(P_62)
     NOTHING();
 }
 
-/* After unlink no exit message of that link comes any more; one that is there stays. Unlinking what is not
- * linked, or dead, does nothing. */
+/* After unlink no exit message of that link comes any more; one that is there stays. Unlinking what
+ * is not linked, or dead, does nothing. */
 CLAUSE(P_64)
 {
     cop_trap_exit(true);
@@ -132,7 +133,8 @@ CLAUSE(P_64)
     NOTHING();
 }
 
-/* unlink, then take the 'EXIT' if there is one: no trace of the link is left, however the two ends race. */
+/* unlink, then take the 'EXIT' if there is one: no trace of the link is left, however the two ends
+ * race. */
 CLAUSE(P_65)
 {
     cop_trap_exit(true);
@@ -164,8 +166,8 @@ CLAUSE(P_66)
     NOTHING();
 }
 
-/* A link that broke is gone on both sides; linking again makes a new one, which fires again. Unlinks and links
- * that cross leave both sides linked, or neither. */
+/* A link that broke is gone on both sides; linking again makes a new one, which fires again.
+ * Unlinks and links that cross leave both sides linked, or neither. */
 CLAUSE(P_67)
 {
     cop_pid pid = cop_spawn(linker_main, cop("trap")), me = cop_self(), other;

@@ -15,8 +15,8 @@ static void counter_main(cop_term arg)
     }
 }
 
-/* Messages, monitors and exit signals of one sender take effect in the order sent; each of two senders has its own
- * order. */
+/* Messages, monitors and exit signals of one sender take effect in the order sent; each of two
+ * senders has its own order. */
 CLAUSE(P_16)
 {
     cop_pid first, second, from;
@@ -58,7 +58,8 @@ CLAUSE(P_17)
     cop_trap_exit(true);
     for (int round = 0; round < 200; round++) {
         cop_ref ref = { 0 };
-        cop_pid pid = cop_spawn_opt(last_words_main, cop("Self", cop_self()), &ref, .link = true, .monitor = true);
+        cop_pid pid = cop_spawn_opt(
+            last_words_main, cop("Self", cop_self()), &ref, .link = true, .monitor = true);
 
         for (int i = 0; i < 10; i++)
             CHECK(cop_match(cop_receive(), "{word, I}", i));
@@ -93,7 +94,8 @@ static void send_unregistered(void *unused)
     cop_send("nobody_has_this_name", cop("hello"));
 }
 
-/* An unregistered name raises badarg; {Name, Node} never raises, and reaches a name of the own node. */
+/* An unregistered name raises badarg; {Name, Node} never raises, and reaches a name of the own
+ * node. */
 CLAUSE(P_19)
 {
     cop_term reason;
@@ -119,8 +121,8 @@ static void send_to_term(void *arg)
 /* Sending to a term that is no destination raises badarg. */
 CLAUSE(P_20)
 {
-    cop_term wrong[] = { cop("17"), cop("\"name\""), cop("{a}"), cop("{a, b, c}"), cop("{1, b}"), cop("{a, 2}"),
-        cop("<<\"me\">>"), cop("[]"), cop("#{}"), cop("1.5") };
+    cop_term wrong[] = { cop("17"), cop("\"name\""), cop("{a}"), cop("{a, b, c}"), cop("{1, b}"),
+        cop("{a, 2}"), cop("<<\"me\">>"), cop("[]"), cop("#{}"), cop("1.5") };
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cop_term reason = COP_NONE;
@@ -168,7 +170,8 @@ CLAUSE(P_23)
 
     CHECK_EQ_INT(cop_send_flags(there, cop("m"), COP_NOCONNECT), COP_SEND_NOCONNECT);
     CHECK_EQ_INT(cop_send_flags(there, cop("m"), COP_NOSUSPEND), COP_SEND_OK);
-    CHECK_EQ_INT(cop_send_flags(cop_dest(cop_self()), cop("m"), COP_NOCONNECT | COP_NOSUSPEND), COP_SEND_OK);
+    CHECK_EQ_INT(
+        cop_send_flags(cop_dest(cop_self()), cop("m"), COP_NOCONNECT | COP_NOSUSPEND), COP_SEND_OK);
     EXPECT("m");
 }
 
@@ -330,7 +333,8 @@ CLAUSE(P_30)
     }
 }
 
-/* An exit signal ends a process that waits in a receive that never matches, with messages or without. */
+/* An exit signal ends a process that waits in a receive that never matches, with messages or
+ * without. */
 CLAUSE(P_31)
 {
     cop_pid empty = cop_spawn(idle_main, COP_NONE), full = cop_spawn(idle_main, COP_NONE);
@@ -355,7 +359,8 @@ CLAUSE(P_32)
         cop_send(cop_self(), cop("I", i));
         cop_turn_end();
     }
-    CHECK(cop_match(cop_process_info(cop_self(), "message_queue_len"), "{message_queue_len, N}", (int)UNREAD));
+    CHECK(cop_match(
+        cop_process_info(cop_self(), "message_queue_len"), "{message_queue_len, N}", (int)UNREAD));
     for (int i = 0; i < UNREAD; i++) {
         cop_term message = cop_receive_within(0);
 
@@ -366,8 +371,9 @@ CLAUSE(P_32)
     NOTHING();
 }
 
-/* Priority messages through a priority alias come before all ordinary ones, after earlier priority ones; the
- * option without such an alias changes nothing. 'DOWN' and exit messages can be of priority too. */
+/* Priority messages through a priority alias come before all ordinary ones, after earlier priority
+ * ones; the option without such an alias changes nothing. 'DOWN' and exit messages can be of
+ * priority too. */
 CLAUSE(P_33)
 {
     cop_ref alias = cop_alias_priority(), plain = cop_alias(), ref;

@@ -41,10 +41,12 @@ CLAUSE(P_69)
     NOTHING();
 }
 
-/* A dead pid and a free name give noproc at once, an unreachable node noconnection; nothing is raised. */
+/* A dead pid and a free name give noproc at once, an unreachable node noconnection; nothing is
+ * raised. */
 CLAUSE(P_70)
 {
-    cop_pid dead = dead_process(), there = cop_pid_remote(cop_atom_new("unknown@nowhere"), 1, 77, 0);
+    cop_pid dead = dead_process(),
+            there = cop_pid_remote(cop_atom_new("unknown@nowhere"), 1, 77, 0);
     cop_ref ref = cop_monitor(dead);
     cop_atom node = cop_node();
 
@@ -106,7 +108,8 @@ static void demonitor_nothing(void *unused)
     cop_demonitor(none);
 }
 
-/* demonitor takes any reference, fired or unknown; a 'DOWN' in the mailbox stays. No reference: badarg. */
+/* demonitor takes any reference, fired or unknown; a 'DOWN' in the mailbox stays. No reference:
+ * badarg. */
 CLAUSE(P_73)
 {
     cop_pid pid = dead_process();
@@ -143,8 +146,8 @@ CLAUSE(P_74)
     NOTHING();
 }
 
-/* info: true when an active monitor was removed; false when it never was, was removed, or had fired, and then with
- * flush the message is removed. */
+/* info: true when an active monitor was removed; false when it never was, was removed, or had
+ * fired, and then with flush the message is removed. */
 CLAUSE(P_75)
 {
     cop_pid pid = cop_spawn(obedient_main, COP_NONE);

@@ -10,10 +10,12 @@ static cop_pid dead_process(void)
     return pid;
 }
 
-/* register refuses a name that is taken, a process that has one, is dead or not local, and undefined. */
+/* register refuses a name that is taken, a process that has one, is dead or not local, and
+ * undefined. */
 CLAUSE(P_89)
 {
-    cop_pid pid = cop_spawn(idle_main, COP_NONE), other = cop_spawn(idle_main, COP_NONE), nobody = { 0, 0 };
+    cop_pid pid = cop_spawn(idle_main, COP_NONE), other = cop_spawn(idle_main, COP_NONE),
+            nobody = { 0, 0 };
 
     CHECK_EQ_INT(cop_register("name", pid), 0);
     CHECK_EQ_INT(cop_register("name", other), -EEXIST);
@@ -102,7 +104,8 @@ CLAUSE(P_93)
     }
 }
 
-/* {Name, Node} is a name of that node: of this one it reaches its process, of another one it does not. */
+/* {Name, Node} is a name of that node: of this one it reaches its process, of another one it does
+ * not. */
 CLAUSE(P_94)
 {
     cop_pid found = { 0 };

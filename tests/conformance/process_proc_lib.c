@@ -12,9 +12,10 @@ static cop_pid log_reader;
 static void to_reader(const cop_log_event *event, void *arg)
 {
     (void)arg;
-    cop_send(log_reader, cop("{log, Level, Report, Metadata}", (int)event->level,
-        cop_is_none(event->report) ? cop_text(event->text ? event->text : "") : event->report,
-        cop_is_none(event->metadata) ? cop_nil() : event->metadata));
+    cop_send(log_reader,
+        cop("{log, Level, Report, Metadata}", (int)event->level,
+            cop_is_none(event->report) ? cop_text(event->text ? event->text : "") : event->report,
+            cop_is_none(event->metadata) ? cop_nil() : event->metadata));
 }
 
 static void read_log(void)
@@ -58,7 +59,8 @@ static void family_main(cop_term arg)
 /* '$ancestors' and '$initial_call' are there before user code runs. */
 CLAUSE(P_120)
 {
-    cop_spawn_opt(family_main, cop("Self", cop_self()), NULL, .proc_lib = true, .initial_call = "family");
+    cop_spawn_opt(
+        family_main, cop("Self", cop_self()), NULL, .proc_lib = true, .initial_call = "family");
     EXPECT("{[Me], {family, _, _}}", cop_self());
 }
 
@@ -72,8 +74,8 @@ static cop_term ends_with(cop_process_main *fn, cop_term arg)
     return reason;
 }
 
-/* Its exit reasons are those of a plain process; P-122: every one but normal, shutdown and {shutdown, _} is reported
- * once, as an error, plain exits too. also: P-122 */
+/* Its exit reasons are those of a plain process; P-122: every one but normal, shutdown and
+ * {shutdown, _} is reported once, as an error, plain exits too. also: P-122 */
 CLAUSE(P_121)
 {
     read_log();
@@ -114,15 +116,16 @@ static void crash_main(cop_term arg)
 /* The crash report has the parts of OTP's in their order, and its metadata. also: P-124 */
 CLAUSE(P_123)
 {
-    static const char *const keys[] = { "initial_call", "pid", "registered_name", "error_info", "ancestors",
-        "message_queue_len", "messages", "links", "dictionary", "trap_exit", "status", "heap_size", "stack_size",
-        "reductions" };
+    static const char *const keys[] = { "initial_call", "pid", "registered_name", "error_info",
+        "ancestors", "message_queue_len", "messages", "links", "dictionary", "trap_exit", "status",
+        "heap_size", "stack_size", "reductions" };
     cop_term own = COP_NONE, neighbours = COP_NONE, metadata = COP_NONE, item, value, rest;
     size_t at = 0;
 
     read_log();
     ends_with(crash_main, cop("bad"));
-    EXPECT("{log, 3, #{label := {proc_lib, crash}, report := [Own, N]}, Meta}", &own, &neighbours, &metadata);
+    EXPECT("{log, 3, #{label := {proc_lib, crash}, report := [Own, N]}, Meta}", &own, &neighbours,
+        &metadata);
     for (rest = own; cop_list_next(&item, &rest);)
         if (at < sizeof keys / sizeof keys[0] &&
             cop_identical(cop_tuple_at(item, 0), cop_from_atom(cop_atom_new(keys[at]))))
@@ -174,10 +177,13 @@ CLAUSE(P_125)
     cop_pid pid = { 0, 0 };
 
     cop_log_set_level(COP_LOG_EMERGENCY);
-    CHECK_EQ_INT(start(&result, &pid, NULL, cop("{ack, {any, [term]}}"), (struct cop_start_options){ 0 }), COP_STARTED);
+    CHECK_EQ_INT(
+        start(&result, &pid, NULL, cop("{ack, {any, [term]}}"), (struct cop_start_options){ 0 }),
+        COP_STARTED);
     CHECK_TERM(result, "{any,[term]}");
     CHECK(cop_is_alive(pid));
-    CHECK_EQ_INT(start(&result, &pid, NULL, cop("{fail, {error, no}}"), (struct cop_start_options){ 0 }),
+    CHECK_EQ_INT(
+        start(&result, &pid, NULL, cop("{fail, {error, no}}"), (struct cop_start_options){ 0 }),
         COP_START_FAILED);
     CHECK_TERM(result, "{error,no}");
     NOTHING();
@@ -188,14 +194,17 @@ CLAUSE(P_126)
 {
     cop_term result = COP_NONE;
 
-    CHECK_EQ_INT(start(&result, NULL, NULL, cop("{exit, early}"), (struct cop_start_options){ 0 }), COP_START_FAILED);
+    CHECK_EQ_INT(start(&result, NULL, NULL, cop("{exit, early}"), (struct cop_start_options){ 0 }),
+        COP_START_FAILED);
     CHECK_TERM(result, "{error,early}");
-    CHECK_EQ_INT(start(&result, NULL, NULL, cop("return"), (struct cop_start_options){ 0 }), COP_START_FAILED);
+    CHECK_EQ_INT(start(&result, NULL, NULL, cop("return"), (struct cop_start_options){ 0 }),
+        COP_START_FAILED);
     CHECK_TERM(result, "{error,normal}");
     NOTHING();
 }
 
-/* After the time the child is killed and {error, timeout} given; linked or not, no 'EXIT' is left. */
+/* After the time the child is killed and {error, timeout} given; linked or not, no 'EXIT' is left.
+ */
 CLAUSE(P_127)
 {
     cop_term result = COP_NONE;
@@ -203,7 +212,8 @@ CLAUSE(P_127)
 
     for (int link = 0; link < 2; link++) {
         cop_trap_exit(link);
-        CHECK_EQ_INT(start(&result, &pid, NULL, cop("hang"), (struct cop_start_options){ .link = link, .timeout_ms = 10 }),
+        CHECK_EQ_INT(start(&result, &pid, NULL, cop("hang"),
+                         (struct cop_start_options){ .link = link, .timeout_ms = 10 }),
             COP_START_FAILED);
         CHECK_TERM(result, "{error,timeout}");
         CHECK(!cop_is_alive(pid));
@@ -211,7 +221,8 @@ CLAUSE(P_127)
     }
 }
 
-/* When a failed start returns, the child is gone: its name is free, and a trapping starter has no 'EXIT' of it. */
+/* When a failed start returns, the child is gone: its name is free, and a trapping starter has no
+ * 'EXIT' of it. */
 CLAUSE(P_128)
 {
     cop_term result = COP_NONE;
@@ -219,7 +230,8 @@ CLAUSE(P_128)
 
     cop_trap_exit(true);
     for (int i = 0; i < 300; i++) {
-        CHECK_EQ_INT(start(&result, &pid, NULL, cop("{fail, no}"), (struct cop_start_options){ .link = true }),
+        CHECK_EQ_INT(start(&result, &pid, NULL, cop("{fail, no}"),
+                         (struct cop_start_options){ .link = true }),
             COP_START_FAILED);
         CHECK(!cop_whereis(&found, "starting"));
         CHECK(!cop_is_alive(pid));
@@ -258,10 +270,12 @@ CLAUSE(P_130)
     cop_ref ref = { 0 };
     cop_pid pid = { 0, 0 };
 
-    CHECK_EQ_INT(start(&result, &pid, &ref, cop("{fail, no}"), (struct cop_start_options){ .monitor = true }),
+    CHECK_EQ_INT(start(&result, &pid, &ref, cop("{fail, no}"),
+                     (struct cop_start_options){ .monitor = true }),
         COP_START_FAILED);
     EXPECT("{'DOWN', Ref, process, Pid, failed}", ref, pid);
-    CHECK_EQ_INT(start(&result, &pid, &ref, cop("{ack, yes}"), (struct cop_start_options){ .monitor = true }),
+    CHECK_EQ_INT(start(&result, &pid, &ref, cop("{ack, yes}"),
+                     (struct cop_start_options){ .monitor = true }),
         COP_STARTED);
     cop_exit_signal(pid, cop("kill"));
     EXPECT("{'DOWN', Ref, process, Pid, killed}", ref, pid);
@@ -273,7 +287,8 @@ static void start_with_monitor_option(void *unused)
     cop_term result;
 
     (void)unused;
-    start(&result, NULL, NULL, cop("{ack, yes}"), (struct cop_start_options){ .spawn = { .monitor = true } });
+    start(&result, NULL, NULL, cop("{ack, yes}"),
+        (struct cop_start_options){ .spawn = { .monitor = true } });
 }
 
 /* monitor among the spawn options is badarg. */
@@ -285,7 +300,9 @@ CLAUSE(P_131)
     CHECK_TERM(reason, "badarg");
 }
 
-/* --- stop ------------------------------------------------------------------------------------------------ */
+/* --- stop
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static cop_step init(void *state, cop_term arg)
 {
@@ -300,7 +317,9 @@ static void end_otherwise(void *state, cop_term reason)
         cop_exit(cop("something_else"));
 }
 
-static const cop_gen_server server = { .module = "server", .state_size = 1, .init = init, .terminate = end_otherwise };
+static const cop_gen_server server = {
+    .module = "server", .state_size = 1, .init = init, .terminate = end_otherwise
+};
 
 struct stop {
     cop_pid pid;
@@ -315,8 +334,9 @@ static void stop_it(void *arg)
     cop_stop_process(cop_dest(stop->pid), stop->reason, stop->timeout_ms);
 }
 
-/* stop returns when the process has ended with the reason; exits with the other reason when it ended otherwise, with
- * noproc when it is not there, with timeout when it does not answer, and that one lives on. */
+/* stop returns when the process has ended with the reason; exits with the other reason when it
+ * ended otherwise, with noproc when it is not there, with timeout when it does not answer, and that
+ * one lives on. */
 CLAUSE(P_132)
 {
     struct stop stop = { .reason = cop("normal"), .timeout_ms = WAIT_MS };
@@ -348,7 +368,8 @@ CLAUSE(P_133)
     cop_term reason = COP_NONE;
 
     CHECK_EQ_INT(TRY(stop_it, &stop, &reason), COP_CLASS_EXIT);
-    CHECK(cop_match(reason, "{calling_self, {sys, terminate, [Self, normal, infinity]}}", cop_self()));
+    CHECK(cop_match(
+        reason, "{calling_self, {sys, terminate, [Self, normal, infinity]}}", cop_self()));
 }
 
 /* A label is for reports; process_info and the dictionary show it. */

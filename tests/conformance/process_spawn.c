@@ -10,7 +10,8 @@ static void tell_main(cop_term arg)
     cop_send(to, cop("{here, Self}", cop_self()));
 }
 
-/* Spawning returns the pid of a process that is alive, or was: what it sends carries the same pid. */
+/* Spawning returns the pid of a process that is alive, or was: what it sends carries the same pid.
+ */
 CLAUSE(P_01)
 {
     cop_pid pid = cop_spawn(tell_main, cop("Self", cop_self()));
@@ -61,14 +62,15 @@ CLAUSE(P_04)
 CLAUSE(P_05)
 {
     cop_ref ref = { 0 };
-    cop_pid pid = cop_spawn_opt(exit_main, cop("gone"), &ref, .monitor = true, .monitor_tag = cop("{my, [tag]}"));
+    cop_pid pid = cop_spawn_opt(
+        exit_main, cop("gone"), &ref, .monitor = true, .monitor_tag = cop("{my, [tag]}"));
 
     EXPECT("{{my, [tag]}, Ref, process, Pid, gone}", ref, pid);
     NOTHING();
 }
 
-/* With link and monitor the 'EXIT' comes first, then the 'DOWN', with the same reason; by hand in either
- * order too. */
+/* With link and monitor the 'EXIT' comes first, then the 'DOWN', with the same reason; by hand in
+ * either order too. */
 CLAUSE(P_06)
 {
     cop_ref ref = { 0 };
@@ -127,7 +129,8 @@ static void accepts(const char *option_text, bool good)
         EXPECT("{X, _, error, badopt}", option);
 }
 
-/* Each accepted option has its effect; a value that is none raises badarg, and nothing is spawned. */
+/* Each accepted option has its effect; a value that is none raises badarg, and nothing is spawned.
+ */
 CLAUSE(P_07)
 {
     struct cop_node_statistics before, after;
@@ -182,8 +185,8 @@ CLAUSE(P_08)
     CHECK_TERM(reason, "badarg");
 }
 
-/* spawn_request answers by message: ok and the pid, error and badopt for an unknown option; reply_tag
- * replaces the tag, reply filters, and the reference is the monitor's. */
+/* spawn_request answers by message: ok and the pid, error and badopt for an unknown option;
+ * reply_tag replaces the tag, reply filters, and the reference is the monitor's. */
 CLAUSE(P_11)
 {
     cop_term self = cop("Self", cop_self());
@@ -209,7 +212,8 @@ CLAUSE(P_11)
     ref = cop_spawn_request(exit_main, cop("why"), cop("[monitor]"));
     EXPECT("{spawn_reply, Ref, ok, Pid}", ref, &pid);
     EXPECT("{'DOWN', Ref, process, Pid, why}", ref, pid);
-    ref = cop_spawn_request(exit_main, cop("why"), cop("[{monitor, [{tag, lost}]}, {reply, success_only}]"));
+    ref = cop_spawn_request(
+        exit_main, cop("why"), cop("[{monitor, [{tag, lost}]}, {reply, success_only}]"));
     EXPECT("{spawn_reply, Ref, ok, Pid}", ref, &pid);
     EXPECT("{lost, Ref, process, Pid, why}", ref, pid);
     cop_trap_exit(true);
@@ -245,11 +249,13 @@ static void report_main(cop_term arg)
     cop_pid to;
 
     cop_must(cop_to_pid(&to, arg));
-    cop_send(to, cop_process_info_list(cop_self(), cop("[registered_name, trap_exit, priority, dictionary, "
-                                                       "message_queue_len, links, monitors, monitored_by]")));
+    cop_send(to, cop_process_info_list(
+                     cop_self(), cop("[registered_name, trap_exit, priority, dictionary, "
+                                     "message_queue_len, links, monitors, monitored_by]")));
 }
 
-/* A child starts without name, trapping, dictionary, messages, links and monitors, whatever its parent has. */
+/* A child starts without name, trapping, dictionary, messages, links and monitors, whatever its
+ * parent has. */
 CLAUSE(P_13)
 {
     cop_pid friend = cop_spawn(idle_main, COP_NONE);

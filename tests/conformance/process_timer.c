@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers: P-109 to P-119, section 11 of docs/spec/process.md. Nothing here measures how late a timer is. */
+/* Timers: P-109 to P-119, section 11 of docs/spec/process.md. Nothing here measures how late a
+ * timer is. */
 #include "conformance/node.h"
 
 enum { FAR_MS = 600000 };
@@ -12,7 +13,8 @@ static cop_pid dead_process(void)
     return pid;
 }
 
-/* send_after delivers the bare message, start_timer {timeout, Ref, Message}; both give the reference. */
+/* send_after delivers the bare message, start_timer {timeout, Ref, Message}; both give the
+ * reference. */
 CLAUSE(P_109)
 {
     cop_ref first = cop_send_after(1, cop_self(), cop("{bare, [1]}")), second;
@@ -30,11 +32,12 @@ static void send_after_to(void *dest)
     cop_send_after(1, *(cop_term *)dest, cop("m"));
 }
 
-/* A name is resolved when the timer fires; one that nobody has then drops the message. Other destinations than pid and
- * atom are badarg. */
+/* A name is resolved when the timer fires; one that nobody has then drops the message. Other
+ * destinations than pid and atom are badarg. */
 CLAUSE(P_110)
 {
-    cop_term wrong[] = { cop("17"), cop("{name, node}"), cop("\"name\""), cop("[]") }, reason = COP_NONE;
+    cop_term wrong[] = { cop("17"), cop("{name, node}"), cop("\"name\""), cop("[]") },
+             reason = COP_NONE;
 
     cop_send_after(20, "named_later", cop("one"));
     CHECK_EQ_INT(cop_register("named_later", cop_self()), 0);
@@ -60,8 +63,8 @@ static void send_at_time(void *time_ms)
     cop_send_at(*(int64_t *)time_ms, cop_self(), cop("m"));
 }
 
-/* A negative or too large time is badarg; an absolute time that is past fires at once, one before the clock's start
- * is badarg. */
+/* A negative or too large time is badarg; an absolute time that is past fires at once, one before
+ * the clock's start is badarg. */
 CLAUSE(P_111)
 {
     int64_t wrong[] = { -1, INT64_MIN, INT64_MAX }, before_start = -1;
@@ -92,7 +95,8 @@ static void cancel_nothing(void *unused)
     cop_cancel_timer(none);
 }
 
-/* cancel_timer gives the time left, or nothing for one that fired, was cancelled, or never was; no reference: badarg. */
+/* cancel_timer gives the time left, or nothing for one that fired, was cancelled, or never was; no
+ * reference: badarg. */
 CLAUSE(P_112)
 {
     cop_ref timer = cop_send_after(FAR_MS, cop_self(), cop("never"));
@@ -110,7 +114,8 @@ CLAUSE(P_112)
     NOTHING();
 }
 
-/* However cancel and expiry race: nothing left means the message is in the mailbox, time left that it never comes. */
+/* However cancel and expiry race: nothing left means the message is in the mailbox, time left that
+ * it never comes. */
 CLAUSE(P_113)
 {
     int fired = 0, cancelled = 0;
@@ -135,8 +140,8 @@ CLAUSE(P_113)
     NOTHING();
 }
 
-/* async: {cancel_timer, Ref, Result} comes later; with info false nothing does; after an expired timer its message comes
- * first. */
+/* async: {cancel_timer, Ref, Result} comes later; with info false nothing does; after an expired
+ * timer its message comes first. */
 CLAUSE(P_114)
 {
     cop_ref timer = cop_send_after(FAR_MS, cop_self(), cop("never"));
@@ -188,7 +193,8 @@ CLAUSE(P_116)
     int64_t left = 0;
 
     for (int i = 0; i < 50; i++) {
-        cop_spawn(canceller_main, cop("{Self, T}", cop_self(), cop_send_after(FAR_MS, cop_self(), cop("never"))));
+        cop_spawn(canceller_main,
+            cop("{Self, T}", cop_self(), cop_send_after(FAR_MS, cop_self(), cop("never"))));
         EXPECT("{left, L}", &left);
         CHECK(left > 0);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* R13: exit signals through large graphs of links. A chain, a star, a ring and a tree of processes, one of which is
- * killed: all the others die with killed, nobody is left, no stack overflows. */
+/* R13: exit signals through large graphs of links. A chain, a star, a ring and a tree of processes,
+ * one of which is killed: all the others die with killed, nobody is left, no stack overflows. */
 #include "stress/stress.h"
 
 static int size;
@@ -71,7 +71,8 @@ static void storm(int victim, const char *shape)
     for (int waits = 0; processes() > 1 && waits < 2000; waits++)
         cop_sleep(10);
     CHECK_EQ_INT(processes(), 1);
-    printf("%s of %d: gone in %d ms\n", shape, size, (int)((cop_monotonic_ns() - start_ns) / 1000000));
+    printf(
+        "%s of %d: gone in %d ms\n", shape, size, (int)((cop_monotonic_ns() - start_ns) / 1000000));
     free(refs);
     free(members);
     members = NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random graphs of links and monitors under random kills. Mortals link to each other, and end by chance, by error, or
- * because a neighbour did; each is replaced. Watchers monitor, link to and kill them at random, and keep
- * books: each monitor fires once and never after demonitor, each link gives one 'EXIT' and none after
- * unlink (P-58, P-60, P-64, P-74, P-75). At the end all mortals are killed and the books must close. */
+/* Random graphs of links and monitors under random kills. Mortals link to each other, and end by
+ * chance, by error, or because a neighbour did; each is replaced. Watchers monitor, link to and
+ * kill them at random, and keep books: each monitor fires once and never after demonitor, each link
+ * gives one 'EXIT' and none after unlink (P-58, P-60, P-64, P-74, P-75). At the end all mortals are
+ * killed and the books must close. */
 #include "stress/stress.h"
 
 #include <coppice/log.h>
@@ -18,7 +19,8 @@ static cop_pid at_random(struct stress_random *random)
     return (cop_pid){ atomic_load(&board[stress_below(random, MORTALS)]), 0 };
 }
 
-/* --- Mortals ------------------------------------------------------------------------------------------ */
+/* --- Mortals
+ * ------------------------------------------------------------------------------------------ */
 
 static void link_to(void *pid)
 {
@@ -47,10 +49,13 @@ static void mortal_main(cop_term arg)
             if (stress_below(&random, 4) == 0)
                 cop_error(cop("crashed"));
             break;
-        case 3: case 4: case 5:
+        case 3:
+        case 4:
+        case 5:
             cop_try(link_to, &other, &reason, NULL);
             break;
-        case 6: case 7:
+        case 6:
+        case 7:
             cop_unlink(other);
             break;
         case 8:
@@ -69,7 +74,8 @@ static void mortal_main(cop_term arg)
     }
 }
 
-/* --- Watchers ----------------------------------------------------------------------------------------- */
+/* --- Watchers
+ * ----------------------------------------------------------------------------------------- */
 
 struct books {
     struct {
@@ -151,7 +157,9 @@ static void act(struct books *books, struct stress_random *random)
     cop_pid pid = at_random(random);
 
     switch (stress_below(random, 8)) {
-    case 0: case 1: case 2:
+    case 0:
+    case 1:
+    case 2:
         if (books->monitors < HELD_MAX) {
             books->monitor[books->monitors].pid = pid;
             books->monitor[books->monitors++].ref = cop_monitor(pid);
@@ -160,9 +168,11 @@ static void act(struct books *books, struct stress_random *random)
         break;
     case 3:
         if (books->monitors)
-            drop_monitor(books, (int)stress_below(random, (uint32_t)books->monitors), stress_below(random, 2));
+            drop_monitor(books, (int)stress_below(random, (uint32_t)books->monitors),
+                stress_below(random, 2));
         break;
-    case 4: case 5:
+    case 4:
+    case 5:
         if (books->links < HELD_MAX && !holds_link(books, pid)) {
             books->link[books->links++] = pid;
             cop_link(pid);
@@ -206,10 +216,12 @@ static void watcher_main(cop_term arg)
     }
     for (cop_term message; !cop_is_none(message = cop_receive_within(SHORT_MS)); cop_turn_end())
         account(&books, message);
-    cop_send(owner, cop("{watched, Monitored, Fired, Wrong}", books.monitored, books.fired, books.wrong));
+    cop_send(owner,
+        cop("{watched, Monitored, Fired, Wrong}", books.monitored, books.fired, books.wrong));
 }
 
-/* --- The whole ------------------------------------------------------------------------------------------- */
+/* --- The whole
+ * ------------------------------------------------------------------------------------------- */
 
 static int64_t spawned;
 
@@ -260,7 +272,8 @@ STRESS(books_close)
         fired += f;
         wrong += w;
     }
-    printf("%" PRId64 " lives, %" PRId64 " monitors, %" PRId64 " fired\n", spawned, monitored, fired);
+    printf(
+        "%" PRId64 " lives, %" PRId64 " monitors, %" PRId64 " fired\n", spawned, monitored, fired);
     CHECK_EQ_INT(wrong, 0);
     NOTHING();
 }

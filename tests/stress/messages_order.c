@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* R1's core: 64 senders, one receiver, every message numbered. Each sender's numbers arrive without gap, double or
- * change of order (P-16), also when the receiver takes them selectively, and the last before the 'DOWN' (P-17). */
+/* R1's core: 64 senders, one receiver, every message numbered. Each sender's numbers arrive without
+ * gap, double or change of order (P-16), also when the receiver takes them selectively, and the
+ * last before the 'DOWN' (P-17). */
 #include "stress/stress.h"
 
 enum { SENDERS = 64 };
@@ -19,7 +20,8 @@ static void sender_main(cop_term arg)
             cop_send(to, cop("{Who, I, [payload, \"of a few words\"]}", who, i));
             break;
         case 1:
-            cop_send(to, cop("{Who, I, B}", who, i, cop_binary("0123456789", stress_below(&random, 10))));
+            cop_send(to,
+                cop("{Who, I, B}", who, i, cop_binary("0123456789", stress_below(&random, 10))));
             break;
         default:
             cop_send(to, cop("{Who, I, x}", who, i));
@@ -36,7 +38,8 @@ STRESS(order_of_each_sender)
     int count = stress_count(3000, 100000, 1000), next[SENDERS] = { 0 }, ended = 0, wrong = 0;
 
     for (int who = 0; who < SENDERS; who++)
-        cop_spawn_monitor(sender_main, cop("{Self, Who, Count}", cop_self(), who, count), &(cop_ref){ 0 });
+        cop_spawn_monitor(
+            sender_main, cop("{Self, Who, Count}", cop_self(), who, count), &(cop_ref){ 0 });
     while (ended < SENDERS) {
         cop_term message = cop_receive_within(WAIT_MS);
         int who = 0, number = 0;

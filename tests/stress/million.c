@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A million idle processes that own no stack: all start, each answers, and each costs at most 320 bytes. */
+/* A million idle processes that own no stack: all start, each answers, and each costs at most 320
+ * bytes. */
 #include "stress/stress.h"
 
 static void handle(void *state, cop_term message)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names under races: many processes register and unregister the same few names, send to them, look them up and end.
- * At most one process has a name, a process has at most one, a message to a name reaches a process that
- * had it, and a name is free when its process's end is known (P-55, P-89 to P-93). */
+/* Names under races: many processes register and unregister the same few names, send to them, look
+ * them up and end. At most one process has a name, a process has at most one, a message to a name
+ * reaches a process that had it, and a name is free when its process's end is known (P-55, P-89 to
+ * P-93). */
 #include "stress/stress.h"
 
 enum { NAMES = 5, WORKERS = 40 };
@@ -51,7 +52,8 @@ static void worker_main(cop_term arg)
             break;
         default:
             while (!cop_is_none(message = cop_receive_within(0)))
-                if (cop_match(message, "{to, A}", &to) && !had[0] && !had[1] && !had[2] && !had[3] && !had[4])
+                if (cop_match(message, "{to, A}", &to) && !had[0] && !had[1] && !had[2] &&
+                    !had[3] && !had[4])
                     cop_exit(cop("{wrong, not_for_me}"));
         }
         cop_turn_end();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slots of processes are used again; pids are not. Two schedulers spawn, kill and send to pids they remember, nearly
- * all of them stale. Every message carries the pid it was sent to: one that reaches a younger process,
- * like an exit signal, link, monitor or name that does, ends the test (P-14, P-57). */
+/* Slots of processes are used again; pids are not. Two schedulers spawn, kill and send to pids they
+ * remember, nearly all of them stale. Every message carries the pid it was sent to: one that
+ * reaches a younger process, like an exit signal, link, monitor or name that does, ends the test
+ * (P-14, P-57). */
 #include "stress/stress.h"
 
 #include <coppice/log.h>
@@ -90,7 +91,8 @@ static void actor_main(cop_term arg)
             int place = who + ACTORS * (int)stress_below(&random, REMEMBERED / ACTORS);
 
             end_place(place); /* or it would wait for messages for ever, when nobody remembers it */
-            pid = cop_spawn_monitor(target_main, cop("{P, M}", place, (int)stress_below(&random, 4)), &(cop_ref){ 0 });
+            pid = cop_spawn_monitor(
+                target_main, cop("{P, M}", place, (int)stress_below(&random, 4)), &(cop_ref){ 0 });
             atomic_store(&remembered[place], pid.id);
             live++;
         }
@@ -99,9 +101,11 @@ static void actor_main(cop_term arg)
             if (!cop_match(message, "{'DOWN', _, process, Pid, R}", &pid, &reason))
                 continue; /* 'EXIT' of a link that was there for a moment */
             ended++;
-            if (cop_match(reason, "{killed, Id}", &id) ? id != pid.id : !cop_match(reason, "normal")) {
+            if (cop_match(reason, "{killed, Id}", &id) ? id != pid.id
+                                                       : !cop_match(reason, "normal")) {
                 wrong++;
-                fprintf(stderr, "%s ended with %s\n", cop_show(cop_from_pid(pid)), cop_show(reason));
+                fprintf(
+                    stderr, "%s ended with %s\n", cop_show(cop_from_pid(pid)), cop_show(reason));
             }
         }
         for (int i = who; live == lives && i < REMEMBERED; i += ACTORS)

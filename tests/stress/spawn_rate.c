@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* R12: processes come and go without end: memory, slots and stacks come back, and the node is as it was. */
+/* R12: processes come and go without end: memory, slots and stacks come back, and the node is as it
+ * was. */
 #include "stress/stress.h"
 
 #include <coppice/log.h>

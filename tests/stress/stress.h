@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stress tests: many processes, random choices, invariants that hold at the end. Each has a short form of a few
- * seconds, and a long one with STRESS=long in the environment. Random choices come from one seed,
- * which is printed; STRESS_SEED=N repeats it (the choices, not the interleaving). */
+/* Stress tests: many processes, random choices, invariants that hold at the end. Each has a short
+ * form of a few seconds, and a long one with STRESS=long in the environment. Random choices come
+ * from one seed, which is printed; STRESS_SEED=N repeats it (the choices, not the interleaving). */
 #ifndef COP_STRESS_STRESS_H
 #define COP_STRESS_STRESS_H
 
@@ -25,7 +25,8 @@ static inline bool stress_long(void)
     return form && strcmp(form, "long") == 0;
 }
 
-/* How many: in the short form, in the long one, and never more than `sanitized` under a sanitizer. */
+/* How many: in the short form, in the long one, and never more than `sanitized` under a sanitizer.
+ */
 static inline int stress_count(int short_form, int long_form, int sanitized)
 {
     int count = stress_long() ? long_form : short_form;
@@ -48,7 +49,8 @@ static inline uint64_t stress_seed(void)
     const char *wanted = getenv("STRESS_SEED");
 
     if (!seed) {
-        seed = wanted ? strtoull(wanted, NULL, 10) : stress_mix((uint64_t)(uintptr_t)&seed ^ (uint64_t)cop_monotonic_ns());
+        seed = wanted ? strtoull(wanted, NULL, 10)
+                      : stress_mix((uint64_t)(uintptr_t)&seed ^ (uint64_t)cop_monotonic_ns());
         if (!seed)
             seed = 1;
         printf("seed %" PRIu64 "\n", seed);
@@ -73,13 +75,13 @@ static inline uint32_t stress_below(struct stress_random *random, uint32_t limit
     return (uint32_t)(stress_mix(random->state) % limit);
 }
 
-#define STRESS(NAME)                                                                               \
-    static void stress_##NAME(void);                                                               \
-    TEST(NAME)                                                                                     \
-    {                                                                                              \
-        stress_seed();                                                                             \
-        node_run(stress_##NAME, 2);                                                                \
-    }                                                                                              \
+#define STRESS(NAME)                 \
+    static void stress_##NAME(void); \
+    TEST(NAME)                       \
+    {                                \
+        stress_seed();               \
+        node_run(stress_##NAME, 2);  \
+    }                                \
     static void stress_##NAME(void)
 
 #endif

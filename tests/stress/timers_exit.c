@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers against ends and cancels, from two schedulers: timers toward processes that die, timers of processes that
- * die, each cancelled by its owner and by strangers while it fires. A timer fires once or was cancelled
- * once, and none is lost (P-56, P-113, P-116). */
+/* Timers against ends and cancels, from two schedulers: timers toward processes that die, timers of
+ * processes that die, each cancelled by its owner and by strangers while it fires. A timer fires
+ * once or was cancelled once, and none is lost (P-56, P-113, P-116). */
 #include "stress/stress.h"
 
 enum { PROCESSES = 24 };
 
-/* Starts timers to itself, its peer and a name, cancels half of them, and checks what it is told of each. */
+/* Starts timers to itself, its peer and a name, cancels half of them, and checks what it is told of
+ * each. */
 static void worker_main(cop_term arg)
 {
     struct stress_random random;
@@ -68,7 +69,8 @@ STRESS(fires_once_or_was_cancelled)
         EXPECT("{'DOWN', _, process, _, R}", &reason);
         CHECK(cop_match(reason, "{ended, _}"));
         if (started < lives) {
-            cop_spawn_monitor(worker_main, cop("{C, Who, 200}", canceller, started), &(cop_ref){ 0 });
+            cop_spawn_monitor(
+                worker_main, cop("{C, Who, 200}", canceller, started), &(cop_ref){ 0 });
             started++;
         }
         cop_turn_end();
