@@ -26,8 +26,8 @@ static cop_step handle_call(void *state, cop_term request)
 
 static const cop_gen_server echo = { .module = "echo", .init = init, .handle_call = handle_call };
 
-/* A scheduler is not yet taken away from code that never calls the runtime, so with as many loops as schedulers
- * nobody else would ever run again, and this program would not end. */
+/* A scheduler is not yet taken away from code that never calls the runtime, so with as many loops
+ * as schedulers nobody else would ever run again, and this program would not end. */
 static void skip(const char *name)
 {
     printf("benchmark=%s peer=coppice skip=1 reason=no_hand_off_yet\n", name);

@@ -67,9 +67,11 @@ COP_API int cop_application_start(
 /* Start an application after all that it depends on.
  *
  * Returns  0 and the list of those that were started, in that order; or a negative error as
- *          cop_application_start, and {App, Reason} of the one that failed: what was started for it
- * is stopped again. Parks    until all are up. Context  any process but those of an application
- * that is being started. OTP      application:ensure_all_started/2. Clause SUP-128.
+ *          cop_application_start, and {App, Reason} of the one that failed: what was started
+ *          for it is stopped again.
+ * Parks    until all are up.
+ * Context  any process but those of an application that is being started.
+ * OTP      application:ensure_all_started/2. Clause SUP-128.
  */
 COP_API int cop_application_ensure_all_started(
     const char *name, enum cop_application_type type, cop_term *ret_started_or_error);
@@ -103,9 +105,10 @@ COP_API int cop_application_set_env(const char *name, const char *key, cop_term 
 
 /* The applications that run.
  *
- * Returns  a list of {App, Description, Version}, the last started first, until the end of the
- * turn. Parks    for the reply of the application controller. Context  any process. OTP
- * application:which_applications/0. Clause SUP-138.
+ * Returns  a list of {App, Description, Version}, the last started first; it lives for the turn.
+ * Parks    for the reply of the application controller.
+ * Context  any process.
+ * OTP      application:which_applications/0. Clause SUP-138.
  */
 COP_API cop_term cop_application_which(void);
 

@@ -38,16 +38,16 @@ typedef struct {
 /* Errors of Coppice's own, beside errno's; every fallible function returns one of these, negated.
  * They lie above the system's numbers. */
 enum {
-    COP_ENOPROC = 4001,   /* noproc: no such process */
-    COP_ETIMEOUT,         /* timeout: the time given has passed */
-    COP_EBADARG,          /* badarg: an argument that can never be right */
-    COP_ECLOSED,          /* closed: the other side has closed the connection */
-    COP_ESYNTAX,          /* syntax: text that is no term */
-    COP_ESYSTEMLIMIT,     /* system_limit: a bounded table is full */
-    COP_EALREADY,         /* already_started, already_present: the name is taken */
-    COP_ENOTFOUND,        /* not_found */
-    COP_ENOCONNECTION,    /* noconnection: the other node cannot be reached */
-    COP_EEXIT             /* the peer exited; the reason is beside it */
+    COP_ENOPROC = 4001, /* noproc: no such process */
+    COP_ETIMEOUT,       /* timeout: the time given has passed */
+    COP_EBADARG,        /* badarg: an argument that can never be right */
+    COP_ECLOSED,        /* closed: the other side has closed the connection */
+    COP_ESYNTAX,        /* syntax: text that is no term */
+    COP_ESYSTEMLIMIT,   /* system_limit: a bounded table is full */
+    COP_EALREADY,       /* already_started, already_present: the name is taken */
+    COP_ENOTFOUND,      /* not_found */
+    COP_ENOCONNECTION,  /* noconnection: the other node cannot be reached */
+    COP_EEXIT           /* the peer exited; the reason is beside it */
 };
 
 /* The name of an error as OTP spells it: cop_error_name(-ENOENT) is "enoent".

@@ -115,10 +115,12 @@ COP_API int cop_supervisor_start_link_as(cop_pid *ret_pid, const cop_supervisor 
  * code: the gen_server, supervisor, function and context must live on.
  *
  * Returns  0 and *ret_pid (id 0 when it said ignore); -COP_EALREADY with {already_started, Pid} or
- *          already_present; -COP_EBADARG when the specification is wrong; -COP_EEXIT when it did
- * not start, with {Reason, Child}, of which only Reason is to be matched. Exits    the caller, when
- * the supervisor is not there or ends. Parks    until the child is up. Context  any process. OTP
- * supervisor:start_child/2. Clauses SUP-60 to SUP-63.
+ *          already_present; -COP_EBADARG when the specification is wrong; -COP_EEXIT when it
+ *          did not start, with {Reason, Child}, of which only Reason is to be matched.
+ * Exits    the caller, when the supervisor is not there or ends.
+ * Parks    until the child is up.
+ * Context  any process.
+ * OTP      supervisor:start_child/2. Clauses SUP-60 to SUP-63.
  */
 COP_API int cop_supervisor_start_child_spec(
     cop_pid *ret_pid, cop_dest supervisor, const cop_child *child, cop_term *ret_error);
@@ -142,10 +144,12 @@ COP_API int cop_supervisor_start_child_arg(
 
 /* Stop a child; its specification stays, unless it is temporary.
  *
- * Returns  0, also when it was not running; -COP_ENOTFOUND; -COP_EBADARG with simple_one_for_one
- * when id is no pid and should be one. Exits    the caller, when the supervisor is not there or
- * ends. Parks    until the child is gone. Context  any process but the child. OTP
- * supervisor:terminate_child/2. Clauses SUP-64, SUP-76, SUP-83.
+ * Returns  0, also when it was not running; -COP_ENOTFOUND; -COP_EBADARG under
+ *          simple_one_for_one when id is no pid and should be one.
+ * Exits    the caller, when the supervisor is not there or ends.
+ * Parks    until the child is gone.
+ * Context  any process but the child.
+ * OTP      supervisor:terminate_child/2. Clauses SUP-64, SUP-76, SUP-83.
  */
 COP_API int cop_supervisor_terminate_child(cop_dest supervisor, cop_term id, cop_term *ret_error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The central lists behind block.h. A batch is a chain of COP__BLOCK_BATCH blocks through `next`; batches
- * are chained through `next_batch` of their first block. Chunks come from mmap and are kept. */
+/* The central lists behind block.h. A batch is a chain of COP__BLOCK_BATCH blocks through `next`;
+ * batches are chained through `next_batch` of their first block. Chunks come from mmap and are
+ * kept. */
 #include "base/block.h"
 
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static struct cop__free_block *new_batches(uint8_t class)
 {
     size_t size = class_size[class], batch_size = size * COP__BLOCK_BATCH;
     size_t chunk_size = batch_size > CHUNK_SIZE ? batch_size : CHUNK_SIZE / batch_size * batch_size;
-    char *chunk = mmap(NULL, chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *chunk =
+        mmap(NULL, chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct cop__free_block *first = NULL;
 
     if (chunk == MAP_FAILED)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small blocks: messages, heap chunks, monitors, timers. Size classes with a free list per
- * scheduler; full batches go to a central list and come back from it, so a block may be made here and
- * freed there at no cost but the cache miss. Blocks are 64-byte aligned (the mailbox word keeps its
- * flags in the low bits of the newest message). Above the largest class: the system allocator.
+ * scheduler; full batches go to a central list and come back from it, so a block may be made here
+ * and freed there at no cost but the cache miss. Blocks are 64-byte aligned (the mailbox word keeps
+ * its flags in the low bits of the newest message). Above the largest class: the system allocator.
  *
  * Under ASan and valgrind every block is its own malloc, or they would find nothing. */
 #ifndef COP_BASE_BLOCK_H
@@ -57,8 +57,8 @@ void *cop__block_refill(struct cop__thread *self, uint8_t class);
 void cop__block_flush(struct cop__thread *self, uint8_t class);
 void *cop__block_large(size_t size);
 
-/* A block of at least size bytes; *ret_class is needed to give it back. Exits the node's process with
- * system_limit handled by the caller: NULL when there is no memory. rt odd. */
+/* A block of at least size bytes; *ret_class is needed to give it back. Exits the node's process
+ * with system_limit handled by the caller: NULL when there is no memory. rt odd. */
 static inline void *cop__block_get(struct cop__thread *self, size_t size, uint8_t *ret_class)
 {
     uint8_t class = cop__block_class(size);
@@ -67,7 +67,8 @@ static inline void *cop__block_get(struct cop__thread *self, size_t size, uint8_
     *ret_class = class;
     if (class == COP__BLOCK_LARGE)
         return cop__block_large(size);
-    if (__builtin_expect(!self->blocks, 0) || __builtin_expect(!(block = self->blocks->free[class]), 0))
+    if (__builtin_expect(!self->blocks, 0) ||
+        __builtin_expect(!(block = self->blocks->free[class]), 0))
         return cop__block_refill(self, class);
     self->blocks->free[class] = block->next;
     self->blocks->count[class]--;

@@ -46,7 +46,8 @@ static inline void cop__spin_unlock(struct cop__spinlock *lock)
     atomic_store_explicit(&lock->held, 0, memory_order_release);
 }
 
-static inline void cop__futex_wait(_Atomic(uint32_t) *word, uint32_t expected, const struct timespec *timeout)
+static inline void cop__futex_wait(
+    _Atomic(uint32_t) *word, uint32_t expected, const struct timespec *timeout)
 {
     syscall(SYS_futex, word, COP__FUTEX_WAIT_PRIVATE, expected, timeout, NULL, 0);
 }

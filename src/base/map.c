@@ -41,7 +41,8 @@ uint64_t *cop__map_at(const struct cop__map *map, uint64_t key)
 
     if (!map->count)
         return NULL;
-    for (at = home_of(key, map->capacity); map->entries[at].key; at = (at + 1) & (map->capacity - 1))
+    for (at = home_of(key, map->capacity); map->entries[at].key;
+         at = (at + 1) & (map->capacity - 1))
         if (map->entries[at].key == key)
             return &map->entries[at].value;
     return NULL;
@@ -90,7 +91,8 @@ bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
     if (ret_value)
         *ret_value = *place;
     map->count--;
-    close_hole(map, (uint32_t)((struct cop__map_entry *)((char *)place - offsetof(struct cop__map_entry, value)) -
+    close_hole(map, (uint32_t)((struct cop__map_entry *)((char *)place -
+                                                         offsetof(struct cop__map_entry, value)) -
                                map->entries));
     if (map->count == 0 && map->capacity > 64)
         cop__map_free(map);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map from a non-zero 64-bit key to a 64-bit value: links, monitors, aliases, timers by reference.
- * Open addressing, linear probing, backward shift on removal: no tombstones, so a map that lives for
- * ever does not decay. Not thread-safe; whoever owns the map locks or owns. */
+/* A map from a non-zero 64-bit key to a 64-bit value: links, monitors, aliases, timers by
+ * reference. Open addressing, linear probing, backward shift on removal: no tombstones, so a map
+ * that lives for ever does not decay. Not thread-safe; whoever owns the map locks or owns. */
 #ifndef COP_BASE_MAP_H
 #define COP_BASE_MAP_H
 

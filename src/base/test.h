@@ -34,42 +34,42 @@ static inline void cop__test_add(struct cop__test *test)
     cop__tests_end = &test->next;
 }
 
-#define TEST(NAME)                                                                                 \
-    static void test_##NAME(void);                                                                 \
-    __attribute__((constructor)) static void register_##NAME(void)                                 \
-    {                                                                                              \
-        static struct cop__test entry = { #NAME, test_##NAME, NULL };                              \
-        cop__test_add(&entry);                                                                     \
-    }                                                                                              \
+#define TEST(NAME)                                                    \
+    static void test_##NAME(void);                                    \
+    __attribute__((constructor)) static void register_##NAME(void)    \
+    {                                                                 \
+        static struct cop__test entry = { #NAME, test_##NAME, NULL }; \
+        cop__test_add(&entry);                                        \
+    }                                                                 \
     static void test_##NAME(void)
 
-#define CHECK(COND)                                                                                \
-    do {                                                                                           \
-        if (!(COND)) {                                                                             \
-            cop__checks_failed++;                                                                  \
-            fprintf(stderr, "%s:%d: %s: failed: %s\n", __FILE__, __LINE__, cop__test_now, #COND);  \
-        }                                                                                          \
+#define CHECK(COND)                                                                               \
+    do {                                                                                          \
+        if (!(COND)) {                                                                            \
+            cop__checks_failed++;                                                                 \
+            fprintf(stderr, "%s:%d: %s: failed: %s\n", __FILE__, __LINE__, cop__test_now, #COND); \
+        }                                                                                         \
     } while (0)
 
-#define CHECK_EQ_INT(A, B)                                                                         \
-    do {                                                                                           \
-        int64_t check_a_ = (int64_t)(A), check_b_ = (int64_t)(B);                                  \
-        if (check_a_ != check_b_) {                                                                \
-            cop__checks_failed++;                                                                  \
-            fprintf(stderr, "%s:%d: %s: %s is %" PRId64 ", %s is %" PRId64 "\n", __FILE__,         \
-                __LINE__, cop__test_now, #A, check_a_, #B, check_b_);                              \
-        }                                                                                          \
+#define CHECK_EQ_INT(A, B)                                                                 \
+    do {                                                                                   \
+        int64_t check_a_ = (int64_t)(A), check_b_ = (int64_t)(B);                          \
+        if (check_a_ != check_b_) {                                                        \
+            cop__checks_failed++;                                                          \
+            fprintf(stderr, "%s:%d: %s: %s is %" PRId64 ", %s is %" PRId64 "\n", __FILE__, \
+                __LINE__, cop__test_now, #A, check_a_, #B, check_b_);                      \
+        }                                                                                  \
     } while (0)
 
-#define CHECK_EQ_STR(A, B)                                                                         \
-    do {                                                                                           \
-        const char *check_a_ = (A), *check_b_ = (B);                                               \
-        if (!check_a_ || !check_b_ || strcmp(check_a_, check_b_) != 0) {                           \
-            cop__checks_failed++;                                                                  \
-            fprintf(stderr, "%s:%d: %s: %s is \"%s\", %s is \"%s\"\n", __FILE__, __LINE__,         \
-                cop__test_now, #A, check_a_ ? check_a_ : "(null)", #B,                             \
-                check_b_ ? check_b_ : "(null)");                                                   \
-        }                                                                                          \
+#define CHECK_EQ_STR(A, B)                                                                 \
+    do {                                                                                   \
+        const char *check_a_ = (A), *check_b_ = (B);                                       \
+        if (!check_a_ || !check_b_ || strcmp(check_a_, check_b_) != 0) {                   \
+            cop__checks_failed++;                                                          \
+            fprintf(stderr, "%s:%d: %s: %s is \"%s\", %s is \"%s\"\n", __FILE__, __LINE__, \
+                cop__test_now, #A, check_a_ ? check_a_ : "(null)", #B,                     \
+                check_b_ ? check_b_ : "(null)");                                           \
+        }                                                                                  \
     } while (0)
 
 static bool cop__test_wanted(const char *name, int argc, char **argv)

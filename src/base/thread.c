@@ -22,7 +22,7 @@ enum { FOREIGN_HEAP_WORDS = 4096 };
 
 struct foreign {
     union {
-        struct cop__thread thread; /* first: cop__thread_current points here */
+        struct cop__thread thread;           /* first: cop__thread_current points here */
         char record[COP__THREAD_RECORD_MAX]; /* the process layer's record begins with it; zeroed */
     };
     struct cop__heap heap;

@@ -17,18 +17,18 @@
 struct cop__blocks; /* caches of small blocks, base/block.h */
 
 struct cop__thread {
-    _Atomic(uint32_t) rt;        /* own writes only; odd: inside the runtime */
-    _Atomic(uint32_t) claim;     /* not 0: somebody wants this thread to look (proc/claim.h) */
-    struct cop__heap *heap;      /* heap of the running process, else the thread's own */
-    struct cop__blocks *blocks;  /* caches of the scheduler this thread holds, NULL without one */
+    _Atomic(uint32_t) rt;       /* own writes only; odd: inside the runtime */
+    _Atomic(uint32_t) claim;    /* not 0: somebody wants this thread to look (proc/claim.h) */
+    struct cop__heap *heap;     /* heap of the running process, else the thread's own */
+    struct cop__blocks *blocks; /* caches of the scheduler this thread holds, NULL without one */
 };
 
 /* Room for the record of the process layer, which begins with struct cop__thread. */
 enum { COP__THREAD_RECORD_MAX = 512 };
 
 /* The only thread-local of the library. Named in asm, hence `used` and not static. */
-extern __attribute__((visibility("hidden"), tls_model("initial-exec"))) _Thread_local struct cop__thread
-    *cop__thread_current;
+extern __attribute__((visibility("hidden"),
+    tls_model("initial-exec"))) _Thread_local struct cop__thread *cop__thread_current;
 
 struct cop__thread *cop__thread_new_foreign(void); /* record for a thread that is no scheduler's */
 
@@ -60,8 +60,8 @@ static inline struct cop__thread *cop__enter(void)
     struct cop__thread *self = cop__self_thread();
 
     /* pairs with the membarrier of the monitor's claim */
-    atomic_store_explicit(&self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1,
-        memory_order_relaxed);
+    atomic_store_explicit(
+        &self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
     if (__builtin_expect(atomic_load_explicit(&self->claim, memory_order_relaxed) != 0, 0))
         self = cop__enter_slow(self);
@@ -74,8 +74,8 @@ static inline void cop__leave(void)
 
     atomic_signal_fence(memory_order_seq_cst);
     /* release: our writes to the scheduler come before a new owner's reads */
-    atomic_store_explicit(&self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1,
-        memory_order_release);
+    atomic_store_explicit(
+        &self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1, memory_order_release);
 }
 
 static inline struct cop__heap *cop__turn_heap(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What src/otp has of the runtime beside the public headers, since nobody else may: the life of a node, and the
- * hooks by which the runtime's reports come up. */
+/* What src/otp has of the runtime beside the public headers, since nobody else may: the life of a
+ * node, and the hooks by which the runtime's reports come up. */
 #ifndef COP_OTP_HOOKS_H
 #define COP_OTP_HOOKS_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: reports are data, made only when the level wants them, and go through one handler. Also the
- * runtime's own reports, which come up through hooks: proc_lib's crash report and "Error in process". */
+/* The log: reports are data, made only when the level wants them, and go through one handler. Also
+ * the runtime's own reports, which come up through hooks: proc_lib's crash report and "Error in
+ * process". */
 #include <coppice/log.h>
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cop_run_main: a node with a function as its first process. It lies here, above the runtime, so that whoever
- * starts a node also links what the runtime reports to. */
+/* cop_run_main: a node with a function as its first process. It lies here, above the runtime, so
+ * that whoever starts a node also links what the runtime reports to. */
 #include <coppice/runtime.h>
 
 #include "otp/hooks.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What proc_lib reports of a process that ends: the crash report (P-122 to P-124) and, for plain processes, the
- * line "Error in process" (P-39). The runtime calls these through hooks, in the process that ends. */
+/* What proc_lib reports of a process that ends: the crash report (P-122 to P-124) and, for plain
+ * processes, the line "Error in process" (P-39). The runtime calls these through hooks, in the
+ * process that ends. */
 #include <coppice/log.h>
 
 #include "otp/gen_int.h"
@@ -12,7 +13,8 @@ static cop_term info(cop_term list, const char *item)
 {
     cop_term value;
 
-    return cop_proplist_get(&value, list, cop_from_atom(cop_atom_new(item))) ? value : cop("undefined");
+    return cop_proplist_get(&value, list, cop_from_atom(cop_atom_new(item))) ? value
+                                                                             : cop("undefined");
 }
 
 static cop_term initial_call(cop_term list)
@@ -20,7 +22,9 @@ static cop_term initial_call(cop_term list)
     cop_term module, function;
     int64_t arity;
 
-    if (cop_match(info(list, "initial_call"), "{Module, Function, Arity}", &module, &function, &arity) && arity == 1)
+    if (cop_match(
+            info(list, "initial_call"), "{Module, Function, Arity}", &module, &function, &arity) &&
+        arity == 1)
         return cop("{Module, Function, ['Argument__1']}", module, function);
     return info(list, "initial_call");
 }
@@ -40,35 +44,41 @@ static cop_term ancestors(cop_term list)
 {
     cop_term value;
 
-    return cop_proplist_get(&value, info(list, "dictionary"), cop("'$ancestors'")) ? value : cop_nil();
+    return cop_proplist_get(&value, info(list, "dictionary"), cop("'$ancestors'")) ? value
+                                                                                   : cop_nil();
 }
 
 static cop_term own_report(enum cop_class class, cop_term reason, cop_term stack)
 {
     static const char *const classes[] = { "exit", "exit", "error", "throw" };
-    cop_term list = cop_process_info_list(cop_self(),
-        cop("[registered_name, initial_call, message_queue_len, messages, links, dictionary, trap_exit, status,"
-            " heap_size, stack_size, reductions, label]"));
+    cop_term list =
+        cop_process_info_list(cop_self(), cop("[registered_name, initial_call, message_queue_len, "
+                                              "messages, links, dictionary, trap_exit, status,"
+                                              " heap_size, stack_size, reductions, label]"));
 
-    cop_term who = cop("[{initial_call, Call}, {pid, Self}, {registered_name, Name}, {process_label, Label},"
-                       " {error_info, {Class, Reason, Stack}}, {ancestors, Ancestors}]",
-        initial_call(list), cop_self(), info(list, "registered_name"), info(list, "label"),
-        cop_atom_new(classes[class]), reason, stack, ancestors(list));
-    cop_term what = cop("[{message_queue_len, Length}, {messages, Messages}, {links, Links}, {dictionary, Dictionary},"
-                        " {trap_exit, Trap}, {status, Status}, {heap_size, Heap}, {stack_size, StackSize},"
-                        " {reductions, Reductions}]",
-        info(list, "message_queue_len"), info(list, "messages"), info(list, "links"), own_dictionary(list),
-        info(list, "trap_exit"), info(list, "status"), info(list, "heap_size"), info(list, "stack_size"),
-        info(list, "reductions"));
+    cop_term who =
+        cop("[{initial_call, Call}, {pid, Self}, {registered_name, Name}, {process_label, Label},"
+            " {error_info, {Class, Reason, Stack}}, {ancestors, Ancestors}]",
+            initial_call(list), cop_self(), info(list, "registered_name"), info(list, "label"),
+            cop_atom_new(classes[class]), reason, stack, ancestors(list));
+    cop_term what =
+        cop("[{message_queue_len, Length}, {messages, Messages}, {links, Links}, {dictionary, "
+            "Dictionary},"
+            " {trap_exit, Trap}, {status, Status}, {heap_size, Heap}, {stack_size, StackSize},"
+            " {reductions, Reductions}]",
+            info(list, "message_queue_len"), info(list, "messages"), info(list, "links"),
+            own_dictionary(list), info(list, "trap_exit"), info(list, "status"),
+            info(list, "heap_size"), info(list, "stack_size"), info(list, "reductions"));
 
     return cop_list_append(who, what);
 }
 
-/* Linked processes that do not trap exits, and theirs: those that die with it. Only these are asked, and none
- * that waits for us to die would answer late: a question is a signal. */
+/* Linked processes that do not trap exits, and theirs: those that die with it. Only these are
+ * asked, and none that waits for us to die would answer late: a question is a signal. */
 static cop_term neighbours(void)
 {
-    cop_term found = cop_nil(), seen = cop_cons(cop("Self", cop_self()), cop_nil()), links, link, list;
+    cop_term found = cop_nil(), seen = cop_cons(cop("Self", cop_self()), cop_nil()), links, link,
+             list;
     cop_term queue = cop_nil();
     int count = 0;
     cop_pid pid;
@@ -79,21 +89,26 @@ static cop_term neighbours(void)
         if (cop_list_member(link, seen) || !cop_to_pid(&pid, link) || pid.node)
             continue;
         seen = cop_cons(link, seen);
-        list = cop_process_info_list(pid, cop("[trap_exit, registered_name, initial_call, current_function,"
-                                              " message_queue_len, links, dictionary, status, heap_size, stack_size,"
-                                              " reductions, current_stacktrace]"));
+        list = cop_process_info_list(
+            pid, cop("[trap_exit, registered_name, initial_call, current_function,"
+                     " message_queue_len, links, dictionary, status, heap_size, stack_size,"
+                     " reductions, current_stacktrace]"));
         if (cop_is_none(list) || !cop_match(info(list, "trap_exit"), "false"))
             continue;
         count++;
         queue = cop_list_append(queue, info(list, "links"));
         found = cop_cons(
-            cop("{neighbour, [{pid, Pid}, {registered_name, Name}, {initial_call, Call}, {current_function, Now},"
-                " {ancestors, Ancestors}, {message_queue_len, Length}, {links, Links}, {trap_exit, false},"
-                " {status, Status}, {heap_size, Heap}, {stack_size, Stack}, {reductions, Reductions},"
+            cop("{neighbour, [{pid, Pid}, {registered_name, Name}, {initial_call, Call}, "
+                "{current_function, Now},"
+                " {ancestors, Ancestors}, {message_queue_len, Length}, {links, Links}, {trap_exit, "
+                "false},"
+                " {status, Status}, {heap_size, Heap}, {stack_size, Stack}, {reductions, "
+                "Reductions},"
                 " {current_stacktrace, []}]}",
-                pid, info(list, "registered_name"), initial_call(list), info(list, "current_function"),
-                ancestors(list), info(list, "message_queue_len"), info(list, "links"), info(list, "status"),
-                info(list, "heap_size"), info(list, "stack_size"), info(list, "reductions")),
+                pid, info(list, "registered_name"), initial_call(list),
+                info(list, "current_function"), ancestors(list), info(list, "message_queue_len"),
+                info(list, "links"), info(list, "status"), info(list, "heap_size"),
+                info(list, "stack_size"), info(list, "reductions")),
             found);
     }
     return cop_list_reverse(found);
@@ -101,14 +116,17 @@ static cop_term neighbours(void)
 
 static void report_crash(enum cop_class class, cop_term reason, cop_term stack)
 {
-    cop_term exit_reason = class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason;
+    cop_term exit_reason =
+        class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason;
 
-    if (cop_log_level() < COP_LOG_ERROR || (class == COP_CLASS_EXIT && cop__gen_expected(exit_reason)))
+    if (cop_log_level() < COP_LOG_ERROR ||
+        (class == COP_CLASS_EXIT && cop__gen_expected(exit_reason)))
         return;
     cop_log_report(COP_LOG_ERROR,
-        cop("#{label => {proc_lib, crash}, report => [Own, Neighbours]}", own_report(class, reason, stack),
-            neighbours()),
-        cop("#{domain => [otp, sasl], error_logger => #{tag => error_report, type => crash_report}}"));
+        cop("#{label => {proc_lib, crash}, report => [Own, Neighbours]}",
+            own_report(class, reason, stack), neighbours()),
+        cop("#{domain => [otp, sasl], error_logger => #{tag => error_report, type => "
+            "crash_report}}"));
 }
 
 static void report_error(cop_pid pid, cop_term exit_reason)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls: monitor, alias and message in one block that comes back as the answer. If the server ends it answers
- * what it holds (exit.c); if it is gone already the push is refused; a late answer is dropped by its
- * reference. So a local call needs no monitor, and one allocation serves both ways. */
+/* Calls: monitor, alias and message in one block that comes back as the answer. If the server ends
+ * it answers what it holds (exit.c); if it is gone already the push is refused; a late answer is
+ * dropped by its reference. So a local call needs no monitor, and one allocation serves both ways.
+ */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -27,7 +28,8 @@ static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc
     cop_term reply;
 
     for (msg = prev ? prev->next : proc->first; msg; prev = msg, msg = msg->next) {
-        if (cop__likely(msg->kind == COP__REPLY || msg->kind == COP__DOWN_REPLY) && msg->ref == ref) {
+        if (cop__likely(msg->kind == COP__REPLY || msg->kind == COP__DOWN_REPLY) &&
+            msg->ref == ref) {
             cop__queue_unlink(proc, prev, msg);
             *mark = prev;
             return msg;
@@ -47,8 +49,8 @@ static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc
 }
 
 /* As cop__call_wait; server, when not 0, is told when it need not answer any more. */
-static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms,
-    uint64_t server)
+static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
+    int64_t timeout_ms, uint64_t server)
 {
     uint64_t ref = proc->call_ref, deadline_ns = 0;
     struct cop__msg *msg;
@@ -75,8 +77,8 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
     return msg;
 }
 
-struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
-    int64_t timeout_ms)
+struct cop__msg *cop__call_wait(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms)
 {
     return wait(self, proc, mark, timeout_ms, 0);
 }
@@ -88,8 +90,8 @@ static cop_term to_turn(struct cop__proc *proc, struct cop__msg *msg)
     return msg->term;
 }
 
-enum cop_call_outcome cop_process_call(cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request,
-    int64_t timeout_ms)
+enum cop_call_outcome cop_process_call(
+    cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request, int64_t timeout_ms)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
@@ -100,7 +102,8 @@ enum cop_call_outcome cop_process_call(cop_term *ret_reply, cop_pid server, cop_
         cop__leave();
         cop__badarg("call");
     }
-    if (cop__unlikely(timeout_ms != COP_INFINITY && (timeout_ms < 0 || timeout_ms > 0xffffffffll))) {
+    if (cop__unlikely(
+            timeout_ms != COP_INFINITY && (timeout_ms < 0 || timeout_ms > 0xffffffffll))) {
         cop__leave();
         cop_error(cop__atom(COP__ATOM_timeout_value));
     }
@@ -135,7 +138,8 @@ enum cop_call_outcome cop_process_call(cop_term *ret_reply, cop_pid server, cop_
     return outcome;
 }
 
-struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term)
+struct cop__msg *cop__signal_call(
+    struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term)
 {
     struct cop__proc *proc = self->current;
     struct cop__msg *mark = proc->last, *msg;
@@ -151,7 +155,8 @@ struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__
     return msg;
 }
 
-/* --- The server's side --------------------------------------------------------------------------------------- */
+/* --- The server's side
+ * --------------------------------------------------------------------------------------- */
 
 bool cop_current_call(cop_atom *ret_label, cop_term *ret_request)
 {
@@ -197,7 +202,8 @@ void cop_current_reply(cop_term reply)
     cop__leave();
 }
 
-/* The call with this reference that is here and not answered; it stays readable until the turn ends. */
+/* The call with this reference that is here and not answered; it stays readable until the turn
+ * ends. */
 static struct cop__msg *find_owed(struct cop__proc *proc, uint64_t ref)
 {
     struct cop__msg *msg = proc->current;

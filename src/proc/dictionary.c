@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process dictionary (P-106) and labels. A list: dictionaries are small, and most are empty. What the
- * framework keeps there in OTP ('$ancestors', '$initial_call') is derived from the process's origin. */
+/* The process dictionary (P-106) and labels. A list: dictionaries are small, and most are empty.
+ * What the framework keeps there in OTP ('$ancestors', '$initial_call') is derived from the
+ * process's origin. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -117,7 +118,8 @@ cop_term cop__dictionary_of(const struct cop__proc *proc)
     cop_term list = cop_nil(), label = cop__label_of(proc);
 
     if (proc->ext) {
-        for (const struct cop__dict_entry *entry = proc->ext->dictionary; entry; entry = entry->next)
+        for (const struct cop__dict_entry *entry = proc->ext->dictionary; entry;
+             entry = entry->next)
             list = cop_cons(pair(for_turn(entry->key), for_turn(entry->value)), list);
     }
     if (!cop_is_none(label))

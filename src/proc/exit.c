@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a process. The order is the contract (P-55, P-17): first all that others could want is free, then
- * the mailbox closes, then those who wait hear of it, then its memory goes.
+/* The end of a process. The order is the contract (P-55, P-17): first all that others could want is
+ * free, then the mailbox closes, then those who wait hear of it, then its memory goes.
  *
  *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
  *   2 name, timers, resources   5 calls taken and not answered
@@ -58,7 +58,8 @@ static void answer_owed(struct cop__thr *self, struct cop__proc *proc, cop_term 
     }
 }
 
-static void send_exit_link(struct cop__thr *self, struct cop__proc *proc, uint64_t other, cop_term reason)
+static void send_exit_link(
+    struct cop__thr *self, struct cop__proc *proc, uint64_t other, cop_term reason)
 {
     cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop__word(cop__id_of(proc)), reason };
     struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT_LINK, items, 3);
@@ -78,7 +79,8 @@ static void break_links(struct cop__thr *self, struct cop__proc *proc, cop_term 
         send_exit_link(self, proc, entry->key, reason);
 }
 
-static void send_down(struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t watcher, cop_term reason)
+static void send_down(
+    struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t watcher, cop_term reason)
 {
     cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(ref), cop__atom(COP__ATOM_process),
         cop__word(cop__id_of(proc)), reason };
@@ -205,7 +207,8 @@ void cop_exit_signal(cop_pid to, cop_term reason)
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
     uint64_t from = proc ? cop__id_of(proc) : 0;
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), proc ? cop__word(from) : cop__atom(COP__ATOM_undefined), reason };
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT),
+        proc ? cop__word(from) : cop__atom(COP__ATOM_undefined), reason };
     struct cop__msg *msg;
 
     if (!to.id) {
@@ -233,7 +236,8 @@ void cop_exit_signal_priority(cop_pid to, cop_term reason)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), proc ? cop__word(cop__id_of(proc)) : cop__nil(), reason };
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT),
+        proc ? cop__word(cop__id_of(proc)) : cop__nil(), reason };
     struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
 
     msg->from = proc ? cop__id_of(proc) : 0;

@@ -59,8 +59,8 @@ enum cop_priority cop_set_priority(enum cop_priority priority)
     return old;
 }
 
-static const uint32_t priority_atoms[] = { COP__ATOM_normal, COP__ATOM_low, COP__ATOM_normal, COP__ATOM_high,
-    COP__ATOM_max };
+static const uint32_t priority_atoms[] = { COP__ATOM_normal, COP__ATOM_low, COP__ATOM_normal,
+    COP__ATOM_high, COP__ATOM_max };
 
 static int set_priority_term(cop_term *ret_old, cop_term value)
 {
@@ -78,8 +78,9 @@ static int set_priority_term(cop_term *ret_old, cop_term value)
 /* #{size => 0, kill => true, error_logger => true} */
 static cop_term heap_limit_default(void)
 {
-    cop_term items[6] = { cop_from_atom(cop_atom_new("size")), cop__small(0), cop__atom(COP__ATOM_kill),
-        cop__atom(COP__ATOM_true), cop_from_atom(cop_atom_new("error_logger")), cop__atom(COP__ATOM_true) };
+    cop_term items[6] = { cop_from_atom(cop_atom_new("size")), cop__small(0),
+        cop__atom(COP__ATOM_kill), cop__atom(COP__ATOM_true),
+        cop_from_atom(cop_atom_new("error_logger")), cop__atom(COP__ATOM_true) };
 
     return cop_map_from(items, 3);
 }
@@ -93,15 +94,17 @@ cop_term cop__tuning(const struct cop__proc *proc, cop_term flag)
         { COP__ATOM_min_bin_vheap_size, 46422 } };
     cop_term value;
 
-    if (proc && proc->ext && !cop_is_none(proc->ext->tuning) && cop_map_get(&value, proc->ext->tuning, flag))
+    if (proc && proc->ext && !cop_is_none(proc->ext->tuning) &&
+        cop_map_get(&value, proc->ext->tuning, flag))
         return cop__turn_copy(value);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (flag.word == cop__atom(numbers[i].name).word)
             return cop_int(numbers[i].initial);
     if (flag.word == cop__atom(COP__ATOM_max_heap_size).word)
         return heap_limit_default();
-    return flag.word == cop__atom(COP__ATOM_message_queue_data).word ? cop_from_atom(cop_atom_new("on_heap"))
-                                                                     : COP_NONE;
+    return flag.word == cop__atom(COP__ATOM_message_queue_data).word
+               ? cop_from_atom(cop_atom_new("on_heap"))
+               : COP_NONE;
 }
 
 /* A number of words, or a map with size and kill, as one map; none: neither. */
@@ -119,7 +122,8 @@ static cop_term heap_limit(cop_term value)
         cop_term known;
 
         if (!cop_map_get(&known, limit, key) ||
-            (cop__is_atom(known) ? !cop_to_bool(&on, item) : !cop_to_int(&words, item) || words < 0))
+            (cop__is_atom(known) ? !cop_to_bool(&on, item)
+                                 : !cop_to_int(&words, item) || words < 0))
             return COP_NONE;
         limit = cop_map_put(limit, key, item);
     }
@@ -145,7 +149,8 @@ static cop_term tuning_value(cop_term flag, cop_term value)
 /* Is value one that flag may have (P-07, P-95)? */
 bool cop__tuning_valid(cop_term flag, cop_term value)
 {
-    return !cop_is_none(cop__tuning(cop__self_thr()->current, flag)) && !cop_is_none(tuning_value(flag, value));
+    return !cop_is_none(cop__tuning(cop__self_thr()->current, flag)) &&
+           !cop_is_none(tuning_value(flag, value));
 }
 
 static void set_heap_limit(struct cop__ext *ext, cop_term limit)
@@ -154,7 +159,8 @@ static void set_heap_limit(struct cop__ext *ext, cop_term limit)
     int64_t words = 0;
 
     if (cop_map_get(&size, limit, cop_from_atom(cop_atom_new("size"))) &&
-        cop_map_get(&kill, limit, cop__atom(COP__ATOM_kill)) && kill.word == cop__atom(COP__ATOM_true).word)
+        cop_map_get(&kill, limit, cop__atom(COP__ATOM_kill)) &&
+        kill.word == cop__atom(COP__ATOM_true).word)
         cop_to_int(&words, size);
     ext->heap_max = (size_t)words * sizeof(uint64_t);
 }
@@ -170,7 +176,8 @@ static int tuning_flag(cop_term *ret_old, cop_term flag, cop_term value)
         return -COP_EBADARG;
     if (flag.word == cop__atom(COP__ATOM_max_heap_size).word)
         set_heap_limit(ext, value);
-    cop_keep(&ext->tuning, cop_map_put(cop_is_none(ext->tuning) ? cop_map_new() : ext->tuning, flag, value));
+    cop_keep(&ext->tuning,
+        cop_map_put(cop_is_none(ext->tuning) ? cop_map_new() : ext->tuning, flag, value));
     *ret_old = old;
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens when there is nothing to do: schedulers are given up and taken, threads wait, one of them in
- * the poller with the earliest timer as its deadline.
+/* What happens when there is nothing to do: schedulers are given up and taken, threads wait, one of
+ * them in the poller with the earliest timer as its deadline.
  *
- * The hard idea: work must not be put into a queue and stay there while all sleep. The putter stores the
- * work and then looks at the idle count; the sleeper counts itself idle and then looks at the
- * queues. One of the two sees the other, if neither's store is delayed past its look: the sleeper,
- * who has time, pays for that with membarrier, and the putter with a compiler barrier. */
+ * The hard idea: work must not be put into a queue and stay there while all sleep. The putter
+ * stores the work and then looks at the idle count; the sleeper counts itself idle and then looks
+ * at the queues. One of the two sees the other, if neither's store is delayed past its look: the
+ * sleeper, who has time, pays for that with membarrier, and the putter with a compiler barrier. */
 #include "proc/idle.h"
 
 #include <stdlib.h>
@@ -20,15 +20,15 @@ enum { MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED =
 enum { THREADS_MAX = 256, THREAD_STACK = 256 * 1024 };
 
 static struct {
-    _Alignas(64) _Atomic(uint32_t) scheds;   /* how many are idle */
-    _Atomic(uint32_t) searching;             /* threads that look for work to steal */
-    struct cop__spinlock lock;               /* the two lists */
+    _Alignas(64) _Atomic(uint32_t) scheds; /* how many are idle */
+    _Atomic(uint32_t) searching;           /* threads that look for work to steal */
+    struct cop__spinlock lock;             /* the two lists */
     struct cop__sched *first;
     struct cop__thr *spare;
-    _Atomic(uint32_t) polling;               /* a thread waits in the poller */
-    _Atomic(uint64_t) poll_deadline_ms;      /* until when */
+    _Atomic(uint32_t) polling;          /* a thread waits in the poller */
+    _Atomic(uint64_t) poll_deadline_ms; /* until when */
     _Atomic(uint32_t) threads;
-    _Atomic(uint32_t) detached;              /* of these, in blocking sections */
+    _Atomic(uint32_t) detached; /* of these, in blocking sections */
     struct cop__thr *thread[THREADS_MAX];
     _Atomic(uint64_t) wakes, waits, polls;
     bool membarrier;
@@ -56,7 +56,8 @@ static inline void light_fence(void)
         atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* --- Giving and taking schedulers -------------------------------------------------------------- */
+/* --- Giving and taking schedulers --------------------------------------------------------------
+ */
 
 static void take(struct cop__thr *self, struct cop__sched *sched)
 {
@@ -106,7 +107,8 @@ static void *thread_main(void *arg);
 static struct cop__thr *new_thread(struct cop__sched *sched, bool searching)
 {
     uint32_t index = atomic_fetch_add(&idle.threads, 1);
-    struct cop__thr *thr = index < THREADS_MAX ? aligned_alloc(64, (sizeof *thr + 63) & ~(size_t)63) : NULL;
+    struct cop__thr *thr =
+        index < THREADS_MAX ? aligned_alloc(64, (sizeof *thr + 63) & ~(size_t)63) : NULL;
     pthread_attr_t attributes;
     int failed;
 
@@ -133,7 +135,8 @@ static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
     cop__futex_wake(&thr->wake, 1);
 }
 
-/* --- Searching and waking ------------------------------------------------------------------------ */
+/* --- Searching and waking ------------------------------------------------------------------------
+ */
 
 bool cop__search_begin(struct cop__thr *self)
 {
@@ -172,7 +175,8 @@ static void wake_one(void)
         kick = !thr && cop__load(idle.polling);
         if (thr)
             idle.spare = thr->next;
-        else if (!kick && atomic_load(&idle.threads) - atomic_load(&idle.detached) >= cop__node.scheds)
+        else if (!kick &&
+                 atomic_load(&idle.threads) - atomic_load(&idle.detached) >= cop__node.scheds)
             sched = NULL; /* a thread is on its way to the list, and will look again */
         if (sched && !kick)
             sched = take_idle();
@@ -216,7 +220,8 @@ void cop__wake_all(void)
     }
 }
 
-/* --- Waiting ------------------------------------------------------------------------------------- */
+/* --- Waiting -------------------------------------------------------------------------------------
+ */
 
 static bool any_work(void)
 {
@@ -249,7 +254,8 @@ bool cop__thread_park(struct cop__thr *self)
     self->next = idle.spare;
     idle.spare = self;
     cop__spin_unlock(&idle.lock);
-    /* Between our last look and the list a waker may have found no thread to give its scheduler to. */
+    /* Between our last look and the list a waker may have found no thread to give its scheduler to.
+     */
     heavy_fence();
     if (any_work())
         cop__wake_idle();
@@ -284,7 +290,8 @@ static bool poll_wait(struct cop__thr *self)
     count(&idle.polls);
     if (atomic_load(&cop__node.stopping) || any_work())
         when = 0;
-    happened = cop__poller_wait(events, COP__POLL_MAX, when == UINT64_MAX ? UINT64_MAX : when * 1000000);
+    happened =
+        cop__poller_wait(events, COP__POLL_MAX, when == UINT64_MAX ? UINT64_MAX : when * 1000000);
     atomic_store(&idle.polling, 0);
     have = take_any(self);
     for (int i = 0; i < happened; i++)
@@ -320,7 +327,8 @@ void cop__idle(struct cop__thr *self)
     cop__thread_park(self);
 }
 
-/* --- Blocking sections ---------------------------------------------------------------------------- */
+/* --- Blocking sections
+ * ---------------------------------------------------------------------------- */
 
 void cop__blocking_begin(void)
 {
@@ -370,7 +378,8 @@ void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc)
     cop__wake_idle();
 }
 
-/* --- Threads -------------------------------------------------------------------------------------- */
+/* --- Threads
+ * -------------------------------------------------------------------------------------- */
 
 static void *thread_main(void *arg)
 {

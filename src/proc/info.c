@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_info and what else asks about other processes (P-59, P-100 to P-108). A question is a signal, so what
- * the asker sent before is counted (P-105); the process asked answers it itself, and nobody ever looks
- * into another's memory. */
+/* process_info and what else asks about other processes (P-59, P-100 to P-108). A question is a
+ * signal, so what the asker sent before is counted (P-105); the process asked answers it itself,
+ * and nobody ever looks into another's memory. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -29,7 +29,8 @@ static cop_term status_of(const struct cop__proc *proc, bool self)
 
 static cop_term current_function(const struct cop__proc *proc)
 {
-    cop_term items[3] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_hibernate), cop__small(3) };
+    cop_term items[3] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_hibernate),
+        cop__small(3) };
 
     if (cop__load(proc->flags) & COP__P_HIBERNATING)
         return cop_tuple_from(items, 3);
@@ -54,8 +55,9 @@ static cop_term monitors_of(const struct cop__proc *proc)
 
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitors, &i));) {
         const struct cop__monitor *monitor = (const struct cop__monitor *)(uintptr_t)entry->value;
-        cop_term object = monitor->name.index ? pair(cop_from_atom(monitor->name), cop_from_atom(monitor->node))
-                                              : cop__word(monitor->target);
+        cop_term object = monitor->name.index
+                              ? pair(cop_from_atom(monitor->name), cop_from_atom(monitor->node))
+                              : cop__word(monitor->target);
 
         if (monitor->monitoring && monitor->target)
             list = cop_cons(pair(cop__atom(COP__ATOM_process), object), list);
@@ -101,8 +103,8 @@ static int64_t queue_length(const struct cop__proc *proc)
 
 static cop_term priority_atom(const struct cop__proc *proc)
 {
-    static const uint32_t names[] = { COP__ATOM_normal, COP__ATOM_low, COP__ATOM_normal, COP__ATOM_high,
-        COP__ATOM_max };
+    static const uint32_t names[] = { COP__ATOM_normal, COP__ATOM_low, COP__ATOM_normal,
+        COP__ATOM_high, COP__ATOM_max };
 
     return cop__atom(names[proc->priority <= COP_MAX ? proc->priority : 0]);
 }
@@ -214,9 +216,10 @@ static cop_term info_item(const struct cop__proc *proc, cop_term item, bool self
     return cop_is_none(value) ? value : pair(item, value);
 }
 
-static const char *const standard_items[] = { "current_function", "initial_call", "status", "message_queue_len",
-    "links", "dictionary", "trap_exit", "error_handler", "priority", "group_leader", "total_heap_size", "heap_size",
-    "stack_size", "reductions", "garbage_collection", "suspending" };
+static const char *const standard_items[] = { "current_function", "initial_call", "status",
+    "message_queue_len", "links", "dictionary", "trap_exit", "error_handler", "priority",
+    "group_leader", "total_heap_size", "heap_size", "stack_size", "reductions",
+    "garbage_collection", "suspending" };
 
 /* The answer to a list of items; [] stands for the subset of P-102. None: an unknown item. */
 static cop_term info_list(const struct cop__proc *proc, cop_term items, bool self)
@@ -225,9 +228,11 @@ static cop_term info_list(const struct cop__proc *proc, cop_term items, bool sel
 
     if (cop__is_nil(items)) {
         if (cop__load(proc->name))
-            list = cop_cons(info_item(proc, cop_from_atom(cop_atom_new("registered_name")), self), list);
+            list = cop_cons(
+                info_item(proc, cop_from_atom(cop_atom_new("registered_name")), self), list);
         for (size_t i = 0; i < sizeof standard_items / sizeof standard_items[0]; i++)
-            list = cop_cons(info_item(proc, cop_from_atom(cop_atom_new(standard_items[i])), self), list);
+            list = cop_cons(
+                info_item(proc, cop_from_atom(cop_atom_new(standard_items[i])), self), list);
         return cop_list_reverse(list);
     }
     while (cop_list_next(&item, &items)) {
@@ -248,17 +253,20 @@ void cop__info_answer(struct cop__thr *self, struct cop__proc *proc, struct cop_
 
 static bool known(cop_term items)
 {
-    static const char *const names[] = { "registered_name", "links", "monitors", "monitored_by", "messages",
-        "dictionary", "current_function", "initial_call", "group_leader", "priority", "heap_size", "total_heap_size",
-        "message_queue_len", "trap_exit", "status", "current_stacktrace", "suspending", "garbage_collection",
-        "stack_size", "memory", "reductions", "message_queue_data", "error_handler", "parent", "label" };
+    static const char *const names[] = { "registered_name", "links", "monitors", "monitored_by",
+        "messages", "dictionary", "current_function", "initial_call", "group_leader", "priority",
+        "heap_size", "total_heap_size", "message_queue_len", "trap_exit", "status",
+        "current_stacktrace", "suspending", "garbage_collection", "stack_size", "memory",
+        "reductions", "message_queue_data", "error_handler", "parent", "label" };
     cop_term item;
 
     while (cop_list_next(&item, &items)) {
-        bool found = cop_tuple_size(item) == 2 && cop_tuple_at(item, 0).word == cop__atom(COP__ATOM_dictionary).word;
+        bool found = cop_tuple_size(item) == 2 &&
+                     cop_tuple_at(item, 0).word == cop__atom(COP__ATOM_dictionary).word;
         cop_atom atom;
 
-        for (size_t i = 0; !found && cop_to_atom(&atom, item) && i < sizeof names / sizeof names[0]; i++)
+        for (size_t i = 0; !found && cop_to_atom(&atom, item) && i < sizeof names / sizeof names[0];
+             i++)
             found = strcmp(names[i], cop_atom_text(atom).data) == 0;
         if (!found)
             return false;
@@ -294,7 +302,8 @@ cop_term cop_process_info_list(cop_pid pid, cop_term items)
 
 cop_term cop_process_info(cop_pid pid, const char *item)
 {
-    cop_term name = cop_from_atom(cop_atom_new(item)), list = cop_process_info_list(pid, cop_list(&name, 1)), answer;
+    cop_term name = cop_from_atom(cop_atom_new(item)),
+             list = cop_process_info_list(pid, cop_list(&name, 1)), answer;
 
     if (!cop_list_next(&answer, &list))
         return COP_NONE;
@@ -315,7 +324,8 @@ bool cop_is_alive(cop_pid pid)
         cop__badarg("is_process_alive");
     self = (struct cop__thr *)cop__enter();
     proc = cop__proc_of(pid.id);
-    if (cop__load_acquire(proc->gen) != pid.id >> 32 || (cop__load_acquire(proc->mbox) & COP__MBOX_DEAD) ||
+    if (cop__load_acquire(proc->gen) != pid.id >> 32 ||
+        (cop__load_acquire(proc->mbox) & COP__MBOX_DEAD) ||
         (cop__load_acquire(proc->flags) & COP__P_EXITING)) {
         alive = false;
     } else if (!self->current || proc == self->current) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links. The first lies in the descriptor, since nearly every process has exactly one; more go to a map.
+/* Links. The first lies in the descriptor, since nearly every process has exactly one; more go to a
+ * map.
  *
  * Unlinking is a conversation, or an unlink and a new link that cross would leave one side linked
  * and the other not: the side that unlinks keeps the entry with the number of its unlink until the

@@ -11,7 +11,8 @@ enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024, TURNS_PER_LOOK = 32 };
 
 static void clear_parked(struct cop__proc *proc)
 {
-    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)(COP__P_PARKED | COP__P_HIBERNATING));
+    cop__store(
+        proc->flags, cop__load(proc->flags) & ~(uint32_t)(COP__P_PARKED | COP__P_HIBERNATING));
 }
 
 /* After a turn: a call that was not answered is owed; the rest goes back. */
@@ -74,12 +75,14 @@ static struct cop__thr *wait_idle(struct cop__thr *self, struct cop__proc *proc)
 
 static void turns(struct cop__thr *self, struct cop__proc *proc)
 {
-    uint32_t done = 0, max = cop__load(proc->mbox) & COP__MBOX_FULL ? TURNS_OVERLOAD_MAX : TURNS_MAX;
+    uint32_t done = 0,
+             max = cop__load(proc->mbox) & COP__MBOX_FULL ? TURNS_OVERLOAD_MAX : TURNS_MAX;
 
     for (;;) {
         struct cop__msg *msg = next_message(self, proc);
 
-        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED))) {
+        if (cop__unlikely(
+                cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED))) {
             proc->current = msg;
             self = cop__obey(self, proc);
             msg = proc->current;

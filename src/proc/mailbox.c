@@ -38,8 +38,8 @@ bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
         }
         /* acq_rel: the block's contents before the owner's acquire in fetch; and whoever clears a
          * parked bit owns all that the parker wrote before. */
-    } while (!atomic_compare_exchange_weak_explicit(&proc->mbox, &word, changed, memory_order_acq_rel,
-        memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &proc->mbox, &word, changed, memory_order_acq_rel, memory_order_acquire));
     if (cop__unlikely(word & COP__MBOX_FULL))
         self->budget -= COP__OVERLOAD_COST;
     if (wake)
@@ -56,8 +56,8 @@ void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen)
             return;
         changed = word & (COP__MBOX_ANY | COP__MBOX_SIG) ? word & ~(COP__MBOX_ANY | COP__MBOX_SIG)
                                                          : word | COP__MBOX_PEND;
-    } while (!atomic_compare_exchange_weak_explicit(&proc->mbox, &word, changed, memory_order_acq_rel,
-        memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &proc->mbox, &word, changed, memory_order_acq_rel, memory_order_acquire));
     if (word & (COP__MBOX_ANY | COP__MBOX_SIG))
         cop__ready(self, proc);
 }
@@ -122,7 +122,8 @@ bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
     if (!(word & (COP__MBOX_PTR | COP__MBOX_PEND)))
         return false;
     /* FULL and the tag stay; nobody else changes them while the process runs, but FULL by us. */
-    word = atomic_exchange_explicit(&proc->mbox, word & (COP__MBOX_TAG | COP__MBOX_FULL), memory_order_acquire);
+    word = atomic_exchange_explicit(
+        &proc->mbox, word & (COP__MBOX_TAG | COP__MBOX_FULL), memory_order_acquire);
     msg = reverse((struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR), &count);
     note_load(proc, word, count);
     for (; msg; msg = next) {
@@ -152,7 +153,8 @@ struct cop__msg *cop__mailbox_close(struct cop__proc *proc)
     uint32_t count;
     struct cop__msg *outer, *all = proc->first;
 
-    word = atomic_exchange_explicit(&proc->mbox, (word & COP__MBOX_TAG) | COP__MBOX_DEAD, memory_order_acq_rel);
+    word = atomic_exchange_explicit(
+        &proc->mbox, (word & COP__MBOX_TAG) | COP__MBOX_DEAD, memory_order_acq_rel);
     outer = reverse((struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR), &count);
     if (proc->last)
         proc->last->next = outer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process memory: what cop_alloc and cop_keep give lives in a list of the process and goes with it. A kept
- * term is one block with its tree; the place that keeps it points at its root, from which the block
- * is found again. */
+/* Process memory: what cop_alloc and cop_keep give lives in a list of the process and goes with it.
+ * A kept term is one block with its tree; the place that keeps it points at its root, from which
+ * the block is found again. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/copy.h"
@@ -35,15 +35,17 @@ struct cop__ext *cop__ext_of(struct cop__proc *proc)
     return proc->ext;
 }
 
-/* A process that settles down (cop_become) gives back what its start needed and it does not: a million idle
- * servers must not each keep a record because their init was once wrapped in a cop_try. */
+/* A process that settles down (cop_become) gives back what its start needed and it does not: a
+ * million idle servers must not each keep a record because their init was once wrapped in a
+ * cop_try. */
 void cop__ext_trim(struct cop__proc *proc)
 {
     struct cop__ext *ext = proc->ext;
 
-    if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer || ext->deadline_ns ||
-        ext->defers || ext->resources || ext->kept || ext->dictionary || ext->child_origin || ext->start_result ||
-        ext->group_leader || ext->unlink_count || ext->heap_max || ext->suspend_count || !cop_is_none(ext->label) ||
+    if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer ||
+        ext->deadline_ns || ext->defers || ext->resources || ext->kept || ext->dictionary ||
+        ext->child_origin || ext->start_result || ext->group_leader || ext->unlink_count ||
+        ext->heap_max || ext->suspend_count || !cop_is_none(ext->label) ||
         !cop_is_none(ext->exit_reason))
         return;
     cop__map_free(&ext->links);
@@ -90,7 +92,8 @@ static struct cop__memory *new_in(struct cop__memory **list, size_t size)
     return memory;
 }
 
-/* --- The limit of spawn's heap_size_max and of the flag max_heap_size (P-40) --------------------------- */
+/* --- The limit of spawn's heap_size_max and of the flag max_heap_size (P-40)
+ * --------------------------- */
 
 static size_t list_size(struct cop__memory *memory)
 {
@@ -113,7 +116,8 @@ static void check_limit(struct cop__thr *self, size_t more)
     struct cop__proc *proc = self->current;
     size_t max = proc && proc->ext ? proc->ext->heap_max : 0;
 
-    if (cop__likely(!max) || (cop__load(proc->flags) & COP__P_EXITING) || memory_size(proc) + more <= max)
+    if (cop__likely(!max) || (cop__load(proc->flags) & COP__P_EXITING) ||
+        memory_size(proc) + more <= max)
         return;
     if (!(cop__load(self->base.rt) & 1))
         self = (struct cop__thr *)cop__enter();
@@ -202,8 +206,9 @@ void cop_keep(cop_term *place, cop_term term)
 
     check_limit(self, words * sizeof(uint64_t));
     if (words) {
-        struct cop__memory *memory = new_in(self->current ? &cop__ext_of(self->current)->kept : NULL,
-            sizeof(struct kept) + words * sizeof(uint64_t));
+        struct cop__memory *memory =
+            new_in(self->current ? &cop__ext_of(self->current)->kept : NULL,
+                sizeof(struct kept) + words * sizeof(uint64_t));
         struct kept *kept;
 
         if (!memory) {

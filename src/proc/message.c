@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Message blocks: one allocation with the whole tree of the term inside. A tree of five words or more may
- * hold counted binaries, so the word before it is kept for their list. */
+/* Message blocks: one allocation with the whole tree of the term inside. A tree of five words or
+ * more may hold counted binaries, so the word before it is kept for their list. */
 #include "proc/proc.h"
 #include "term/copy.h"
 #include "term/layout.h"
@@ -22,11 +22,13 @@ void cop__out_of_memory(const char *what)
     abort();
 }
 
-static struct cop__msg *block_for(struct cop__thr *self, enum cop__msg_kind kind, size_t words, uint64_t **ret_tree)
+static struct cop__msg *block_for(
+    struct cop__thr *self, enum cop__msg_kind kind, size_t words, uint64_t **ret_tree)
 {
     size_t reserve = words >= COUNTED_WORDS_MIN;
     uint8_t class;
-    struct cop__msg *msg = cop__block_get(&self->base, head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
+    struct cop__msg *msg =
+        cop__block_get(&self->base, head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
 
     if (cop__unlikely(!msg))
         cop__out_of_memory("a message");
@@ -64,7 +66,8 @@ struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, co
     return msg;
 }
 
-struct cop__msg *cop__msg_tuple(struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count)
+struct cop__msg *cop__msg_tuple(
+    struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count)
 {
     size_t words = count + 1;
     struct cop__counted *counted = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Monitors and aliases, on the side of who asked for them (P-68 to P-88). One record serves both: a monitor
- * may be an alias too, and an alias is a record that monitors nobody. */
+/* Monitors and aliases, on the side of who asked for them (P-68 to P-88). One record serves both: a
+ * monitor may be an alias too, and an alias is a record that monitors nobody. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -26,7 +26,8 @@ static struct cop__monitor *new_monitor(struct cop__proc *proc)
     return monitor;
 }
 
-static void stop_monitoring(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor)
+static void stop_monitoring(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor)
 {
     if (!monitor->monitoring)
         return;
@@ -70,7 +71,8 @@ bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct c
 }
 
 /* noproc at once, in order with all else: through our own mailbox. */
-static void down_noproc(struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t target)
+static void down_noproc(
+    struct cop__thr *self, struct cop__proc *proc, uint64_t ref, uint64_t target)
 {
     cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(ref), cop__atom(COP__ATOM_process),
         target ? cop__word(target) : cop__atom(COP__ATOM_undefined), cop__atom(COP__ATOM_noproc) };
@@ -154,7 +156,8 @@ bool cop_demonitor(cop_ref ref)
 /* Is msg {Tag, ref, process, _, _}? The tag may be any. */
 static bool is_down(const struct cop__msg *msg, uint64_t ref)
 {
-    return msg->kind == COP__PLAIN && cop_tuple_size(msg->term) == 5 && cop__elements(msg->term)[1].word == ref &&
+    return msg->kind == COP__PLAIN && cop_tuple_size(msg->term) == 5 &&
+           cop__elements(msg->term)[1].word == ref &&
            cop__elements(msg->term)[2].word == cop__atom(COP__ATOM_process).word;
 }
 

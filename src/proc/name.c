@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registered names: one word per atom, read without a lock; changes under one lock, which also guards the
- * name field of processes, so that a name and its process change together (P-89 to P-94). */
+/* Registered names: one word per atom, read without a lock; changes under one lock, which also
+ * guards the name field of processes, so that a name and its process change together (P-89 to
+ * P-94). */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -52,7 +53,8 @@ int cop_register_atom(cop_atom name, cop_pid pid)
     struct cop__proc *proc = cop__proc_of(pid.id);
     int result = -COP_EBADARG;
 
-    if (!name.index || name.index >= NAMES_MAX || name.index == COP__ATOM_undefined || !pid.id || pid.node)
+    if (!name.index || name.index >= NAMES_MAX || name.index == COP__ATOM_undefined || !pid.id ||
+        pid.node)
         return result;
     cop__enter();
     cop__spin_lock(&lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node: start in order of dependence, run a first process, stop. Sequential nodes in one program work: each
- * starts from nothing and gives all back. */
+/* The node: start in order of dependence, run a first process, stop. Sequential nodes in one
+ * program work: each starts from nothing and gives all back. */
 #include <coppice/runtime.h>
 
 #include "base/clock.h"
@@ -30,7 +30,7 @@ void cop__node_hook_add(struct cop__node_hook *hook)
 static uint32_t scheduler_count(const struct cop_options *options)
 {
     const char *wanted = getenv("COPPICE_SCHEDULERS");
-    long count = options->schedulers > 0 ? options->schedulers
+    long count = options->schedulers > 0                  ? options->schedulers
                  : wanted && strtol(wanted, NULL, 10) > 0 ? strtol(wanted, NULL, 10)
                                                           : sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -82,7 +82,7 @@ static void start_failed(const char *what)
 
 static void start_node(const struct cop_options *options)
 {
-    uint32_t processes = options->processes_max ? options->processes_max + 1
+    uint32_t processes = options->processes_max   ? options->processes_max + 1
                          : COP__ASAN || COP__TSAN ? PROCESSES_SANITIZED
                                                   : PROCESSES_DEFAULT;
 
@@ -103,11 +103,12 @@ static void start_node(const struct cop_options *options)
         if (hook->start)
             hook->start();
     if (options->boot_line)
-        fprintf(stderr, "coppice %s: %u schedulers, stack guards: %s\n", cop_version(), cop__node.scheds,
-            cop__stack_guard_mode());
+        fprintf(stderr, "coppice %s: %u schedulers, stack guards: %s\n", cop_version(),
+            cop__node.scheds, cop__stack_guard_mode());
 }
 
-/* What the processes that were still there held: their blocks are given back, nobody hears of them. */
+/* What the processes that were still there held: their blocks are given back, nobody hears of them.
+ */
 static void drop_processes(void)
 {
     struct cop__thr *self = cop__self_thr();
@@ -151,7 +152,8 @@ static void drop_processes(void)
             free(defer);
         }
         if (proc->ext && proc->ext->timer && cop__load(proc->ext->timer->state) == COP__TIMER_FIRED)
-            cop__block_put(&self->base, proc->ext->timer, proc->ext->timer->class); /* in no wheel any more */
+            cop__block_put(
+                &self->base, proc->ext->timer, proc->ext->timer->class); /* in no wheel any more */
         cop__dictionary_free(proc);
         cop__memory_free_all(proc);
         cop__ext_free(self, proc);
@@ -176,7 +178,8 @@ static void stop_node(void)
     cop__table_stop();
 }
 
-/* --- The first process ------------------------------------------------------------------------------- */
+/* --- The first process
+ * ------------------------------------------------------------------------------- */
 
 static struct {
     cop_main *main;
@@ -200,7 +203,8 @@ static void first_exited(void *unused)
     if (!first.returned && !cop__load(cop__node.stopping)) {
         struct cop__proc *proc = cop__self_thr()->current;
 
-        fprintf(stderr, "coppice: the first process exited: %s\n", cop_show(proc->ext->exit_reason));
+        fprintf(
+            stderr, "coppice: the first process exited: %s\n", cop_show(proc->ext->exit_reason));
         first.status = 1;
     }
     stop_all(first.returned ? first.status : 1);
@@ -230,7 +234,8 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     first.returned = false;
     start_node(options ? options : &defaults);
     cop__node.first = cop_spawn_with(first_main, COP_NONE,
-        &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 }, NULL);
+        &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 },
+        NULL);
     cop__threads_start(cop__node.scheds);
     while (!atomic_load(&cop__node.stopping))
         cop__futex_wait(&cop__node.stopping, 0, NULL);
@@ -263,7 +268,8 @@ const char *cop_version(void)
 
 void cop_statistics(struct cop_node_statistics *ret)
 {
-    *ret = (struct cop_node_statistics){ .schedulers = cop__node.scheds, .processes = cop__load(cop__node.live) };
+    *ret = (struct cop_node_statistics){ .schedulers = cop__node.scheds,
+        .processes = cop__load(cop__node.live) };
     cop__threads_statistics(&ret->futex_wakes, &ret->futex_waits, &ret->polls);
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];

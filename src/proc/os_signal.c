@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operating-system signals as messages. The handler only notes the signal and posts a semaphore, which is all
- * a handler may do; a thread of its own sends {signal, Name} to whoever asked. */
+/* Operating-system signals as messages. The handler only notes the signal and posts a semaphore,
+ * which is all a handler may do; a thread of its own sends {signal, Name} to whoever asked. */
 #include <coppice/runtime.h>
 
 #include "proc/proc.h"
@@ -21,8 +21,9 @@ static pthread_t thread;
 static const struct {
     int number;
     const char *name;
-} names[] = { { SIGTERM, "sigterm" }, { SIGINT, "sigint" }, { SIGHUP, "sighup" }, { SIGUSR1, "sigusr1" },
-    { SIGUSR2, "sigusr2" }, { SIGQUIT, "sigquit" }, { SIGCHLD, "sigchld" }, { SIGWINCH, "sigwinch" } };
+} names[] = { { SIGTERM, "sigterm" }, { SIGINT, "sigint" }, { SIGHUP, "sighup" },
+    { SIGUSR1, "sigusr1" }, { SIGUSR2, "sigusr2" }, { SIGQUIT, "sigquit" }, { SIGCHLD, "sigchld" },
+    { SIGWINCH, "sigwinch" } };
 
 static const char *name_of(int number)
 {
@@ -43,7 +44,8 @@ static void on_signal(int number)
 
 static void deliver(int number)
 {
-    cop_term items[2] = { cop_from_atom(cop_atom_new("signal")), cop_from_atom(cop_atom_new(name_of(number))) };
+    cop_term items[2] = { cop_from_atom(cop_atom_new("signal")),
+        cop_from_atom(cop_atom_new(name_of(number))) };
     cop_pid receiver = cop__pid_of(atomic_load(&receivers[number]));
 
     if (receiver.id)

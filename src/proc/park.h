@@ -10,8 +10,8 @@
 
 struct cop__proc;
 
-struct cop__proc *cop__running(void);                    /* NULL on a thread that runs no process */
-uint32_t cop__proc_gen(const struct cop__proc *proc);    /* to be kept beside every pointer to it */
+struct cop__proc *cop__running(void);                 /* NULL on a thread that runs no process */
+uint32_t cop__proc_gen(const struct cop__proc *proc); /* to be kept beside every pointer to it */
 cop_pid cop__proc_pid(const struct cop__proc *proc);
 
 /* Wait for cop__unpark, or until the deadline (monotonic ns; UINT64_MAX: for ever). Messages do not

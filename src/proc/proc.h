@@ -7,20 +7,22 @@
 
 struct cop_options;
 
-/* --- the node (node.c) ------------------------------------------------------------------------- */
+/* --- the node (node.c) -------------------------------------------------------------------------
+ */
 
 struct cop__node {
     uint32_t scheds;
     struct cop__sched *sched[64];
     _Atomic(uint32_t) stopping;
     int exit_status;
-    _Atomic(uint64_t) live;      /* processes */
-    cop_pid first;               /* the first process: default group leader */
-    uint64_t origin_ns;          /* of the monotonic clock */
+    _Atomic(uint64_t) live; /* processes */
+    cop_pid first;          /* the first process: default group leader */
+    uint64_t origin_ns;     /* of the monotonic clock */
 };
 extern struct cop__node cop__node;
 
-/* --- descriptors (table.c) ---------------------------------------------------------------------- */
+/* --- descriptors (table.c) ----------------------------------------------------------------------
+ */
 
 extern struct cop__proc *cop__proc_base;
 extern uint32_t cop__proc_capacity;
@@ -56,7 +58,8 @@ struct cop__proc *cop__proc_new(struct cop__thr *self); /* NULL: system_limit */
 void cop__proc_free(struct cop__thr *self, struct cop__proc *proc);
 uint32_t cop__proc_used(void); /* slots ever used */
 
-/* --- stacks (stack.c) --------------------------------------------------------------------------- */
+/* --- stacks (stack.c) ---------------------------------------------------------------------------
+ */
 
 bool cop__stacks_start(void);
 void cop__stacks_stop(void);
@@ -66,16 +69,19 @@ void cop__stacks_give_back(struct cop__sched *sched);
 const char *cop__stack_guard_mode(void);
 uint64_t cop__stacks_made(void);
 
-/* --- messages (message.c) ----------------------------------------------------------------------- */
+/* --- messages (message.c) -----------------------------------------------------------------------
+ */
 
 /* A block with a copy of term; kinds above PLAIN have from, ref and their body. NULL: no memory. */
 struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
 /* The same for {a, b, c...} without building the tuple first. */
-struct cop__msg *cop__msg_tuple(struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count);
+struct cop__msg *cop__msg_tuple(
+    struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count);
 void cop__msg_free(struct cop__thr *self, struct cop__msg *msg);
 COP_NORETURN void cop__out_of_memory(const char *what);
 
-/* --- mailbox (mailbox.h, mailbox.c) --------------------------------------------------------------- */
+/* --- mailbox (mailbox.h, mailbox.c)
+ * --------------------------------------------------------------- */
 
 /* Push to whoever `id` names. False: refused, and the block is still the caller's. */
 bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
@@ -97,25 +103,31 @@ static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *ms
 /* To the inner queue: at the end, or by priority. */
 void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
 
-/* --- signals (signal.c) --------------------------------------------------------------------------- */
+/* --- signals (signal.c)
+ * --------------------------------------------------------------------------- */
 
 void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
 /* What becomes of a signal whose receiver is gone. */
 void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term reason);
-void cop__answer(struct cop__thr *self, struct cop__msg *call, enum cop__msg_kind kind, cop_term answer);
-bool cop__signal_send(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term);
+void cop__answer(
+    struct cop__thr *self, struct cop__msg *call, enum cop__msg_kind kind, cop_term answer);
+bool cop__signal_send(
+    struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term);
 struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t ref);
 void cop__monitor_drop(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor);
 bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
 
-/* --- links (link.c) --------------------------------------------------------------------------------- */
+/* --- links (link.c)
+ * --------------------------------------------------------------------------------- */
 
 void cop__link_add(struct cop__proc *proc, uint64_t other);
 bool cop__link_remove(struct cop__proc *proc, uint64_t other); /* was there and active */
 bool cop__link_active(const struct cop__proc *proc, uint64_t other);
-uint64_t *cop__link_unlinking(const struct cop__proc *proc, uint64_t other); /* number, NULL: not unlinking */
+uint64_t *cop__link_unlinking(
+    const struct cop__proc *proc, uint64_t other); /* number, NULL: not unlinking */
 
-/* --- scheduling (sched.c, idle.c) ------------------------------------------------------------------- */
+/* --- scheduling (sched.c, idle.c)
+ * ------------------------------------------------------------------- */
 
 void cop__ready(struct cop__thr *self, struct cop__proc *proc);
 /* From a process: give the scheduler away for `act`; comes back on whatever thread. */
@@ -141,7 +153,8 @@ static inline struct cop__thr *cop__charge(struct cop__thr *self, int32_t cost)
     return self;
 }
 
-/* --- timers (timer.c) ------------------------------------------------------------------------------- */
+/* --- timers (timer.c)
+ * ------------------------------------------------------------------------------- */
 
 struct cop__timer *cop__timer_new(struct cop__thr *self);
 void cop__timer_arm(struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms);
@@ -168,10 +181,11 @@ bool cop__deadline_passed(struct cop__proc *proc);
 /* Milliseconds from now as a deadline; COP_INFINITY: UINT64_MAX. Raises timeout_value (P-28). */
 uint64_t cop__deadline_in(int64_t timeout_ms);
 
-/* --- process memory, dictionary (memory.c, dictionary.c) ---------------------------------------------- */
+/* --- process memory, dictionary (memory.c, dictionary.c)
+ * ---------------------------------------------- */
 
 struct cop__ext *cop__ext_of(struct cop__proc *proc); /* made when missing */
-void cop__ext_trim(struct cop__proc *proc); /* frees it when nothing is in it */
+void cop__ext_trim(struct cop__proc *proc);           /* frees it when nothing is in it */
 void cop__ext_free(struct cop__thr *self, struct cop__proc *proc);
 void *cop__memory_new(struct cop__proc *proc, size_t size);
 void cop__memory_free_all(struct cop__proc *proc);
@@ -179,10 +193,11 @@ void cop__dictionary_free(struct cop__proc *proc);
 void cop__defers_run(struct cop__proc *proc, struct cop__defer *until); /* raise.c */
 void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc);
 
-/* --- life (spawn.c, exit.c, raise.c) ------------------------------------------------------------------ */
+/* --- life (spawn.c, exit.c, raise.c)
+ * ------------------------------------------------------------------ */
 
-struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent, cop_process_main *entry,
-    const struct cop_spawn_options *options);
+struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent,
+    cop_process_main *entry, const struct cop_spawn_options *options);
 void cop__origin_release(struct cop__thr *self, struct cop__origin *origin);
 COP_NORETURN void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term reason);
 /* Act on what signals have asked of the process: end it, or hold it while it is suspended. To be
@@ -194,7 +209,8 @@ static inline struct cop__thr *cop__obey(struct cop__thr *self, struct cop__proc
         return cop__obey_slow(self, proc);
     return self;
 }
-void cop__info_answer(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request); /* info.c */
+void cop__info_answer(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request); /* info.c */
 void cop__crash_main(struct cop__thr *self, struct cop__proc *proc);
 COP_NORETURN void cop__finish_raised(struct cop__proc *proc);
 COP_NORETURN void cop__badarg(const char *function);
@@ -202,21 +218,24 @@ cop_term cop__stack_trace(const char *function);
 
 /* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
 /* The whole life of a node; src/otp/main.c makes it cop_run_main. */
-int cop__node_run(int (*fn)(int argc, char **argv), int argc, char **argv, const struct cop_options *options);
+int cop__node_run(
+    int (*fn)(int argc, char **argv), int argc, char **argv, const struct cop_options *options);
 void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
     void (*crash)(enum cop_class class, cop_term reason, cop_term stack));
 extern void (*cop__report_process_error)(cop_pid pid, cop_term exit_reason);
 extern void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term stack);
 
-/* --- receiving, calls (receive.c, call.c) ------------------------------------------------------------- */
+/* --- receiving, calls (receive.c, call.c)
+ * ------------------------------------------------------------- */
 
 /* Take msg, which follows prev (NULL: the first), out of the inner queue. */
 void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg);
 /* Wait for the answer to proc->call_ref, which is behind mark. NULL: the time has passed. */
-struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
-    int64_t timeout_ms);
+struct cop__msg *cop__call_wait(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms);
 /* Send a signal that is answered as a call; the answer, or NULL when the receiver is gone. */
-struct cop__msg *cop__signal_call(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term);
+struct cop__msg *cop__signal_call(
+    struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term);
 cop_term cop__from_term(const struct cop__msg *call); /* {Pid, [alias | Ref]} */
 
 /* Flags of the BEAM's collector (flags.c): the value, or none when there is no such flag. */
@@ -232,14 +251,16 @@ void cop__os_signals_stop(void);
 /* An orderly stop, served by src/otp when a tree runs (the third upward call). */
 extern void (*cop__on_stop_node)(int status);
 
-/* --- names (name.c) ------------------------------------------------------------------------------------ */
+/* --- names (name.c)
+ * ------------------------------------------------------------------------------------ */
 
 bool cop__names_start(void);
 void cop__names_stop(void);
 uint64_t cop__whereis(uint32_t atom); /* id of a pid, or 0 */
 void cop__name_release(struct cop__proc *proc);
 
-/* --- the cluster hook: served by the dist layer, none by default ------------------------------------------ */
+/* --- the cluster hook: served by the dist layer, none by default
+ * ------------------------------------------ */
 
 struct cop__remote {
     void (*send)(cop_dest to, cop_term message);
@@ -256,9 +277,11 @@ extern const struct cop__remote *cop__remote;
 /* --- destinations (send.c) */
 
 bool cop__dest_is_remote(cop_dest dest);
-uint64_t cop__dest_local(cop_dest dest); /* id of the process it means now, or 0; calls via modules: rt even */
+uint64_t cop__dest_local(
+    cop_dest dest); /* id of the process it means now, or 0; calls via modules: rt even */
 
-/* --- references (reference.c) ------------------------------------------------------------------------------ */
+/* --- references (reference.c)
+ * ------------------------------------------------------------------------------ */
 
 uint64_t cop__ref_new(struct cop__proc *proc); /* NULL: from outside any process */
 static inline uint64_t cop__ref_owner_index(uint64_t ref)

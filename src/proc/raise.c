@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Raising and catching: exit, error and throw, cop_try, cop_defer, cop_must.
  *
- * Catching is a jump within the process's own stack. What nobody catches ends the process; in a loop the
- * loop's handle_crash hears of it first, on the same stack started anew. */
+ * Catching is a jump within the process's own stack. What nobody catches ends the process; in a
+ * loop the loop's handle_crash hears of it first, on the same stack started anew. */
 #include "base/raise.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -21,7 +21,8 @@ void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason)
     cop__report_crash = crash;
 }
 
-/* --- Defers ------------------------------------------------------------------------------------------ */
+/* --- Defers
+ * ------------------------------------------------------------------------------------------ */
 
 void cop_defer(void (*fn)(void *ptr), void *ptr)
 {
@@ -46,7 +47,8 @@ void cop_defer_cancel(void (*fn)(void *ptr), void *ptr)
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__ext *ext = self->current ? self->current->ext : NULL;
 
-    for (struct cop__defer **place = ext ? &ext->defers : NULL; place && *place; place = &(*place)->next) {
+    for (struct cop__defer **place = ext ? &ext->defers : NULL; place && *place;
+         place = &(*place)->next) {
         if ((*place)->fn == fn && (*place)->ptr == ptr) {
             struct cop__defer *defer = *place;
 
@@ -72,7 +74,8 @@ void cop__defers_run(struct cop__proc *proc, struct cop__defer *until)
     }
 }
 
-/* --- Stack traces -------------------------------------------------------------------------------------- */
+/* --- Stack traces
+ * -------------------------------------------------------------------------------------- */
 
 /* One frame: {c, Function, 0, []}. The frames above are found by the log when it prints them. */
 cop_term cop__stack_trace(const char *function)
@@ -87,7 +90,8 @@ cop_term cop__stack_trace(const char *function)
     return cop_list(&tuple, 1);
 }
 
-/* --- Raising -------------------------------------------------------------------------------------------- */
+/* --- Raising
+ * -------------------------------------------------------------------------------------------- */
 
 static cop_term pair(cop_term first, cop_term second)
 {
@@ -107,7 +111,8 @@ static cop_term reason_of(enum cop_class class, cop_term reason, cop_term stack)
 }
 
 /* Nobody caught it. Reports, then the end. rt odd. */
-static COP_NORETURN void end_raised(struct cop__proc *proc, enum cop_class class, cop_term reason, cop_term stack)
+static COP_NORETURN void end_raised(
+    struct cop__proc *proc, enum cop_class class, cop_term reason, cop_term stack)
 {
     cop_term exit_reason = reason_of(class, reason, stack);
 
@@ -135,8 +140,8 @@ void cop__crash_main(struct cop__thr *self, struct cop__proc *proc)
     ext->crashing = false;
 }
 
-static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *proc, enum cop_class class,
-    cop_term reason, cop_term stack)
+static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *proc,
+    enum cop_class class, cop_term reason, cop_term stack)
 {
     struct cop__ext *ext = cop__ext_of(proc);
     struct cop__catch *catch = ext->catch;
@@ -166,7 +171,10 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
 static COP_NORETURN void raise_outside(enum cop_class class, cop_term reason)
 {
     fprintf(stderr, "coppice: %s %s outside any process; the program stops\n",
-        class == COP_CLASS_ERROR ? "error" : class == COP_CLASS_THROW ? "throw" : "exit", cop_show(reason));
+        class == COP_CLASS_ERROR   ? "error"
+        : class == COP_CLASS_THROW ? "throw"
+                                   : "exit",
+        cop_show(reason));
     abort();
 }
 
@@ -216,7 +224,8 @@ void cop__badarg(const char *function)
     raise_with(COP_CLASS_ERROR, cop__atom(COP__ATOM_badarg), cop__stack_trace(function));
 }
 
-/* --- Catching -------------------------------------------------------------------------------------------- */
+/* --- Catching
+ * -------------------------------------------------------------------------------------------- */
 
 enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, cop_term *ret_stack)
 {
@@ -248,10 +257,12 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
     return ext->raised;
 }
 
-/* --- cop_must -------------------------------------------------------------------------------------------- */
+/* --- cop_must
+ * -------------------------------------------------------------------------------------------- */
 
 /* {badmatch, {Expression, Error}} with the place as the only frame. */
-static COP_NORETURN void must_failed(cop_term error, const char *expression, const char *file, int line)
+static COP_NORETURN void must_failed(
+    cop_term error, const char *expression, const char *file, int line)
 {
     cop_term location[2] = { pair(cop__atom(COP__ATOM_file), cop_text(file)),
         pair(cop__atom(COP__ATOM_line), cop__small(line)) };
@@ -259,7 +270,8 @@ static COP_NORETURN void must_failed(cop_term error, const char *expression, con
         cop_list(location, 2) };
     cop_term tuple = cop_tuple_from(frame, 4);
 
-    raise_with(COP_CLASS_ERROR, pair(cop__atom(COP__ATOM_badmatch), pair(cop_text(expression), error)),
+    raise_with(COP_CLASS_ERROR,
+        pair(cop__atom(COP__ATOM_badmatch), pair(cop_text(expression), error)),
         cop_list(&tuple, 1));
 }
 

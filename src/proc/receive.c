@@ -25,7 +25,8 @@ void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop
 /* {Pid, [alias | Ref]}: what a call shows of its caller. */
 cop_term cop__from_term(const struct cop__msg *call)
 {
-    cop_term items[2] = { cop__word(call->from), cop_cons(cop__atom(COP__ATOM_alias), cop__word(call->ref)) };
+    cop_term items[2] = { cop__word(call->from),
+        cop_cons(cop__atom(COP__ATOM_alias), cop__word(call->ref)) };
 
     return cop_tuple_from(items, 2);
 }
@@ -75,8 +76,8 @@ static struct cop__proc *receiver(struct cop__thr *self, const char *function)
 }
 
 /* The next message to look at after prev, waiting until the deadline. NULL: the time has passed. */
-static struct cop__msg *next_after(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev,
-    uint64_t deadline_ns)
+static struct cop__msg *next_after(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
 {
     for (;;) {
         struct cop__msg *msg = prev ? prev->next : proc->first;
@@ -251,7 +252,8 @@ void cop_hibernate(cop_process_main *fn, cop_term arg)
     __builtin_unreachable();
 }
 
-/* --- park.h --------------------------------------------------------------------------------------------- */
+/* --- park.h
+ * --------------------------------------------------------------------------------------------- */
 
 struct cop__proc *cop__running(void)
 {
@@ -297,7 +299,8 @@ void cop__unpark(struct cop__proc *proc, uint32_t gen)
     cop__wake(cop__self_thr(), proc, gen);
 }
 
-/* --- What a process owns ------------------------------------------------------------------------------------ */
+/* --- What a process owns
+ * ------------------------------------------------------------------------------------ */
 
 void cop__resource_add(struct cop__resource *resource)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* References: the creator's slot and a counter of that slot, so that one is also an address (an alias) and
- * making one touches nothing shared. */
+/* References: the creator's slot and a counter of that slot, so that one is also an address (an
+ * alias) and making one touches nothing shared. */
 #include "proc/proc.h"
 #include "term/layout.h"
 

@@ -32,8 +32,8 @@ static inline struct cop__proc *cop__ring_take(struct cop__sched *sched)
         if (head == tail)
             return NULL;
         proc = cop__load(sched->ring[head % COP__RING]);
-        if (atomic_compare_exchange_weak_explicit(&sched->head, &head, head + 1, memory_order_acq_rel,
-            memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(
+                &sched->head, &head, head + 1, memory_order_acq_rel, memory_order_relaxed))
             return proc;
     }
 }

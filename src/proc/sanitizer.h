@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sanitizers and valgrind must be told about stacks: ASan of every switch, TSan of every fiber,
- * valgrind of every region. Empty in a normal build. */
+/* What sanitizers and valgrind must be told about stacks: ASan of every switch, TSan of every
+ * fiber, valgrind of every region. Empty in a normal build. */
 #ifndef COP_PROC_SANITIZER_H
 #define COP_PROC_SANITIZER_H
 
@@ -46,7 +46,8 @@ struct cop__fiber {
 
 #if COP__ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
-void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+void __sanitizer_finish_switch_fiber(
+    void *fake_stack_save, const void **bottom_old, size_t *size_old);
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 #elif COP__TSAN
 void *__tsan_get_current_fiber(void);

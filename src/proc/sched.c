@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schedulers: where a process that became runnable waits for its turn, which one is next, and the base loop
- * that runs it. idle.c has what happens when there is nothing.
+/* Schedulers: where a process that became runnable waits for its turn, which one is next, and the
+ * base loop that runs it. idle.c has what happens when there is nothing.
  *
- * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the ring; the
- * global queue; the poller; stealing. Wake rules W1 to W4 are in README.md. */
+ * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the
+ * ring; the global queue; the poller; stealing. Wake rules W1 to W4 are in README.md. */
 #include "proc/proc.h"
 #include "proc/idle.h"
 #include "proc/run_queue.h"
@@ -14,8 +14,8 @@
 
 enum { LIFO_RUN_MAX = 16, GLOBAL_SHARE_MAX = 64, LOW_EVERY = 8, CLOCK_EVERY = 16 };
 
-/* One mutex-like lock for what is rare: overflow of rings, processes made runnable from outside, and
- * those of other priorities than normal. Counters beside it for a look without locking. */
+/* One mutex-like lock for what is rare: overflow of rings, processes made runnable from outside,
+ * and those of other priorities than normal. Counters beside it for a look without locking. */
 static struct {
     _Alignas(64) struct cop__spinlock lock;
     struct list {
@@ -68,8 +68,8 @@ static struct cop__proc *take_from(struct list *list)
 
 bool cop__global_work(void)
 {
-    return atomic_load(&global.normal.count) || atomic_load(&global.low.count) || atomic_load(&global.high.count) ||
-           atomic_load(&global.max.count);
+    return atomic_load(&global.normal.count) || atomic_load(&global.low.count) ||
+           atomic_load(&global.high.count) || atomic_load(&global.max.count);
 }
 
 void cop__global_put(struct cop__proc *proc)
@@ -135,7 +135,8 @@ void cop__ready(struct cop__thr *self, struct cop__proc *proc)
         return;
     }
     if (!self->current) {
-        /* The base loop readies it (timer, poll): with nothing else to do it will run it itself (W3). */
+        /* The base loop readies it (timer, poll): with nothing else to do it will run it itself
+         * (W3). */
         bool alone = !cop__load(sched->lifo) && cop__ring_length(sched) == 0;
 
         put(sched, proc);
@@ -156,7 +157,8 @@ struct cop__proc *cop__ring_steal(struct cop__sched *thief, struct cop__sched *v
     struct cop__proc *taken[COP__RING / 2];
 
     for (;;) {
-        uint32_t head = cop__load_acquire(victim->head), length = cop__load_acquire(victim->tail) - head;
+        uint32_t head = cop__load_acquire(victim->head),
+                 length = cop__load_acquire(victim->tail) - head;
 
         if (length > COP__RING)
             continue;
@@ -165,8 +167,8 @@ struct cop__proc *cop__ring_steal(struct cop__sched *thief, struct cop__sched *v
             return NULL;
         for (uint32_t i = 0; i < length; i++)
             taken[i] = cop__load(victim->ring[(head + i) % COP__RING]);
-        if (!atomic_compare_exchange_weak_explicit(&victim->head, &head, head + length, memory_order_acq_rel,
-            memory_order_relaxed))
+        if (!atomic_compare_exchange_weak_explicit(
+                &victim->head, &head, head + length, memory_order_acq_rel, memory_order_relaxed))
             continue;
         for (uint32_t i = 1; i < length; i++)
             put(thief, taken[i]);
@@ -244,19 +246,22 @@ static struct cop__proc *find_work(struct cop__thr *self)
             return proc;
         }
         sched->lifo_run = 0;
-        if ((proc = cop__ring_take(sched)) || (proc = take_lifo(sched)) || (proc = take_global(sched)))
+        if ((proc = cop__ring_take(sched)) || (proc = take_lifo(sched)) ||
+            (proc = take_global(sched)))
             return proc;
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
             cop__timers_run(self);
         if (cop__poller_in_use())
             poll_now(self);
-        if ((proc = cop__ring_take(sched)) || (proc = take_from(&global.low)) || (proc = steal(self)))
+        if ((proc = cop__ring_take(sched)) || (proc = take_from(&global.low)) ||
+            (proc = steal(self)))
             return proc;
         cop__idle(self); /* comes back with a scheduler, or when the node stops */
     }
 }
 
-/* --- Running one ------------------------------------------------------------------------------- */
+/* --- Running one -------------------------------------------------------------------------------
+ */
 
 #if COP__ASAN
 static void before_switch(struct cop__fiber *save, const struct cop__fiber *to, bool abandon)
@@ -290,7 +295,8 @@ void cop__switched_in(void)
     struct cop__thr *self = cop__self_thr();
     struct cop__stack *stack = self->current->stack;
 
-    __sanitizer_finish_switch_fiber(stack->fiber.fake_stack, &self->fiber.bottom, &self->fiber.size);
+    __sanitizer_finish_switch_fiber(
+        stack->fiber.fake_stack, &self->fiber.bottom, &self->fiber.size);
     stack->fiber.fake_stack = NULL;
 #endif
 }
@@ -299,13 +305,15 @@ void cop__switched_in(void)
 /* The frames that are on the stack now will never return. */
 static bool abandons(enum cop__act act)
 {
-    return act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT || act == COP__ACT_RESTART;
+    return act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT ||
+           act == COP__ACT_RESTART;
 }
 #endif
 
 #if COP__TSAN
-/* TSan keeps a list of the frames of each fiber, to which abandoned ones would be added without end. It follows a
- * longjmp, so an activation that is abandoned first jumps back to this frame, which is in no list. */
+/* TSan keeps a list of the frames of each fiber, to which abandoned ones would be added without
+ * end. It follows a longjmp, so an activation that is abandoned first jumps back to this frame,
+ * which is in no list. */
 static __attribute__((no_sanitize("thread"))) void first_frame(void *arg)
 {
     struct cop__proc *proc = arg;
@@ -356,7 +364,8 @@ static void begin_on_stack(struct cop__proc *proc)
     proc->sp = cop__switch_prepare(stack->top, first_frame, proc);
 }
 
-/* Park for messages: fails when something came after the last fetch. The CAS expects an empty word. */
+/* Park for messages: fails when something came after the last fetch. The CAS expects an empty word.
+ */
 static bool park_any(struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
@@ -365,8 +374,8 @@ static bool park_any(struct cop__proc *proc)
         if (word & (COP__MBOX_PTR | COP__MBOX_PEND))
             return false;
         /* release: a waker's acquire sees the saved context */
-        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_ANY, memory_order_release,
-            memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_ANY,
+                memory_order_release, memory_order_relaxed))
             return true;
     }
 }
@@ -378,8 +387,8 @@ static bool park_sig(struct cop__proc *proc)
     for (;;) {
         if (word & COP__MBOX_PEND)
             return false; /* the fetch that follows clears it */
-        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_SIG, memory_order_release,
-            memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_SIG,
+                memory_order_release, memory_order_relaxed))
             return true;
     }
 }
@@ -411,7 +420,8 @@ again:
         return;
     }
     proc->reductions += (uint32_t)(COP__BUDGET - self->budget);
-    cop__store(sched->reductions, cop__load(sched->reductions) + (uint64_t)(COP__BUDGET - self->budget));
+    cop__store(
+        sched->reductions, cop__load(sched->reductions) + (uint64_t)(COP__BUDGET - self->budget));
     cop__store(sched->switches, cop__load(sched->switches) + 1);
     cop__store(proc->on, NULL);
     switch (self->act) {
@@ -463,7 +473,8 @@ void cop__scheduler_main(struct cop__thr *self)
     }
 }
 
-/* --- From inside a process --------------------------------------------------------------------------- */
+/* --- From inside a process
+ * --------------------------------------------------------------------------- */
 
 struct cop__thr *cop__yield_inside(struct cop__thr *self)
 {

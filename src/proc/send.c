@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* --- Destinations -------------------------------------------------------------------------------------- */
+/* --- Destinations
+ * -------------------------------------------------------------------------------------- */
 
 static cop_dest make(enum cop_dest_kind kind, uint64_t what, uint64_t more)
 {
@@ -19,7 +20,8 @@ cop_dest cop_dest_atom(cop_atom name)
 
 cop_dest cop_dest_name(const char *name)
 {
-    return name ? cop_dest_atom(cop_atom_new(name)) : make(COP_DEST_NONE, cop__atom(COP__ATOM_undefined).word, 0);
+    return name ? cop_dest_atom(cop_atom_new(name))
+                : make(COP_DEST_NONE, cop__atom(COP__ATOM_undefined).word, 0);
 }
 
 cop_dest cop_dest_alias(cop_ref alias)
@@ -29,7 +31,8 @@ cop_dest cop_dest_alias(cop_ref alias)
 
 cop_dest cop_name(const char *name, const char *node)
 {
-    return make(COP_DEST_REMOTE_NAME, cop__atom(cop_atom_new(name).index).word, cop_atom_new(node).index);
+    return make(
+        COP_DEST_REMOTE_NAME, cop__atom(cop_atom_new(name).index).word, cop_atom_new(node).index);
 }
 
 cop_dest cop_dest_term(cop_term term)
@@ -149,7 +152,8 @@ cop_term cop_dest_show(cop_dest dest)
     }
 }
 
-/* --- Sending --------------------------------------------------------------------------------------------- */
+/* --- Sending
+ * --------------------------------------------------------------------------------------------- */
 
 static void push_or_drop(struct cop__thr *self, uint64_t to, struct cop__msg *msg)
 {
@@ -173,7 +177,8 @@ static void send_alias(struct cop__thr *self, uint64_t ref, cop_term message, un
 }
 
 /* What is no pid of this node. rt even: a via module is user code. */
-static __attribute__((noinline)) enum cop_send_result send_elsewhere(cop_dest to, cop_term message, unsigned flags)
+static __attribute__((noinline)) enum cop_send_result send_elsewhere(
+    cop_dest to, cop_term message, unsigned flags)
 {
     enum cop_dest_kind kind = cop_dest_kind_of(to);
     struct cop__thr *self;
@@ -232,9 +237,10 @@ bool cop__send_copy(cop_pid to, cop_term message)
     return false;
 }
 
-/* --- The cluster hook ---------------------------------------------------------------------------------------
- * Without a cluster every other node is unreachable: what is sent there is dropped, links and monitors
- * to there answer noconnection. */
+/* --- The cluster hook
+ * --------------------------------------------------------------------------------------- Without a
+ * cluster every other node is unreachable: what is sent there is dropped, links and monitors to
+ * there answer noconnection. */
 
 static void drop(cop_dest to, cop_term message)
 {
@@ -250,7 +256,8 @@ static enum cop_send_result drop_flags(cop_dest to, cop_term message, unsigned f
 static void link_unreachable(cop_pid from, cop_pid to)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop_from_pid(to), cop__atom(COP__ATOM_noconnection) };
+    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop_from_pid(to),
+        cop__atom(COP__ATOM_noconnection) };
     struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
 
     push_or_drop(self, from.id, msg);
@@ -265,8 +272,8 @@ static void unlink_unreachable(cop_pid from, cop_pid to)
 static void monitor_unreachable(cop_pid from, cop_dest to, cop_ref ref)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop_from_ref(ref), cop__atom(COP__ATOM_process),
-        cop_dest_show(to), cop__atom(COP__ATOM_noconnection) };
+    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop_from_ref(ref),
+        cop__atom(COP__ATOM_process), cop_dest_show(to), cop__atom(COP__ATOM_noconnection) };
     struct cop__msg *msg = cop__msg_tuple(self, COP__DOWN, items, 5);
 
     msg->ref = ref.id;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals: what each does when its receiver gets it, in the order of the mailbox (P-16), and what becomes
- * of one whose receiver is gone. A signal is acted upon by its receiver only, so links, monitors
- * and all else of a process need no lock. */
+/* Signals: what each does when its receiver gets it, in the order of the mailbox (P-16), and what
+ * becomes of one whose receiver is gone. A signal is acted upon by its receiver only, so links,
+ * monitors and all else of a process need no lock. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
 #include <stdlib.h>
 
-bool cop__signal_send(struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term)
+bool cop__signal_send(
+    struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term)
 {
     struct cop__msg *msg = cop__msg_new(self, kind, term);
 
@@ -20,7 +21,8 @@ bool cop__signal_send(struct cop__thr *self, uint64_t to, enum cop__msg_kind kin
 }
 
 /* The block of a call becomes its answer; one that does not fit is copied to a new block. */
-void cop__answer(struct cop__thr *self, struct cop__msg *call, enum cop__msg_kind kind, cop_term answer)
+void cop__answer(
+    struct cop__thr *self, struct cop__msg *call, enum cop__msg_kind kind, cop_term answer)
 {
     struct cop__msg *reply = call;
 
@@ -59,7 +61,8 @@ static void doom(struct cop__proc *proc, struct cop__msg *msg, cop_term reason)
 }
 
 /* The table of P-41 to P-48. */
-static void exit_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg, bool link)
+static void exit_received(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg, bool link)
 {
     cop_term reason = cop__elements(msg->term)[2];
     bool trapping = cop__load(proc->flags) & COP__P_TRAP_EXIT;
@@ -68,7 +71,8 @@ static void exit_received(struct cop__thr *self, struct cop__proc *proc, struct 
         doom(proc, msg, cop__atom(COP__ATOM_killed));
     else if (trapping)
         to_message(proc, msg);
-    else if (reason.word != cop__atom(COP__ATOM_normal).word || (!link && msg->from == cop__id_of(proc)))
+    else if (reason.word != cop__atom(COP__ATOM_normal).word ||
+             (!link && msg->from == cop__id_of(proc)))
         doom(proc, msg, reason);
     else
         cop__msg_free(self, msg);
@@ -83,7 +87,8 @@ static void exit_link_received(struct cop__thr *self, struct cop__proc *proc, st
 }
 
 /* {Name, Node} for a monitor by name; the tag of the watcher's choice (P-05, P-69). */
-static struct cop__msg *down_message(struct cop__thr *self, struct cop__monitor *monitor, struct cop__msg *msg)
+static struct cop__msg *down_message(
+    struct cop__thr *self, struct cop__monitor *monitor, struct cop__msg *msg)
 {
     cop_term *down = cop__elements(msg->term), name[3];
     cop_term items[5] = { down[0], down[1], down[2], down[3], down[4] };
@@ -248,7 +253,8 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
     cop__msg_free(self, msg);
 }
 
-/* The same for a receiver that is gone. Calls learn `reason`; the rest is as if it had never been. */
+/* The same for a receiver that is gone. Calls learn `reason`; the rest is as if it had never been.
+ */
 void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term reason)
 {
     cop_term noproc = cop__atom(COP__ATOM_noproc);
@@ -273,8 +279,8 @@ void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term r
         /* Both carry the pid of the one that was asked for as their term. */
         cop_term dead = msg->term;
         cop_term exit[3] = { cop__atom(COP__ATOM_EXIT), dead, noproc };
-        cop_term down[5] = { cop__atom(COP__ATOM_DOWN), cop__word(msg->ref), cop__atom(COP__ATOM_process), dead,
-            noproc };
+        cop_term down[5] = { cop__atom(COP__ATOM_DOWN), cop__word(msg->ref),
+            cop__atom(COP__ATOM_process), dead, noproc };
         struct cop__msg *answer = link ? cop__msg_tuple(self, COP__EXIT_LINK, exit, 3)
                                        : cop__msg_tuple(self, COP__DOWN, down, 5);
 

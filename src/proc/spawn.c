@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting processes (P-01 to P-15), and proc_lib's synchronous start (P-120 to P-131). Link and monitor are
- * made before the child can run, so it cannot die unseen. */
+/* Starting processes (P-01 to P-15), and proc_lib's synchronous start (P-120 to P-131). Link and
+ * monitor are made before the child can run, so it cannot die unseen. */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Origins: what all children of one parent and one function share --------------------------------------------- */
+/* --- Origins: what all children of one parent and one function share
+ * --------------------------------------------- */
 
 void cop__origin_release(struct cop__thr *self, struct cop__origin *origin)
 {
@@ -32,21 +33,23 @@ static struct cop__msg *ancestors_for(struct cop__thr *self, const struct cop__p
 {
     uint32_t name = cop__load(parent->name);
     cop_term first = name ? cop__atom(name) : cop__word(cop__id_of(parent));
-    cop_term rest = parent->origin && parent->origin->ancestors ? parent->origin->ancestors->term : cop__nil();
+    cop_term rest =
+        parent->origin && parent->origin->ancestors ? parent->origin->ancestors->term : cop__nil();
 
     return cop__msg_new(self, COP__PLAIN, cop_cons(first, rest));
 }
 
-static bool fits(const struct cop__origin *origin, const struct cop__proc *parent, cop_process_main *entry,
-    const struct cop_spawn_options *options)
+static bool fits(const struct cop__origin *origin, const struct cop__proc *parent,
+    cop_process_main *entry, const struct cop_spawn_options *options)
 {
     return origin && origin->entry == entry && origin->initial_call == options->initial_call &&
            origin->label == options->label && origin->proc_lib == options->proc_lib &&
-           origin->group_leader == leader_of(parent) && origin->parent_name == cop__load(parent->name);
+           origin->group_leader == leader_of(parent) &&
+           origin->parent_name == cop__load(parent->name);
 }
 
-struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent, cop_process_main *entry,
-    const struct cop_spawn_options *options)
+struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent,
+    cop_process_main *entry, const struct cop_spawn_options *options)
 {
     struct cop__ext *ext = parent ? cop__ext_of(parent) : NULL;
     struct cop__origin *origin = ext ? ext->child_origin : NULL;
@@ -74,10 +77,12 @@ struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *par
     return origin;
 }
 
-/* --- Spawning ----------------------------------------------------------------------------------------------------- */
+/* --- Spawning
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static uint64_t monitor_child(struct cop__proc *parent, struct cop__proc *child, struct cop__thr *self,
-    const struct cop_spawn_options *options)
+static uint64_t monitor_child(struct cop__proc *parent, struct cop__proc *child,
+    struct cop__thr *self, const struct cop_spawn_options *options)
 {
     struct cop__ext *ext = cop__ext_of(parent);
     struct cop__monitor *monitor = calloc(1, sizeof *monitor);
@@ -183,7 +188,9 @@ cop_pid cop_spawn_monitor(cop_process_main *fn, cop_term arg, cop_ref *ret_monit
     return cop_spawn_with(fn, arg, &options, ret_monitor);
 }
 
-/* --- spawn_request ---------------------------------------------------------------------------------------------------- */
+/* --- spawn_request
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct request {
     struct cop_spawn_options options;
@@ -193,7 +200,8 @@ struct request {
 
 static bool priority_from(enum cop_priority *ret_priority, cop_term term)
 {
-    static const uint32_t names[] = { 0, COP__ATOM_low, COP__ATOM_normal, COP__ATOM_high, COP__ATOM_max };
+    static const uint32_t names[] = { 0, COP__ATOM_low, COP__ATOM_normal, COP__ATOM_high,
+        COP__ATOM_max };
 
     for (unsigned i = COP_LOW; i <= COP_MAX; i++) {
         if (term.word == cop__atom(names[i]).word) {
@@ -206,8 +214,10 @@ static bool priority_from(enum cop_priority *ret_priority, cop_term term)
 
 static bool reply_from(struct request *request, cop_term value)
 {
-    request->reply_ok = value.word == cop__atom(COP__ATOM_yes).word || value.word == cop__atom(COP__ATOM_success_only).word;
-    request->reply_error = value.word == cop__atom(COP__ATOM_yes).word || value.word == cop__atom(COP__ATOM_error_only).word;
+    request->reply_ok = value.word == cop__atom(COP__ATOM_yes).word ||
+                        value.word == cop__atom(COP__ATOM_success_only).word;
+    request->reply_error = value.word == cop__atom(COP__ATOM_yes).word ||
+                           value.word == cop__atom(COP__ATOM_error_only).word;
     return request->reply_ok || request->reply_error || value.word == cop__atom(COP__ATOM_no).word;
 }
 
@@ -249,7 +259,9 @@ static bool request_option(struct request *request, cop_term option)
 
 cop_ref cop_spawn_request(cop_process_main *fn, cop_term arg, cop_term options)
 {
-    struct request request = { .reply_tag = cop__atom(COP__ATOM_spawn_reply), .reply_ok = true, .reply_error = true };
+    struct request request = {
+        .reply_tag = cop__atom(COP__ATOM_spawn_reply), .reply_ok = true, .reply_error = true
+    };
     bool bad = !fn || !cop_is_proper_list(options);
     cop_ref ref = { 0 };
     cop_term option, items[4];
@@ -270,7 +282,9 @@ cop_ref cop_spawn_request(cop_process_main *fn, cop_term arg, cop_term options)
     return ref;
 }
 
-/* --- proc_lib -------------------------------------------------------------------------------------------------------------- */
+/* --- proc_lib
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 /* No 'EXIT' of a child that is gone remains with a starter that traps (P-127, P-128). */
 static void flush_exit(struct cop__thr *self, struct cop__proc *proc, uint64_t child)
@@ -300,8 +314,9 @@ static void wait_down(cop_ref ref)
     }
 }
 
-enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid, cop_ref *ret_monitor,
-    cop_process_main *fn, cop_term arg, const struct cop_start_options *options)
+enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
+    cop_ref *ret_monitor, cop_process_main *fn, cop_term arg,
+    const struct cop_start_options *options)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current, *child;
@@ -328,7 +343,8 @@ enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
     child->start->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
     mark = proc->last;
     cop__ready(self, child);
-    msg = cop__call_wait(self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY);
+    msg =
+        cop__call_wait(self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY);
     self = cop__self_thr();
     if (ret_pid)
         *ret_pid = cop__pid_of(child_id);

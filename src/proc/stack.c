@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks: one reserved region per class, aligned slots, guards at the bottom, a hot list per scheduler.
+/* Stacks: one reserved region per class, aligned slots, guards at the bottom, a hot list per
+ * scheduler.
  *
  *   slot:  lo | red guard 4 KB | yellow guard 16 KB | usable ... | struct cop__stack, colour | hi
  *
  * The record lies at the top, so a shallow process touches one page; it is shifted by a colour, or
  * the tops of all stacks would share the same cache sets. Memory is opened 64 slots at a time from
- * the bottom, so neighbouring mappings merge. Guards are markers (Linux 6.13) that split no mapping; on
- * older kernels mprotect for the first stacks, then none but a canary (docs/adr/0004). */
+ * the bottom, so neighbouring mappings merge. Guards are markers (Linux 6.13) that split no
+ * mapping; on older kernels mprotect for the first stacks, then none but a canary (docs/adr/0004).
+ */
 #include "proc/proc.h"
 
 #include <errno.h>
@@ -121,11 +123,12 @@ static struct cop__stack *new_stack(struct region *r, int class)
     }
     r->used++;
     install_guard(r, lo);
-    stack = (struct cop__stack *)((uintptr_t)(lo + size - sizeof *stack - index % COLOURS * 64) & ~(uintptr_t)63);
+    stack = (struct cop__stack *)((uintptr_t)(lo + size - sizeof *stack - index % COLOURS * 64) &
+                                  ~(uintptr_t)63);
     stack->lo = lo + GUARD_PAGES * page_size;
     stack->top = stack;
     stack->index = (uint32_t)index;
-    stack->class = (uint8_t)class;
+    stack->class = (uint8_t) class;
     cop__heap_init(&stack->heap, stack->lent, COP__LENT_WORDS);
 #if COP__ASAN
     stack->fiber.bottom = stack->lo;
@@ -181,7 +184,8 @@ void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack)
         stack->next = r->free;
         r->free = stack;
     }
-    while (stack->class == COP__STACK_SMALL && sched->stack_count > COP__STACKS_HOT - SHARED_BATCH) {
+    while (
+        stack->class == COP__STACK_SMALL && sched->stack_count > COP__STACKS_HOT - SHARED_BATCH) {
         struct cop__stack *cold = sched->stacks;
 
         sched->stacks = cold->next;

@@ -16,10 +16,10 @@ void *cop__switch_prepare(void *top, void (*entry)(void *arg), void *arg)
 #if defined(__x86_64__)
     /* At cop__switch_entry the stack pointer must be a multiple of 16 before its call. */
     frame -= 9;
-    frame[0] = frame[1] = 0;        /* r15 r14 */
-    frame[2] = (uintptr_t)arg;      /* r13 */
-    frame[3] = (uintptr_t)entry;    /* r12 */
-    frame[4] = frame[5] = 0;        /* rbx rbp */
+    frame[0] = frame[1] = 0;     /* r15 r14 */
+    frame[2] = (uintptr_t)arg;   /* r13 */
+    frame[3] = (uintptr_t)entry; /* r12 */
+    frame[4] = frame[5] = 0;     /* rbx rbp */
     frame[6] = (uintptr_t)cop__switch_entry;
     frame[7] = frame[8] = 0;
     return frame;

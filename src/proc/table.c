@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors: one reserved array, memory that never goes away, a pid is an index into it. Slots are taken in
- * address order, recycled first in first out through a list per scheduler. gen comes from one
- * counter, so pids compare in creation order (P-15) and a stale pid stays stale (P-14). */
+/* Descriptors: one reserved array, memory that never goes away, a pid is an index into it. Slots
+ * are taken in address order, recycled first in first out through a list per scheduler. gen comes
+ * from one counter, so pids compare in creation order (P-15) and a stale pid stays stale (P-14). */
 #include "proc/proc.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static struct {
     struct cop__spinlock lock;
     struct cop__proc *first, **last; /* under the lock */
     _Atomic(uint32_t) count;         /* of the list, for a look without the lock */
-    _Atomic(uint32_t) used;   /* slots ever used; slot 0 is never a process */
+    _Atomic(uint32_t) used;          /* slots ever used; slot 0 is never a process */
     _Atomic(uint32_t) next_gen;
 } table;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers: one hierarchical wheel per scheduler, 1 ms ticks, 256 + 4 x 64 slots (2^32 ms, the longest time-out
- * of P-28), a bit per slot. Only the thread that holds the scheduler touches its wheel.
+/* Timers: one hierarchical wheel per scheduler, 1 ms ticks, 256 + 4 x 64 slots (2^32 ms, the
+ * longest time-out of P-28), a bit per slot. Only the thread that holds the scheduler touches its
+ * wheel.
  *
  * Another thread cancels by CAS on the node's state and leaves it on the wheel owner's inbox to be
  * unlinked. The firing side does CAS to FIRING, pushes the message, then stores FIRED; a canceller
@@ -30,7 +31,8 @@ uint64_t cop__now_ns(void)
     return cop__clock_monotonic_ns();
 }
 
-/* --- The wheel ------------------------------------------------------------------------------------ */
+/* --- The wheel
+ * ------------------------------------------------------------------------------------ */
 
 /* Level 0 has a slot per tick; level n >= 1 a slot per 256 * 64^(n-1) ticks. */
 static unsigned level_shift(unsigned level)
@@ -101,7 +103,8 @@ static void unlink_timer(struct cop__wheel *wheel, struct cop__timer *timer)
     wheel->count--;
 }
 
-/* Distance from `from` to the next set bit of `bits` words, going round; size when there is none. */
+/* Distance from `from` to the next set bit of `bits` words, going round; size when there is none.
+ */
 static unsigned next_occupied(const uint64_t *bits, unsigned size, unsigned from)
 {
     for (unsigned distance = 0; distance < size;) {
@@ -125,7 +128,8 @@ static uint64_t next_event_ms(const struct cop__wheel *wheel)
     for (unsigned level = 0; wheel->count && level < COP__WHEEL_LEVELS; level++) {
         unsigned shift = level_shift(level), size = level == 0 ? NEAR : FAR;
         uint64_t here = wheel->now_ms >> shift;
-        /* a slot of a higher level that is the current one was cascaded already, so it is a full turn away */
+        /* a slot of a higher level that is the current one was cascaded already, so it is a full
+         * turn away */
         unsigned from = (unsigned)((here + (level > 0)) % size);
         unsigned distance = next_occupied(&wheel->occupied[slot_base(level) / 64], size, from);
         uint64_t when;
@@ -144,7 +148,8 @@ static void publish(struct cop__sched *sched)
     atomic_store(&sched->next_timer_ms, next_event_ms(&sched->wheel));
 }
 
-/* --- Firing --------------------------------------------------------------------------------------- */
+/* --- Firing
+ * --------------------------------------------------------------------------------------- */
 
 static void fire(struct cop__thr *self, struct cop__timer *timer)
 {
@@ -226,8 +231,8 @@ static void to_inbox(struct cop__sched *owner, struct cop__timer *timer)
 
     do
         timer->inbox_next = first;
-    while (!atomic_compare_exchange_weak_explicit(&owner->timer_inbox, &first, timer, memory_order_release,
-        memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(
+        &owner->timer_inbox, &first, timer, memory_order_release, memory_order_relaxed));
 }
 
 static void free_timer(struct cop__thr *self, struct cop__timer *timer)
@@ -240,7 +245,8 @@ static void free_timer(struct cop__thr *self, struct cop__timer *timer)
 /* Nodes that others have cancelled. */
 static void empty_inbox(struct cop__thr *self, struct cop__sched *sched)
 {
-    struct cop__timer *timer = atomic_exchange_explicit(&sched->timer_inbox, NULL, memory_order_acquire);
+    struct cop__timer *timer =
+        atomic_exchange_explicit(&sched->timer_inbox, NULL, memory_order_acquire);
 
     while (timer) {
         struct cop__timer *next = timer->inbox_next;
@@ -271,7 +277,8 @@ void cop__timers_run(struct cop__thr *self)
     publish(sched);
 }
 
-/* --- Nodes ---------------------------------------------------------------------------------------- */
+/* --- Nodes
+ * ---------------------------------------------------------------------------------------- */
 
 struct cop__timer *cop__timer_new(struct cop__thr *self)
 {
@@ -355,7 +362,8 @@ void cop__wheel_stop(struct cop__thr *self, struct cop__sched *sched)
     }
 }
 
-/* --- Deadlines of processes -------------------------------------------------------------------------- */
+/* --- Deadlines of processes
+ * -------------------------------------------------------------------------- */
 
 uint64_t cop__deadline_in(int64_t timeout_ms)
 {

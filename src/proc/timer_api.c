@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers that send messages: send_after, start_timer, cancel, read (P-109 to P-119). Any process may cancel
- * any timer, so references are looked up in a table of 64 locked shards. A node is freed only by who
- * has taken it out of the table. */
+/* Timers that send messages: send_after, start_timer, cancel, read (P-109 to P-119). Any process
+ * may cancel any timer, so references are looked up in a table of 64 locked shards. A node is freed
+ * only by who has taken it out of the table. */
 #include <coppice/timer.h>
 
 #include "proc/proc.h"
@@ -62,7 +62,8 @@ static void badarg(const char *function)
     cop__badarg(function);
 }
 
-static cop_ref start(uint64_t when_ns, cop_dest to, cop_term message, bool wrap, const char *function)
+static cop_ref start(
+    uint64_t when_ns, cop_dest to, cop_term message, bool wrap, const char *function)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     enum cop_dest_kind kind = cop_dest_kind_of(to);
@@ -97,7 +98,8 @@ static cop_ref start(uint64_t when_ns, cop_dest to, cop_term message, bool wrap,
     return ref;
 }
 
-static cop_ref start_in(int64_t time_ms, cop_dest to, cop_term message, bool wrap, const char *function)
+static cop_ref start_in(
+    int64_t time_ms, cop_dest to, cop_term message, bool wrap, const char *function)
 {
     if (time_ms < 0 || time_ms > INT64_MAX / 2000000)
         cop__badarg(function);
@@ -105,7 +107,8 @@ static cop_ref start_in(int64_t time_ms, cop_dest to, cop_term message, bool wra
 }
 
 /* Absolute times are what cop_monotonic_ms counts. */
-static cop_ref start_at(int64_t monotonic_ms, cop_dest to, cop_term message, bool wrap, const char *function)
+static cop_ref start_at(
+    int64_t monotonic_ms, cop_dest to, cop_term message, bool wrap, const char *function)
 {
     int64_t at_ns;
 
@@ -149,10 +152,12 @@ static bool toward_the_dead(const struct cop__timer *timer)
     if (timer->name)
         return false;
     proc = cop__proc_of(timer->dest);
-    return cop__load_acquire(proc->gen) != timer->dest >> 32 || (cop__load(proc->mbox) & COP__MBOX_DEAD);
+    return cop__load_acquire(proc->gen) != timer->dest >> 32 ||
+           (cop__load(proc->mbox) & COP__MBOX_DEAD);
 }
 
-/* Cancel, or only look. Waits while the timer fires, so that -1 means its message has been pushed. */
+/* Cancel, or only look. Waits while the timer fires, so that -1 means its message has been pushed.
+ */
 static int64_t look(struct cop__thr *self, uint64_t ref, bool cancel)
 {
     struct shard *shard = shard_of(ref);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The records of the process layer: process, message, stack, scheduler, thread. Who may touch what is
- * said at each field; the rules (PROC-n) are in README.md beside this file. */
+/* The records of the process layer: process, message, stack, scheduler, thread. Who may touch what
+ * is said at each field; the rules (PROC-n) are in README.md beside this file. */
 #ifndef COP_PROC_TYPES_H
 #define COP_PROC_TYPES_H
 
@@ -15,22 +15,23 @@
 #include "proc/park.h"
 #include "proc/sanitizer.h"
 
-#define cop__likely(X)   __builtin_expect(!!(X), 1)
-#define cop__unlikely(X) __builtin_expect(!!(X), 0)
-#define cop__load(X)         atomic_load_explicit(&(X), memory_order_relaxed)
-#define cop__load_acquire(X) atomic_load_explicit(&(X), memory_order_acquire)
+#define cop__likely(X)           __builtin_expect(!!(X), 1)
+#define cop__unlikely(X)         __builtin_expect(!!(X), 0)
+#define cop__load(X)             atomic_load_explicit(&(X), memory_order_relaxed)
+#define cop__load_acquire(X)     atomic_load_explicit(&(X), memory_order_acquire)
 #define cop__store(X, V)         atomic_store_explicit(&(X), (V), memory_order_relaxed)
 #define cop__store_release(X, V) atomic_store_explicit(&(X), (V), memory_order_release)
 
-/* --- Messages and signals ---------------------------------------------------------------------- */
+/* --- Messages and signals ----------------------------------------------------------------------
+ */
 
 enum cop__msg_kind {
     /* what a mailbox holds */
-    COP__PLAIN,   /* term */
-    COP__CALL,    /* term is the request, from and ref the caller, aux the label */
-    COP__REPLY,   /* term is the answer to call `ref` */
+    COP__PLAIN,      /* term */
+    COP__CALL,       /* term is the request, from and ref the caller, aux the label */
+    COP__REPLY,      /* term is the answer to call `ref` */
     COP__DOWN_REPLY, /* term is the reason for which call `ref` gets no answer */
-    COP__ALIASED, /* term, sent to alias ref: looked at when it is received */
+    COP__ALIASED,    /* term, sent to alias ref: looked at when it is received */
     /* signals: acted upon when they are received (signal.c); from here on PEND is set */
     COP__SIGNALS,
     COP__EXIT = COP__SIGNALS, /* term {'EXIT', From, Reason}; exit/2 */
@@ -47,10 +48,11 @@ enum cop__msg_kind {
     COP__LEADER,     /* term is the new group leader */
     COP__SUSPEND,    /* ref: answered as call, from the suspender */
     COP__RESUME,
-    COP__ADOPT,      /* aux pointer in ref: a resource given to this process */
+    COP__ADOPT, /* aux pointer in ref: a resource given to this process */
 };
 
-enum { COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
+enum {
+    COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* the tree follows from `from` on: there is no from and ref */
 };
@@ -68,7 +70,8 @@ struct cop__msg {
     uint64_t body[];
 };
 
-/* --- The mailbox word (docs/adr/0003) ------------------------------------------------------------ */
+/* --- The mailbox word (docs/adr/0003) ------------------------------------------------------------
+ */
 
 #define COP__MBOX_ANY  1ull  /* parked for any message */
 #define COP__MBOX_SIG  2ull  /* parked for signals and wakes only */
@@ -78,7 +81,8 @@ struct cop__msg {
 #define COP__MBOX_PTR  0x0000ffffffffffc0ull
 #define COP__MBOX_TAG  0xffff000000000000ull /* 16 bits that change with every reuse of the slot */
 
-/* --- Stacks -------------------------------------------------------------------------------------- */
+/* --- Stacks --------------------------------------------------------------------------------------
+ */
 
 enum { COP__STACK_SMALL, COP__STACK_LARGE, COP__STACK_CLASSES };
 enum { COP__LENT_WORDS = 96 }; /* first chunk of the turn's heap, in the top page of the stack */
@@ -95,19 +99,20 @@ struct cop__stack {
     uint64_t lent[COP__LENT_WORDS];
 };
 
-/* --- Processes ----------------------------------------------------------------------------------- */
+/* --- Processes -----------------------------------------------------------------------------------
+ */
 
 enum {
     COP__P_TRAP_EXIT = 1,
-    COP__P_LOOP = 2,        /* has become a loop: no stack while it waits */
-    COP__P_EXITING = 4,     /* past the point of no return; read by others */
-    COP__P_PROC_LIB = 8,    /* crash report; ancestors are recorded */
+    COP__P_LOOP = 2,     /* has become a loop: no stack while it waits */
+    COP__P_EXITING = 4,  /* past the point of no return; read by others */
+    COP__P_PROC_LIB = 8, /* crash report; ancestors are recorded */
     COP__P_HIBERNATING = 16,
     COP__P_SUSPENDED = 32,
-    COP__P_DOOMED = 64,     /* a fatal exit signal was received: ends at the next chance */
+    COP__P_DOOMED = 64, /* a fatal exit signal was received: ends at the next chance */
     COP__P_LARGE_STACK = 128,
-    COP__P_PARKED = 256,    /* waits; for process_info */
-    COP__P_CRASHED = 512,   /* next run is crash_main */
+    COP__P_PARKED = 256,  /* waits; for process_info */
+    COP__P_CRASHED = 512, /* next run is crash_main */
 };
 
 struct cop__ext;
@@ -124,7 +129,7 @@ struct cop__proc {
     _Atomic(uint32_t) name; /* atom index of the registered name, under the name lock */
     struct cop__proc *next; /* link in a queue or free list; whoever owns the right to schedule */
     _Atomic(struct cop__thr *) on; /* the thread running it */
-    uint64_t ref_count;  /* references made; goes on over reuses of the slot */
+    uint64_t ref_count;            /* references made; goes on over reuses of the slot */
     uint32_t reductions;
     uint8_t priority;
     uint8_t catching; /* depth of cop_try */
@@ -139,13 +144,13 @@ struct cop__proc {
     const cop_loop *loop;
     void *state; /* of the loop; before the start: entry function */
     /* line 2: cold */
-    struct cop__msg *owed;       /* calls taken and not yet answered */
-    struct cop__memory *memory;  /* process memory */
-    struct cop__ext *ext;        /* all that most processes never need */
-    struct cop__origin *origin;  /* how it was started; shared */
-    uint64_t parent;             /* id of a local pid */
-    uint64_t link0;              /* the first link; most have exactly one */
-    struct cop__msg *start;      /* proc_lib: the starter's request, answered by init_ack or the exit */
+    struct cop__msg *owed;      /* calls taken and not yet answered */
+    struct cop__memory *memory; /* process memory */
+    struct cop__ext *ext;       /* all that most processes never need */
+    struct cop__origin *origin; /* how it was started; shared */
+    uint64_t parent;            /* id of a local pid */
+    uint64_t link0;             /* the first link; most have exactly one */
+    struct cop__msg *start; /* proc_lib: the starter's request, answered by init_ack or the exit */
     uint64_t random;
 };
 _Static_assert(sizeof(struct cop__proc) == 192, "a process is three cache lines");
@@ -156,26 +161,31 @@ struct cop__origin {
     const char *initial_call; /* constant */
     cop_process_main *entry;
     const char *label;
-    uint64_t group_leader;    /* local pid id, 0: the node's */
-    uint32_t parent_name;     /* atom of the parent's name when this was made */
+    uint64_t group_leader; /* local pid id, 0: the node's */
+    uint32_t parent_name;  /* atom of the parent's name when this was made */
     bool proc_lib;
     struct cop__msg *ancestors; /* a message block: list of pids and names, nearest first */
 };
 
-enum cop__timer_state { COP__TIMER_ARMED, COP__TIMER_FIRING, COP__TIMER_FIRED, COP__TIMER_CANCELLED };
+enum cop__timer_state {
+    COP__TIMER_ARMED,
+    COP__TIMER_FIRING,
+    COP__TIMER_FIRED,
+    COP__TIMER_CANCELLED
+};
 
 /* A node of a scheduler's wheel (timer.h). A block of its own: the wheel it is in may be another
  * scheduler's when its process wants to be rid of it. */
 struct cop__timer {
     struct cop__timer *next, **prev;
     uint64_t when_ms;
-    uint64_t dest;            /* local pid id, or 0: a name */
-    struct cop__msg *message; /* NULL: wake the process */
+    uint64_t dest;                 /* local pid id, or 0: a name */
+    struct cop__msg *message;      /* NULL: wake the process */
     struct cop__timer *inbox_next; /* in another scheduler's inbox */
     uint64_t ref;
     _Atomic(uint32_t) state;
-    uint32_t name;            /* atom index, resolved when it fires */
-    uint32_t sched;           /* index of the wheel's scheduler */
+    uint32_t name;  /* atom index, resolved when it fires */
+    uint32_t sched; /* index of the wheel's scheduler */
     uint8_t class, level;
     uint16_t slot;
 };
@@ -187,7 +197,7 @@ struct cop__monitor {
     uint8_t alias;       /* enum cop_alias_mode, and the two below */
     bool monitoring;     /* a 'DOWN' may still come */
     bool alias_active;
-    bool reply_once;     /* alias made by cop_alias_reply */
+    bool reply_once; /* alias made by cop_alias_reply */
     bool priority;
     struct cop__msg *tag; /* block with the term in place of 'DOWN'; NULL */
 };
@@ -225,27 +235,28 @@ struct cop__ext {
     enum cop_class raised;
     bool crashing; /* handle_crash runs: the next one ends the process */
     cop_term raised_reason, raised_stack;
-    cop_term exit_reason;         /* once doomed or exiting */
-    cop_term current_from;        /* of a call that came as a message; cleared when the turn ends */
+    cop_term exit_reason;  /* once doomed or exiting */
+    cop_term current_from; /* of a call that came as a message; cleared when the turn ends */
     struct cop__msg *start_result; /* init_fail: sent when all is released */
     uint64_t group_leader;
     struct cop__msg *leader_remote;
-    cop_term label;               /* kept */
+    cop_term label; /* kept */
     uint64_t unlink_count;
-    size_t heap_max;              /* bytes; 0: no limit (P-40) */
-    cop_term tuning;              /* kept: a map of flags that were set and have no other effect */
+    size_t heap_max; /* bytes; 0: no limit (P-40) */
+    cop_term tuning; /* kept: a map of flags that were set and have no other effect */
     uint32_t suspend_count;
-    uint64_t mark_ref;            /* the last reference made, and the newest message then: what is */
-    struct cop__msg *mark_last;   /* before cannot mention it (cop_receive_begin_ref) */
+    uint64_t mark_ref;          /* the last reference made, and the newest message then: what is */
+    struct cop__msg *mark_last; /* before cannot mention it (cop_receive_begin_ref) */
 };
 
-/* --- Schedulers and threads ---------------------------------------------------------------------- */
+/* --- Schedulers and threads ----------------------------------------------------------------------
+ */
 
 enum { COP__RING = 256, COP__STACKS_HOT = 64, COP__BUDGET = 512, COP__OVERLOAD_COST = 64 };
 enum { COP__WHEEL_LEVELS = 5, COP__WHEEL_SLOTS = 256 + 4 * 64 };
 
 struct cop__wheel {
-    uint64_t now_ms;     /* all before this have fired */
+    uint64_t now_ms; /* all before this have fired */
     uint64_t count;
     uint64_t occupied[4 + 4]; /* a bit per slot */
     struct cop__timer *slots[COP__WHEEL_SLOTS];
@@ -267,7 +278,7 @@ struct cop__sched {
     uint32_t stack_count;
     struct cop__proc *free_first, **free_last; /* slots, first in first out */
     uint32_t free_count;
-    _Atomic(uint64_t) next_timer_ms; /* published: earliest, UINT64_MAX without */
+    _Atomic(uint64_t) next_timer_ms;          /* published: earliest, UINT64_MAX without */
     _Atomic(struct cop__timer *) timer_inbox; /* cancelled by others */
     /* counters for cop_statistics; owner writes */
     _Atomic(uint64_t) switches, steals, spawned, exited, reductions;
@@ -275,8 +286,17 @@ struct cop__sched {
     _Atomic(struct cop__proc *) ring[COP__RING];
 };
 
-enum cop__act { COP__ACT_NONE, COP__ACT_IDLE, COP__ACT_YIELD, COP__ACT_YIELD_LOOP, COP__ACT_WAIT_ANY,
-    COP__ACT_WAIT_SIG, COP__ACT_RESTART, COP__ACT_EXIT, COP__ACT_LOST };
+enum cop__act {
+    COP__ACT_NONE,
+    COP__ACT_IDLE,
+    COP__ACT_YIELD,
+    COP__ACT_YIELD_LOOP,
+    COP__ACT_WAIT_ANY,
+    COP__ACT_WAIT_SIG,
+    COP__ACT_RESTART,
+    COP__ACT_EXIT,
+    COP__ACT_LOST
+};
 
 struct cop__thr {
     struct cop__thread base; /* first: base/thread.h */
@@ -286,7 +306,7 @@ struct cop__thr {
     enum cop__act act;
     int32_t budget; /* what the running process may still do before it yields */
     bool searching;
-    _Atomic(uint32_t) wake; /* futex */
+    _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
     struct cop__thr *next;
     uint32_t index;
@@ -295,7 +315,8 @@ struct cop__thr {
     pthread_t thread;
 };
 
-_Static_assert(sizeof(struct cop__thr) <= COP__THREAD_RECORD_MAX, "threads without a scheduler get this much");
+_Static_assert(
+    sizeof(struct cop__thr) <= COP__THREAD_RECORD_MAX, "threads without a scheduler get this much");
 
 static inline struct cop__thr *cop__self_thr(void)
 {

@@ -271,8 +271,8 @@ CLAUSE(GS_17)
 /* terminate is never called when init fails, in whatever way. */
 CLAUSE(GS_18)
 {
-    static const char *const orders[] = { "ignore", "{stop, why}", "{error, why}", "bad", "{ok, -2}",
-        "{raise, error, why}", "{raise, exit, why}", "{raise, throw, why}" };
+    static const char *const orders[] = { "ignore", "{stop, why}", "{error, why}", "bad",
+        "{ok, -2}", "{raise, error, why}", "{raise, exit, why}", "{raise, throw, why}" };
     const struct cop_gen_server_options options = { .timeout_ms = 20 };
     cop_pid pid;
 

@@ -200,10 +200,10 @@ static inline cop_step probe_code_change(void *state, cop_term what)
     return probe_obey(probe, order);
 }
 
-#define PROBE_CALLBACKS                                                                            \
-    .state_size = sizeof(struct probe), .fields = probe_fields, .init = probe_init,                \
-    .handle_call = probe_call, .handle_cast = probe_cast, .handle_info = probe_info,               \
-    .handle_continue = probe_continue, .terminate = probe_terminate,                               \
+#define PROBE_CALLBACKS                                                              \
+    .state_size = sizeof(struct probe), .fields = probe_fields, .init = probe_init,  \
+    .handle_call = probe_call, .handle_cast = probe_cast, .handle_info = probe_info, \
+    .handle_continue = probe_continue, .terminate = probe_terminate,                 \
     .code_change = probe_code_change
 
 static const cop_gen_server probe_server = { .module = "probe", PROBE_CALLBACKS };
@@ -242,7 +242,8 @@ static inline cop_pid probe_new(const cop_gen_server *module, const char *order)
     return pid;
 }
 
-/* --- Calls and starts that end their caller -------------------------------------------------------- */
+/* --- Calls and starts that end their caller
+ * -------------------------------------------------------- */
 
 struct probe_calling {
     cop_dest server;
@@ -258,7 +259,7 @@ static inline void probe_call_main(void *arg)
 }
 
 /* The reason with which a call exits; none: it did not. */
-#define CALL_FAILS(SERVER, REQUEST, TIMEOUT_MS)                                                    \
+#define CALL_FAILS(SERVER, REQUEST, TIMEOUT_MS) \
     call_fails((struct probe_calling){ cop_dest(SERVER), (REQUEST), (TIMEOUT_MS) })
 static inline cop_term call_fails(struct probe_calling calling)
 {
@@ -267,7 +268,8 @@ static inline cop_term call_fails(struct probe_calling calling)
     return cop_try(probe_call_main, &calling, &reason, NULL) == COP_CLASS_EXIT ? reason : COP_NONE;
 }
 
-/* --- Reports ------------------------------------------------------------------------------------ */
+/* --- Reports ------------------------------------------------------------------------------------
+ */
 
 enum { REPORTS_MAX = 32, FACTS_MAX = 24 };
 
