@@ -120,7 +120,7 @@ static void await_waiting(cop_pid pid)
             return;
         cop_sleep(1);
     }
-    CHECK(!"the process waits");
+    CHECK(false); /* the process waits */
 }
 
 static bool text_is(const char *data, int64_t size, const char *text)

@@ -39,7 +39,7 @@ static void until_linked(void)
 {
     for (int i = 0; i < size; i++) {
         if (!cop_receive_match_within(WAIT_MS, "linked")) {
-            CHECK(!"all members reported");
+            CHECK(false); /* all members reported */
             return;
         }
         cop_turn_end();

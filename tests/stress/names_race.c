@@ -128,7 +128,7 @@ STRESS(a_name_is_free_at_the_end)
         else
             cop_exit_signal(pid, cop("stop"));
         if (!cop_receive_match_within(WAIT_MS, "{'DOWN', Ref, process, Pid, _}", ref, pid)) {
-            CHECK(!"'DOWN'");
+            CHECK(false); /* 'DOWN' */
             break;
         }
         cop_turn_end();
