@@ -164,7 +164,6 @@ void cop_become(const cop_loop *loop, void *state)
 
     proc->loop = loop;
     proc->state = state;
-    proc->catching = 0;
     cop__store(proc->flags, cop__load(proc->flags) | COP__P_LOOP);
     if (proc->ext)
         proc->ext->catch = NULL;

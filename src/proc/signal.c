@@ -168,16 +168,11 @@ static void forget_received(struct cop__thr *self, struct cop__proc *proc, struc
     cop__msg_free(self, msg);
 }
 
-static void adopt(struct cop__proc *proc, struct cop__msg *msg)
+static void adopt(const struct cop__msg *msg)
 {
     struct cop__resource *resource = (struct cop__resource *)(uintptr_t)msg->ref;
-    struct cop__ext *ext = cop__ext_of(proc);
 
-    resource->prev = NULL;
-    resource->next = ext->resources;
-    if (resource->next)
-        resource->next->prev = resource;
-    ext->resources = resource;
+    cop__resource_add(resource); /* signals are handled by the process that gets them */
     if (resource->adopted)
         resource->adopted(resource);
 }
@@ -245,7 +240,7 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
             cop__store(proc->flags, flags & ~(uint32_t)COP__P_SUSPENDED);
         break;
     case COP__ADOPT:
-        adopt(proc, msg);
+        adopt(msg);
         break;
     default:
         break;

@@ -149,7 +149,6 @@ struct cop__proc *cop__proc_new(struct cop__thr *self)
     cop__store(proc->on, NULL);
     proc->reductions = 0;
     proc->priority = COP_NORMAL;
-    proc->catching = 0;
     proc->call_ref = 0;
     memset(&proc->first, 0, sizeof *proc - offsetof(struct cop__proc, first));
     proc->index = index;

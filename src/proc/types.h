@@ -132,8 +132,6 @@ struct cop__proc {
     uint64_t ref_count;            /* references made; goes on over reuses of the slot */
     uint32_t reductions;
     uint8_t priority;
-    uint8_t catching; /* depth of cop_try */
-    uint16_t loop_limit;
     uint64_t call_ref; /* id of the reference whose reply is waited for, 0: none */
     /* line 1: owner only */
     struct cop__msg *first, *last; /* inner queue, oldest first */
