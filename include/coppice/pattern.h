@@ -53,6 +53,7 @@ struct cop__pattern {
     int line;
     int arguments;          /* how many the call gives */
     struct cop__code *code; /* NULL until first use; then never changes (atomic) */
+    uint64_t word;          /* of a pattern that is an atom or a small integer; 0 until first use */
 };
 
 /* An argument of cop_match: a value to compare with, or an address and what may go there. */
@@ -265,17 +266,28 @@ cop__place_string(const char *value);
 /* --- The macros --------------------------------------------------------------------------------
  */
 
-/* A fixed constant costs a load and a branch at the call site. */
+/* An atom costs a load and a branch at the call site, and no call. */
 static inline cop_term cop__constant(struct cop__pattern *pattern)
 {
-    return cop__build(pattern, (const cop_term *)0);
+    cop_term constant;
+
+    constant.word = __atomic_load_n(&pattern->word, __ATOMIC_RELAXED);
+    return constant.word ? constant : cop__build(pattern, (const cop_term *)0);
+}
+
+static inline bool cop__match_site(
+    cop_term term, struct cop__pattern *pattern, const struct cop__place *places)
+{
+    uint64_t word = __atomic_load_n(&pattern->word, __ATOMIC_RELAXED);
+
+    return word ? word == term.word : cop__match(term, pattern, places);
 }
 
 /* "" TEXT "" refuses all but a literal. */
-#define COP__SITE(TEXT, COUNT)                                                               \
-    __extension__({                                                                          \
-        static struct cop__pattern cop__site = { "" TEXT "", __FILE__, __LINE__, COUNT, 0 }; \
-        &cop__site;                                                                          \
+#define COP__SITE(TEXT, COUNT)                                                                  \
+    __extension__({                                                                             \
+        static struct cop__pattern cop__site = { "" TEXT "", __FILE__, __LINE__, COUNT, 0, 0 }; \
+        &cop__site;                                                                             \
     })
 
 #define COP__COUNT(...) \
@@ -355,48 +367,92 @@ static inline cop_term cop__constant(struct cop__pattern *pattern)
 #define COP__BUILD_16(TEXT, ...) \
     cop__build(COP__SITE(TEXT, 16), (const cop_term[]){ COP__LIFTS_16(__VA_ARGS__) })
 
+/* A call site with its places, as two arguments. */
+#define COP__PATTERN_0(TEXT) COP__SITE(TEXT, 0), (const struct cop__place *)0
+#define COP__PATTERN_1(TEXT, ...)                   \
+    COP__SITE(TEXT, 1), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_1(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_2(TEXT, ...)                   \
+    COP__SITE(TEXT, 2), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_2(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_3(TEXT, ...)                   \
+    COP__SITE(TEXT, 3), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_3(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_4(TEXT, ...)                   \
+    COP__SITE(TEXT, 4), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_4(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_5(TEXT, ...)                   \
+    COP__SITE(TEXT, 5), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_5(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_6(TEXT, ...)                   \
+    COP__SITE(TEXT, 6), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_6(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_7(TEXT, ...)                   \
+    COP__SITE(TEXT, 7), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_7(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_8(TEXT, ...)                   \
+    COP__SITE(TEXT, 8), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_8(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_9(TEXT, ...)                   \
+    COP__SITE(TEXT, 9), (const struct cop__place[]) \
+    {                                               \
+        COP__PLACES_9(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_10(TEXT, ...)                   \
+    COP__SITE(TEXT, 10), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_10(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_11(TEXT, ...)                   \
+    COP__SITE(TEXT, 11), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_11(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_12(TEXT, ...)                   \
+    COP__SITE(TEXT, 12), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_12(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_13(TEXT, ...)                   \
+    COP__SITE(TEXT, 13), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_13(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_14(TEXT, ...)                   \
+    COP__SITE(TEXT, 14), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_14(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_15(TEXT, ...)                   \
+    COP__SITE(TEXT, 15), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_15(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN_16(TEXT, ...)                   \
+    COP__SITE(TEXT, 16), (const struct cop__place[]) \
+    {                                                \
+        COP__PLACES_16(__VA_ARGS__)                  \
+    }
+#define COP__PATTERN(...) COP__PASTE(COP__PATTERN_, COP__COUNT(__VA_ARGS__))(__VA_ARGS__)
+
 /* Match a term: cop_match(term, "{ok, Value}", &value); whether it matched. */
-#define cop_match(TERM, ...)     COP__PASTE(COP__MATCH_, COP__COUNT(__VA_ARGS__))(TERM, __VA_ARGS__)
-#define COP__MATCH_0(TERM, TEXT) cop__match(TERM, COP__SITE(TEXT, 0), (const struct cop__place *)0)
-#define COP__MATCH_1(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 1), (const struct cop__place[]){ COP__PLACES_1(__VA_ARGS__) })
-#define COP__MATCH_2(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 2), (const struct cop__place[]){ COP__PLACES_2(__VA_ARGS__) })
-#define COP__MATCH_3(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 3), (const struct cop__place[]){ COP__PLACES_3(__VA_ARGS__) })
-#define COP__MATCH_4(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 4), (const struct cop__place[]){ COP__PLACES_4(__VA_ARGS__) })
-#define COP__MATCH_5(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 5), (const struct cop__place[]){ COP__PLACES_5(__VA_ARGS__) })
-#define COP__MATCH_6(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 6), (const struct cop__place[]){ COP__PLACES_6(__VA_ARGS__) })
-#define COP__MATCH_7(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 7), (const struct cop__place[]){ COP__PLACES_7(__VA_ARGS__) })
-#define COP__MATCH_8(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 8), (const struct cop__place[]){ COP__PLACES_8(__VA_ARGS__) })
-#define COP__MATCH_9(TERM, TEXT, ...) \
-    cop__match(TERM, COP__SITE(TEXT, 9), (const struct cop__place[]){ COP__PLACES_9(__VA_ARGS__) })
-#define COP__MATCH_10(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 10), (const struct cop__place[]){ COP__PLACES_10(__VA_ARGS__) })
-#define COP__MATCH_11(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 11), (const struct cop__place[]){ COP__PLACES_11(__VA_ARGS__) })
-#define COP__MATCH_12(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 12), (const struct cop__place[]){ COP__PLACES_12(__VA_ARGS__) })
-#define COP__MATCH_13(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 13), (const struct cop__place[]){ COP__PLACES_13(__VA_ARGS__) })
-#define COP__MATCH_14(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 14), (const struct cop__place[]){ COP__PLACES_14(__VA_ARGS__) })
-#define COP__MATCH_15(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 15), (const struct cop__place[]){ COP__PLACES_15(__VA_ARGS__) })
-#define COP__MATCH_16(TERM, TEXT, ...) \
-    cop__match(                        \
-        TERM, COP__SITE(TEXT, 16), (const struct cop__place[]){ COP__PLACES_16(__VA_ARGS__) })
+#define cop_match(TERM, ...) cop__match_site(TERM, COP__PATTERN(__VA_ARGS__))
 
 #endif /* C */
 

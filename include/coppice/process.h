@@ -357,18 +357,10 @@ COP_API void cop_receive_take(cop_receive_scan *scan);
 
 #ifndef __cplusplus
 #define cop_receive_match(...) cop_receive_match_within(COP_INFINITY, __VA_ARGS__)
-#define cop_receive_match_within(TIMEOUT_MS, ...)                            \
-    __extension__({                                                          \
-        cop_receive_scan cop_scan_ = cop_receive_begin(TIMEOUT_MS);          \
-        cop_term cop_message_;                                               \
-        bool cop_matched_ = false;                                           \
-        while (!cop_matched_ && cop_receive_next(&cop_message_, &cop_scan_)) \
-            if (cop_match(cop_message_, __VA_ARGS__)) {                      \
-                cop_receive_take(&cop_scan_);                                \
-                cop_matched_ = true;                                         \
-            }                                                                \
-        cop_matched_;                                                        \
-    })
+#define cop_receive_match_within(TIMEOUT_MS, ...) \
+    cop__receive_match(TIMEOUT_MS, COP__PATTERN(__VA_ARGS__))
+COP_API bool cop__receive_match(
+    int64_t timeout_ms, struct cop__pattern *pattern, const struct cop__place *places);
 #endif
 
 /* --- Ending, exit signals ------------------------------------------------------------------- */

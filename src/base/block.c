@@ -111,7 +111,7 @@ void *cop__block_refill(struct cop__thread *self, uint8_t class)
 }
 
 /* Give one batch of the two that are cached back to everyone. */
-void cop__block_flush(struct cop__thread *self, uint8_t class)
+static void flush(struct cop__thread *self, uint8_t class)
 {
     struct cop__free_block *batch = self->blocks->free[class], *last = batch;
 
@@ -134,9 +134,13 @@ void cop__block_put_slow(struct cop__thread *self, void *memory, uint8_t class)
 {
     struct cop__free_block *block = memory;
 
-    (void)self;
     if (class == COP__BLOCK_LARGE) {
         free(memory);
+        return;
+    }
+    if (self && self->blocks) { /* the list is full */
+        flush(self, class);
+        cop__block_put_quick(self, memory, class);
         return;
     }
     cop__spin_lock(&central[class].lock);

@@ -54,7 +54,6 @@ static inline uint8_t cop__block_class(size_t size)
 }
 
 void *cop__block_refill(struct cop__thread *self, uint8_t class);
-void cop__block_flush(struct cop__thread *self, uint8_t class);
 void *cop__block_large(size_t size);
 
 /* A block of at least size bytes; *ret_class is needed to give it back. Exits the node's process
@@ -77,18 +76,25 @@ static inline void *cop__block_get(struct cop__thread *self, size_t size, uint8_
 
 void cop__block_put_slow(struct cop__thread *self, void *block, uint8_t class);
 
-static inline void cop__block_put(struct cop__thread *self, void *memory, uint8_t class)
+/* cop__block_put without a call. False: it takes one. */
+static inline bool cop__block_put_quick(struct cop__thread *self, void *memory, uint8_t class)
 {
     struct cop__free_block *block = memory;
+    struct cop__blocks *blocks = self->blocks;
 
-    if (__builtin_expect(class == COP__BLOCK_LARGE || !self->blocks, 0)) {
+    if (__builtin_expect(class == COP__BLOCK_LARGE || !blocks, 0) ||
+        __builtin_expect(blocks->count[class] >= 2 * COP__BLOCK_BATCH - 1, 0))
+        return false;
+    block->next = blocks->free[class];
+    blocks->free[class] = block;
+    blocks->count[class]++;
+    return true;
+}
+
+static inline void cop__block_put(struct cop__thread *self, void *memory, uint8_t class)
+{
+    if (__builtin_expect(!cop__block_put_quick(self, memory, class), 0))
         cop__block_put_slow(self, memory, class);
-        return;
-    }
-    block->next = self->blocks->free[class];
-    self->blocks->free[class] = block;
-    if (__builtin_expect(++self->blocks->count[class] >= 2 * COP__BLOCK_BATCH, 0))
-        cop__block_flush(self, class);
 }
 
 void cop__blocks_give_back(struct cop__blocks *blocks); /* all of a scheduler's, at node stop */

@@ -62,7 +62,7 @@ void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words)
     heap->counted = NULL;
 }
 
-void cop__heap_reset(struct cop__heap *heap)
+void cop__heap_reset_slow(struct cop__heap *heap)
 {
     struct cop__chunk *chunk = heap->chunks;
 
@@ -77,8 +77,6 @@ void cop__heap_reset(struct cop__heap *heap)
         chunk = next;
     }
     heap->chunks = NULL;
-    heap->top = heap->lent;
-    heap->end = heap->lent_end;
 }
 
 struct cop__shared *cop__shared_new(size_t size)

@@ -45,7 +45,14 @@ extern void (*cop__heap_grow_hook)(struct cop__heap *heap, size_t bytes);
 size_t cop__heap_size(const struct cop__heap *heap); /* bytes of all chunks but the lent one */
 
 /* Release counted binaries and further chunks; the heap is as new. */
-void cop__heap_reset(struct cop__heap *heap);
+void cop__heap_reset_slow(struct cop__heap *heap);
+static inline __attribute__((always_inline)) void cop__heap_reset(struct cop__heap *heap)
+{
+    if (__builtin_expect(((uintptr_t)heap->chunks | (uintptr_t)heap->counted) != 0, 0))
+        cop__heap_reset_slow(heap);
+    heap->top = heap->lent;
+    heap->end = heap->lent_end;
+}
 void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words);
 
 /* Link a block of foreign memory (a received message) so that reset gives it back by `release`. */

@@ -32,9 +32,10 @@ extern __attribute__((visibility("hidden"),
 
 struct cop__thread *cop__thread_new_foreign(void); /* record for a thread that is no scheduler's */
 
-/* The record of the thread that runs now. A process may be on another thread after each switch,
- * so the read must not be merged with an earlier one: asm volatile. */
-static inline struct cop__thread *cop__self_thread(void)
+/* The record of the thread that runs now, for one that is known to have it (inside the runtime). A
+ * process may be on another thread after each switch, so the read must not be merged with an
+ * earlier one: asm volatile. */
+static inline struct cop__thread *cop__own_thread(void)
 {
     struct cop__thread *self;
 #if defined(__x86_64__)
@@ -47,9 +48,15 @@ static inline struct cop__thread *cop__self_thread(void)
     self = cop__thread_current;
     __asm__ volatile("" : "+r"(self)::"memory");
 #endif
-    if (__builtin_expect(!self, 0))
-        self = cop__thread_new_foreign();
     return self;
+}
+
+/* The same for any thread, which gets a record when it has none. */
+static inline struct cop__thread *cop__self_thread(void)
+{
+    struct cop__thread *self = cop__own_thread();
+
+    return __builtin_expect(!self, 0) ? cop__thread_new_foreign() : self;
 }
 
 /* Set by the process layer; gives the thread the record of which may differ from `self`. */
@@ -70,7 +77,7 @@ static inline struct cop__thread *cop__enter(void)
 
 static inline void cop__leave(void)
 {
-    struct cop__thread *self = cop__self_thread(); /* re-read: we may have moved inside */
+    struct cop__thread *self = cop__own_thread(); /* re-read: we may have moved inside */
 
     atomic_signal_fence(memory_order_seq_cst);
     /* release: our writes to the scheduler come before a new owner's reads */

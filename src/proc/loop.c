@@ -9,6 +9,11 @@
 
 enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024, TURNS_PER_LOOK = 32 };
 
+static void set_parked(struct cop__proc *proc)
+{
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
+}
+
 static void clear_parked(struct cop__proc *proc)
 {
     cop__store(
@@ -69,7 +74,6 @@ static struct cop__thr *wait_idle(struct cop__thr *self, struct cop__proc *proc)
             cop__deadline_set(self, proc, proc->ext->deadline_ns); /* it fired early: lazy */
         }
     }
-    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
     return cop__switch_out(self, COP__ACT_IDLE); /* never comes back: a new activation follows */
 }
 
@@ -78,11 +82,13 @@ static void turns(struct cop__thr *self, struct cop__proc *proc)
     uint32_t done = 0,
              max = cop__load(proc->mbox) & COP__MBOX_FULL ? TURNS_OVERLOAD_MAX : TURNS_MAX;
 
+    if (cop__load(proc->mbox) & COP__MBOX_PEND)
+        set_parked(proc); /* for the signals it was woken for, it waits */
     for (;;) {
         struct cop__msg *msg = next_message(self, proc);
 
-        if (cop__unlikely(
-                cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED))) {
+        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED |
+                                                       COP__P_PARKED | COP__P_HIBERNATING))) {
             proc->current = msg;
             self = cop__obey(self, proc);
             msg = proc->current;
@@ -113,10 +119,10 @@ static void turns(struct cop__thr *self, struct cop__proc *proc)
 /* Out of hibernate/3: only for a message; a signal alone is acted upon, and it sleeps on. */
 static struct cop__thr *wake_up(struct cop__thr *self, struct cop__proc *proc)
 {
+    set_parked(proc);
     cop__fetch(self, proc);
     self = cop__obey(self, proc);
     if (!proc->first) {
-        cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
         cop__switch_out(self, COP__ACT_IDLE); /* a new activation follows */
         __builtin_unreachable();
     }

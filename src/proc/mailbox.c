@@ -2,7 +2,7 @@
 /* The mailbox word: many writers push with CAS, the owner takes all with one exchange.
  *
  * M1: clearing ANY or SIG is the only way to schedule a parked process, so two wakers cannot both.
- * M2: the parked bits are set on the base stack, after the context is saved (sched.c).
+ * M2: the parked bits are set on another stack, after the context is saved (settle in sched.c).
  * M3: every waiter looks again between fetch and park; PEND closes the window.
  * M4: one word keeps the order of each sender for messages and signals alike (P-16, P-17).
  * M5: blocks are 64-byte aligned.

@@ -253,15 +253,3 @@ cop_term cop_copy(cop_term term)
 {
     return cop__turn_copy(term);
 }
-
-void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc)
-{
-    while (proc->turn) {
-        struct cop__msg *msg = proc->turn;
-
-        proc->turn = msg->next;
-        cop__msg_free(self, msg);
-    }
-    if (proc->stack)
-        cop__heap_reset(&proc->stack->heap);
-}

@@ -11,11 +11,6 @@
 
 enum { COUNTED_WORDS_MIN = sizeof(struct cop__counted) / sizeof(uint64_t) };
 
-static size_t head_size(enum cop__msg_kind kind)
-{
-    return kind == COP__PLAIN ? offsetof(struct cop__msg, from) : offsetof(struct cop__msg, body);
-}
-
 void cop__out_of_memory(const char *what)
 {
     fprintf(stderr, "coppice: no memory for %s; the node stops\n", what);
@@ -27,18 +22,15 @@ static struct cop__msg *block_for(
 {
     size_t reserve = words >= COUNTED_WORDS_MIN;
     uint8_t class;
-    struct cop__msg *msg =
-        cop__block_get(&self->base, head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
+    struct cop__msg *msg = cop__block_get(
+        &self->base, cop__msg_head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
 
     if (cop__unlikely(!msg))
         cop__out_of_memory("a message");
-    msg->kind = (uint8_t)kind;
-    msg->class = class;
-    msg->flags = kind == COP__PLAIN ? COP__MSG_SHORT : 0;
-    msg->aux = 0;
+    msg->head = cop__msg_head(kind, class);
     if (kind != COP__PLAIN)
         msg->from = msg->ref = 0;
-    *ret_tree = (uint64_t *)((char *)msg + head_size(kind)) + reserve;
+    *ret_tree = (uint64_t *)((char *)msg + cop__msg_head_size(kind)) + reserve;
     return msg;
 }
 
@@ -90,12 +82,9 @@ struct cop__msg *cop__msg_tuple(
     return msg;
 }
 
-void cop__msg_free(struct cop__thr *self, struct cop__msg *msg)
+void cop__msg_free_counted(struct cop__msg *msg)
 {
-    if (cop__unlikely(msg->flags & COP__MSG_COUNTED)) {
-        uint64_t *body = msg->flags & COP__MSG_SHORT ? (uint64_t *)&msg->from : msg->body;
+    uint64_t *body = msg->flags & COP__MSG_SHORT ? (uint64_t *)&msg->from : msg->body;
 
-        cop__counted_release_all((struct cop__counted *)(uintptr_t)body[0]);
-    }
-    cop__block_put(&self->base, msg, msg->class);
+    cop__counted_release_all((struct cop__counted *)(uintptr_t)body[0]);
 }

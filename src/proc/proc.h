@@ -3,6 +3,8 @@
 #ifndef COP_PROC_PROC_H
 #define COP_PROC_PROC_H
 
+#include "proc/mailbox.h"
+#include "proc/message.h"
 #include "proc/types.h"
 
 struct cop_options;
@@ -24,34 +26,6 @@ extern struct cop__node cop__node;
 /* --- descriptors (table.c) ----------------------------------------------------------------------
  */
 
-extern struct cop__proc *cop__proc_base;
-extern uint32_t cop__proc_capacity;
-
-static inline uint64_t cop__pid_id(uint32_t gen, uint32_t index)
-{
-    return (uint64_t)gen << 32 | (uint64_t)index << 4 | 4;
-}
-
-static inline uint64_t cop__id_of(const struct cop__proc *proc)
-{
-    return cop__pid_id(cop__load(proc->gen), proc->index);
-}
-
-static inline cop_pid cop__pid_of(uint64_t id)
-{
-    cop_pid pid = { id, 0 };
-
-    return pid;
-}
-
-/* The slot a local pid names, whoever lives there now. */
-static inline struct cop__proc *cop__proc_of(uint64_t id)
-{
-    uint32_t index = (uint32_t)id >> 4;
-
-    return cop__likely(index < cop__proc_capacity) ? &cop__proc_base[index] : &cop__proc_base[0];
-}
-
 bool cop__table_start(uint32_t capacity);
 void cop__table_stop(void);
 struct cop__proc *cop__proc_new(struct cop__thr *self); /* NULL: system_limit */
@@ -68,40 +42,6 @@ void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack);
 void cop__stacks_give_back(struct cop__sched *sched);
 const char *cop__stack_guard_mode(void);
 uint64_t cop__stacks_made(void);
-
-/* --- messages (message.c) -----------------------------------------------------------------------
- */
-
-/* A block with a copy of term; kinds above PLAIN have from, ref and their body. NULL: no memory. */
-struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
-/* The same for {a, b, c...} without building the tuple first. */
-struct cop__msg *cop__msg_tuple(
-    struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count);
-void cop__msg_free(struct cop__thr *self, struct cop__msg *msg);
-COP_NORETURN void cop__out_of_memory(const char *what);
-
-/* --- mailbox (mailbox.h, mailbox.c)
- * --------------------------------------------------------------- */
-
-/* Push to whoever `id` names. False: refused, and the block is still the caller's. */
-bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
-/* Outer word to inner queue, acting on signals. True: something came. */
-bool cop__fetch(struct cop__thr *self, struct cop__proc *proc);
-struct cop__msg *cop__mailbox_close(struct cop__proc *proc); /* all that is left, oldest first */
-void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen);
-
-static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *msg)
-{
-    msg->next = NULL;
-    if (proc->last)
-        proc->last->next = msg;
-    else
-        proc->first = msg;
-    proc->last = msg;
-}
-
-/* To the inner queue: at the end, or by priority. */
-void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
 
 /* --- signals (signal.c)
  * --------------------------------------------------------------------------- */
@@ -129,7 +69,6 @@ uint64_t *cop__link_unlinking(
 /* --- scheduling (sched.c, idle.c)
  * ------------------------------------------------------------------- */
 
-void cop__ready(struct cop__thr *self, struct cop__proc *proc);
 /* From a process: give the scheduler away for `act`; comes back on whatever thread. */
 struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act);
 struct cop__thr *cop__yield_inside(struct cop__thr *self);
@@ -191,7 +130,18 @@ void *cop__memory_new(struct cop__proc *proc, size_t size);
 void cop__memory_free_all(struct cop__proc *proc);
 void cop__dictionary_free(struct cop__proc *proc);
 void cop__defers_run(struct cop__proc *proc, struct cop__defer *until); /* raise.c */
-void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc);
+/* The end of a turn: its messages and the terms on its heap go. */
+static inline void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__msg *msg;
+
+    while ((msg = proc->turn)) {
+        proc->turn = msg->next;
+        cop__msg_free(self, msg);
+    }
+    if (cop__likely(proc->stack != NULL))
+        cop__heap_reset(&proc->stack->heap);
+}
 
 /* --- life (spawn.c, exit.c, raise.c)
  * ------------------------------------------------------------------ */

@@ -55,14 +55,22 @@ static void take(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg 
     }
 }
 
-/* Park until a message or signal may have come, and take in what came. */
-struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc)
+/* Take in what came to a process that waits: a signal that asks how it does sees it waiting. */
+static struct cop__thr *look(struct cop__thr *self, struct cop__proc *proc)
 {
     cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
-    self = cop__switch_out(self, COP__ACT_WAIT_ANY);
     cop__fetch(self, proc);
     self = cop__obey(self, proc);
     cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_PARKED);
+    return self;
+}
+
+/* Park until a message or signal may have come, and take in what came. */
+struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc)
+{
+    self = cop__switch_out(self, COP__ACT_WAIT_ANY);
+    if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND)))
+        self = look(self, proc);
     return self;
 }
 
@@ -75,65 +83,107 @@ static struct cop__proc *receiver(struct cop__thr *self, const char *function)
     return self->current;
 }
 
-/* The next message to look at after prev, waiting until the deadline. NULL: the time has passed. */
-static struct cop__msg *next_after(
-    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
+/* False: the time has passed. */
+static __attribute__((noinline)) bool wait_until(
+    struct cop__thr *self, struct cop__proc *proc, uint64_t deadline_ns)
 {
-    for (;;) {
-        struct cop__msg *msg = prev ? prev->next : proc->first;
-
-        if (msg)
-            return msg;
-        if (cop__fetch(self, proc)) {
-            self = cop__obey(self, proc);
-            continue;
-        }
-        if (deadline_ns != UINT64_MAX) {
-            if (cop__now_ns() >= deadline_ns) {
-                cop__deadline_clear(proc);
-                return NULL;
-            }
-            cop__deadline_set(self, proc, deadline_ns);
-        }
-        self = cop__wait_any(self, proc);
+    if (cop__now_ns() >= deadline_ns) {
+        cop__deadline_clear(proc);
+        return false;
     }
+    cop__deadline_set(self, proc, deadline_ns);
+    cop__wait_any(self, proc);
+    return true;
 }
 
-static cop_term receive(uint64_t deadline_ns)
+/* Wait for a message to come after prev, until the deadline. NULL: the time has passed. */
+static __attribute__((noinline)) struct cop__msg *wait_after(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
 {
-    struct cop__thr *self = cop__self_thr();
-    struct cop__proc *proc = self->current;
-    struct cop__msg *msg = next_after(self, proc, NULL, deadline_ns);
-    cop_term term = COP_NONE;
+    struct cop__msg *msg;
 
-    if (msg) {
-        term = term_of(msg);
-        take(proc, NULL, msg);
-        if (deadline_ns != UINT64_MAX)
-            cop__deadline_clear(proc);
-    }
-    cop__charge(cop__self_thr(), 1);
+    do {
+        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
+            cop__fetch(self, proc);
+            self = cop__obey(self, proc);
+        } else if (deadline_ns == UINT64_MAX) {
+            self = cop__wait_any(self, proc);
+        } else {
+            if (!wait_until(self, proc, deadline_ns))
+                return NULL;
+            self = cop__own_thr();
+        }
+        msg = prev ? prev->next : proc->first;
+    } while (!msg);
+    return msg;
+}
+
+/* The next message to look at. */
+static inline struct cop__msg *next_after(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
+{
+    struct cop__msg *msg = prev ? prev->next : proc->first;
+
+    return msg ? msg : wait_after(self, proc, prev, deadline_ns);
+}
+
+static inline cop_term receive(struct cop__proc *proc, struct cop__msg *msg)
+{
+    cop_term term = term_of(msg);
+
+    take(proc, NULL, msg);
+    cop__charge(cop__own_thr(), 1);
     return term;
 }
 
 cop_term cop_receive(void)
 {
-    cop_term term;
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "receive");
+    cop_term term = receive(proc, next_after(self, proc, NULL, UINT64_MAX));
 
-    receiver((struct cop__thr *)cop__enter(), "receive");
-    term = receive(UINT64_MAX);
     cop__leave();
     return term;
 }
 
 cop_term cop_receive_within(int64_t timeout_ms)
 {
-    cop_term term;
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "receive");
+    struct cop__msg *msg = next_after(self, proc, NULL, cop__deadline_in(timeout_ms));
+    cop_term term = COP_NONE;
 
-    receiver((struct cop__thr *)cop__enter(), "receive");
-    term = receive(cop__deadline_in(timeout_ms));
+    if (msg) {
+        cop__deadline_clear(proc);
+        term = receive(proc, msg);
+    }
     cop__leave();
     return term;
+}
+
+/* The oldest message that matches, or the first to come that does. */
+bool cop__receive_match(
+    int64_t timeout_ms, struct cop__pattern *pattern, const struct cop__place *places)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "receive");
+    uint64_t deadline_ns = timeout_ms == COP_INFINITY ? UINT64_MAX : cop__deadline_in(timeout_ms);
+    struct cop__msg *prev = NULL, *msg = proc->first;
+
+    for (;; prev = msg, msg = msg->next) {
+        if (!msg && !(msg = wait_after(self, proc, prev, deadline_ns)))
+            break;
+        if (cop__match_site(term_of(msg), pattern, places)) {
+            take(proc, prev, msg);
+            if (deadline_ns != UINT64_MAX)
+                cop__deadline_clear(proc);
+            cop__charge(cop__own_thr(), 1);
+            break;
+        }
+        self = cop__own_thr();
+    }
+    cop__leave();
+    return msg != NULL;
 }
 
 cop_receive_scan cop_receive_begin(int64_t timeout_ms)
@@ -191,15 +241,31 @@ void cop_receive_take(cop_receive_scan *scan)
     cop__leave();
 }
 
+static __attribute__((noinline)) void turn_end_slow(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (!proc)
+        cop__heap_reset(self->base.heap);
+    else if (!(cop__load(proc->flags) & COP__P_LOOP))
+        cop__turn_clear(self, proc);
+    cop__leave();
+}
+
+/* The usual turn has taken one message, and its heap has not grown. */
 void cop_turn_end(void)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
+    struct cop__heap *heap = self->base.heap;
+    struct cop__msg *msg;
 
-    if (proc && !(cop__load(proc->flags) & COP__P_LOOP))
-        cop__turn_clear(self, proc);
-    else if (!proc)
-        cop__heap_reset(self->base.heap);
+    if (cop__unlikely(!proc || (cop__load(proc->flags) & COP__P_LOOP) || heap->chunks ||
+                      heap->counted || !(msg = proc->turn) || msg->next ||
+                      !cop__msg_free_quick(self, msg))) {
+        turn_end_slow(self, proc);
+        return;
+    }
+    proc->turn = NULL;
+    cop__heap_reset(heap);
     cop__leave();
 }
 
@@ -282,13 +348,9 @@ bool cop__park(uint64_t deadline_ns)
         }
         cop__deadline_set(self, proc, deadline_ns);
     }
-    cop__store(proc->flags, cop__load(proc->flags) | COP__P_PARKED);
     self = cop__switch_out(self, COP__ACT_WAIT_SIG);
-    if (cop__load(proc->mbox) & COP__MBOX_PEND) {
-        cop__fetch(self, proc); /* signals act; messages go to the queue */
-        cop__obey(self, proc);
-    }
-    cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_PARKED);
+    if (cop__load(proc->mbox) & COP__MBOX_PEND)
+        look(self, proc); /* signals act; messages go to the queue */
     if (deadline_ns != UINT64_MAX)
         cop__deadline_clear(proc);
     return true;

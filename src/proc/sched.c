@@ -124,7 +124,8 @@ static void put(struct cop__sched *sched, struct cop__proc *proc)
         overflow(sched, proc);
 }
 
-void cop__ready(struct cop__thr *self, struct cop__proc *proc)
+/* All but the first process that another one readies. */
+void cop__ready_slow(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
     struct cop__proc *before;
@@ -146,10 +147,10 @@ void cop__ready(struct cop__thr *self, struct cop__proc *proc)
     }
     before = cop__load(sched->lifo);
     cop__store(sched->lifo, proc);
-    if (!before)
-        return; /* W1 */
-    put(sched, before);
-    cop__wake_idle(); /* W2 */
+    if (before) {
+        put(sched, before);
+        cop__wake_idle(); /* W2 */
+    }
 }
 
 struct cop__proc *cop__ring_steal(struct cop__sched *thief, struct cop__sched *victim)
@@ -216,6 +217,24 @@ static struct cop__proc *take_lifo(struct cop__sched *sched)
     return proc;
 }
 
+/* The next process, if finding it takes no look beyond this scheduler and nothing else is due. */
+static inline struct cop__proc *next_at_hand(struct cop__thr *self)
+{
+    struct cop__sched *sched = self->sched;
+    struct cop__proc *proc = NULL;
+
+    if (cop__unlikely((sched->tick + 1) % CLOCK_EVERY == 0 || cop__load(cop__node.stopping) ||
+                      cop__load(global.max.count) || cop__load(global.high.count)))
+        return NULL;
+    if (cop__likely(sched->lifo_run < LIFO_RUN_MAX) && (proc = take_lifo(sched)))
+        sched->lifo_run++;
+    else if ((proc = cop__ring_take(sched)))
+        sched->lifo_run = 0;
+    if (proc)
+        sched->tick++;
+    return proc;
+}
+
 static struct cop__proc *find_work(struct cop__thr *self)
 {
     struct cop__proc *proc;
@@ -261,7 +280,10 @@ static struct cop__proc *find_work(struct cop__thr *self)
 }
 
 /* --- Running one -------------------------------------------------------------------------------
- */
+ *
+ * A process that stops running goes straight to the next one when that is at hand, or to the base
+ * loop. Either way it is settled (parked, queued, freed) by whoever arrives, on another stack than
+ * its own (M2). */
 
 #if COP__ASAN
 static void before_switch(struct cop__fiber *save, const struct cop__fiber *to, bool abandon)
@@ -269,37 +291,6 @@ static void before_switch(struct cop__fiber *save, const struct cop__fiber *to, 
     __sanitizer_start_switch_fiber(abandon ? NULL : &save->fake_stack, to->bottom, to->size);
 }
 #endif
-
-/* From the base to the process and back. */
-static void switch_in(struct cop__thr *self, struct cop__proc *proc)
-{
-    struct cop__stack *stack = proc->stack;
-
-    self->base.heap = &stack->heap;
-#if COP__ASAN
-    before_switch(&self->fiber, &stack->fiber, false);
-#elif COP__TSAN
-    __tsan_switch_to_fiber(stack->fiber.fiber, 0);
-#endif
-    cop__switch(&self->base_sp, proc->sp);
-#if COP__ASAN
-    __sanitizer_finish_switch_fiber(self->fiber.fake_stack, NULL, NULL);
-#endif
-    self->base.heap = &self->heap;
-}
-
-/* First thing on a process's stack, and after each switch back to it. */
-void cop__switched_in(void)
-{
-#if COP__ASAN
-    struct cop__thr *self = cop__self_thr();
-    struct cop__stack *stack = self->current->stack;
-
-    __sanitizer_finish_switch_fiber(
-        stack->fiber.fake_stack, &self->fiber.bottom, &self->fiber.size);
-    stack->fiber.fake_stack = NULL;
-#endif
-}
 
 #if COP__ASAN || COP__TSAN
 /* The frames that are on the stack now will never return. */
@@ -329,23 +320,6 @@ static __attribute__((no_sanitize("thread"))) void first_frame(void *arg)
 #define first_frame cop__run_entry
 #endif
 
-struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
-{
-    struct cop__proc *proc = self->current;
-
-    self->act = act;
-#if COP__ASAN
-    before_switch(&proc->stack->fiber, &self->fiber, abandons(act));
-#elif COP__TSAN
-    if (abandons(act))
-        longjmp(proc->stack->fiber.entry, 1);
-    __tsan_switch_to_fiber(self->fiber.fiber, 0);
-#endif
-    cop__switch(&proc->sp, self->base_sp);
-    cop__switched_in();
-    return cop__self_thr();
-}
-
 static void give_stack_back(struct cop__sched *sched, struct cop__proc *proc)
 {
     cop__stack_put(sched, proc->stack);
@@ -366,7 +340,7 @@ static void begin_on_stack(struct cop__proc *proc)
 
 /* Park for messages: fails when something came after the last fetch. The CAS expects an empty word.
  */
-static bool park_any(struct cop__proc *proc)
+static inline bool park_any(struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
 
@@ -393,12 +367,70 @@ static bool park_sig(struct cop__proc *proc)
     }
 }
 
-static void run(struct cop__thr *self, struct cop__proc *proc)
+/* Behind all that is queued here; more than this scheduler can run now is surplus (W2, W3). */
+static void queue_last(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__sched *sched = self->sched;
+    bool alone = !self->current && !cop__load(sched->lifo) && cop__ring_length(sched) == 0;
+
+    if (cop__unlikely(proc->priority != COP_NORMAL))
+        cop__global_put(proc);
+    else
+        put(sched, proc);
+    if (!alone)
+        cop__wake_idle();
+}
+
+static void free_process(struct cop__thr *self, struct cop__proc *proc)
+{
+    give_stack_back(self->sched, proc);
+    cop__store(self->sched->exited, cop__load(self->sched->exited) + 1);
+    cop__proc_free(self, proc);
+    if (atomic_fetch_sub_explicit(&cop__node.live, 1, memory_order_acq_rel) == 1)
+        cop__wake_all();
+}
+
+static void settle_slow(struct cop__thr *self, struct cop__proc *proc)
+{
+    switch (self->act) {
+    case COP__ACT_IDLE:
+        give_stack_back(self->sched, proc);
+        if (!park_any(proc))
+            queue_last(self, proc);
+        break;
+    case COP__ACT_WAIT_SIG:
+        if (!park_sig(proc))
+            queue_last(self, proc);
+        break;
+    case COP__ACT_YIELD_LOOP:
+        give_stack_back(self->sched, proc);
+        queue_last(self, proc);
+        break;
+    case COP__ACT_YIELD:
+        queue_last(self, proc);
+        break;
+    case COP__ACT_EXIT:
+        free_process(self, proc);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What the process that was left wanted. It may run elsewhere as soon as it is parked or queued. */
+static inline void settle(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (cop__unlikely(self->act != COP__ACT_WAIT_ANY))
+        settle_slow(self, proc);
+    else if (cop__unlikely(!park_any(proc)))
+        queue_last(self, proc);
+}
+
+/* The books of a process that begins to run here, and of one that stops. */
+static inline void begin(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
 
-    cop__store(sched->current, proc);
-    cop__store(sched->turns, cop__load(sched->turns) + 1);
     if (!proc->stack) {
         bool large = cop__load(proc->flags) & COP__P_LARGE_STACK;
 
@@ -407,58 +439,115 @@ static void run(struct cop__thr *self, struct cop__proc *proc)
     }
     if (!proc->sp)
         begin_on_stack(proc);
-again:
-    self->current = proc;
+    cop__store(sched->current, proc);
+    cop__store(sched->turns, cop__load(sched->turns) + 1);
     cop__store(proc->on, self);
+    self->current = proc;
     self->budget = COP__BUDGET;
-    switch_in(self, proc);
-    /* Still the same thread: a thread's base never moves. Its scheduler may have changed. */
-    sched = self->sched;
-    self->current = NULL;
-    if (cop__unlikely(self->act == COP__ACT_LOST)) {
-        cop__thread_detached(self, proc);
-        return;
-    }
-    proc->reductions += (uint32_t)(COP__BUDGET - self->budget);
-    cop__store(
-        sched->reductions, cop__load(sched->reductions) + (uint64_t)(COP__BUDGET - self->budget));
+    self->base.heap = &proc->stack->heap;
+}
+
+static inline void end(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__sched *sched = self->sched;
+    uint32_t used = (uint32_t)(COP__BUDGET - self->budget);
+
+    proc->reductions += used;
+    cop__store(sched->reductions, cop__load(sched->reductions) + used);
     cop__store(sched->switches, cop__load(sched->switches) + 1);
     cop__store(proc->on, NULL);
-    switch (self->act) {
-    case COP__ACT_IDLE:
-        give_stack_back(sched, proc);
-        if (!park_any(proc))
-            cop__ready(self, proc);
-        break;
-    case COP__ACT_YIELD_LOOP:
-        give_stack_back(sched, proc);
-        cop__ready(self, proc);
-        break;
-    case COP__ACT_YIELD:
-        cop__ready(self, proc);
-        break;
-    case COP__ACT_WAIT_ANY:
-        if (!park_any(proc))
-            goto again;
-        break;
-    case COP__ACT_WAIT_SIG:
-        if (!park_sig(proc))
-            goto again;
-        break;
-    case COP__ACT_RESTART:
-        begin_on_stack(proc);
-        goto again;
-    case COP__ACT_EXIT:
-        give_stack_back(sched, proc);
-        cop__store(sched->exited, cop__load(sched->exited) + 1);
-        cop__proc_free(self, proc);
-        if (atomic_fetch_sub_explicit(&cop__node.live, 1, memory_order_acq_rel) == 1)
-            cop__wake_all();
-        break;
-    default:
-        break;
+}
+
+/* From the base to the process; back comes whichever process went to the base. */
+static void switch_in(struct cop__thr *self, struct cop__proc *proc)
+{
+    self->left = NULL;
+#if COP__ASAN
+    before_switch(&self->fiber, &proc->stack->fiber, false);
+#elif COP__TSAN
+    __tsan_switch_to_fiber(proc->stack->fiber.fiber, 0);
+#endif
+    cop__switch(&self->base_sp, proc->sp);
+#if COP__ASAN
+    __sanitizer_finish_switch_fiber(self->fiber.fake_stack, NULL, NULL);
+#endif
+    self->base.heap = &self->heap;
+}
+
+/* First thing on a process's stack, and after each switch back to it. */
+void cop__switched_in(void)
+{
+    struct cop__thr *self = cop__own_thr();
+    struct cop__proc *left = self->left;
+
+#if COP__ASAN
+    struct cop__stack *stack = self->current->stack;
+    struct cop__fiber from;
+
+    __sanitizer_finish_switch_fiber(stack->fiber.fake_stack, &from.bottom, &from.size);
+    stack->fiber.fake_stack = NULL;
+    if (!left) { /* from the base: only so are its bounds known */
+        self->fiber.bottom = from.bottom;
+        self->fiber.size = from.size;
     }
-    cop__store(sched->current, NULL);
+#endif
+    if (left) {
+        self->left = NULL;
+        settle(self, left);
+    }
+}
+
+struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
+{
+    struct cop__proc *proc = self->current, *next = NULL;
+
+    self->act = act;
+    self->left = proc;
+    if (act <= COP__ACT_STRAIGHT_LAST && !(COP__TSAN && act >= COP__ACT_IDLE))
+        next = next_at_hand(self);
+    if (next) {
+        end(self, proc);
+        begin(self, next);
+#if COP__ASAN
+        before_switch(&proc->stack->fiber, &next->stack->fiber, abandons(act));
+#elif COP__TSAN
+        __tsan_switch_to_fiber(next->stack->fiber.fiber, 0);
+#endif
+        cop__switch(&proc->sp, next->sp);
+    } else {
+#if COP__ASAN
+        before_switch(&proc->stack->fiber, &self->fiber, abandons(act));
+#elif COP__TSAN
+        if (abandons(act))
+            longjmp(proc->stack->fiber.entry, 1);
+        __tsan_switch_to_fiber(self->fiber.fiber, 0);
+#endif
+        cop__switch(&proc->sp, self->base_sp);
+    }
+    cop__switched_in();
+    return cop__own_thr();
+}
+
+static void run(struct cop__thr *self, struct cop__proc *proc)
+{
+    do {
+        begin(self, proc);
+        switch_in(self, proc);
+        /* Still the same thread: a thread's base never moves. Its scheduler may have changed, and
+         * others may have run since. */
+        proc = self->left;
+        self->current = NULL;
+        if (cop__unlikely(self->act == COP__ACT_LOST)) {
+            cop__thread_detached(self, proc);
+            return;
+        }
+        end(self, proc);
+        if (cop__unlikely(self->act == COP__ACT_RESTART))
+            proc->sp = NULL;
+        else
+            settle(self, proc);
+    } while (cop__unlikely(self->act == COP__ACT_RESTART));
+    cop__store(self->sched->current, NULL);
 }
 
 void cop__scheduler_main(struct cop__thr *self)

@@ -203,27 +203,48 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     return COP_SEND_OK;
 }
 
-static inline enum cop_send_result send(cop_dest to, cop_term message, unsigned flags)
+/* The rest of a send that is not over in a few stores: the message is made, in the mailbox, or its
+ * receiver is to be made ready, as far as `msg` and `woken` say. rt odd; it leaves. */
+static __attribute__((noinline)) void send_rest(struct cop__thr *self, uint64_t to,
+    cop_term message, struct cop__msg *msg, struct cop__proc *woken)
 {
-    struct cop__thr *self;
-
-    if (cop__unlikely(to.more || !to.what))
-        return send_elsewhere(to, message, flags);
-    self = (struct cop__thr *)cop__enter();
-    push_or_drop(self, to.what, cop__msg_new(self, COP__PLAIN, message));
+    if (woken)
+        cop__ready_slow(self, woken);
+    else
+        push_or_drop(self, to, msg ? msg : cop__msg_new(self, COP__PLAIN, message));
     cop__charge(self, 1);
     cop__leave();
-    return COP_SEND_OK;
+}
+
+/* To a process of this node. No call on the usual way, so nothing to save. */
+static inline void send_local(uint64_t to, cop_term message)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__msg *msg = cop__msg_quick(self, COP__PLAIN, message);
+    struct cop__proc *woken = msg ? cop__wake_for_message(self, to, msg) : NULL;
+
+    if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
+        send_rest(self, to, message, msg, woken);
+        return;
+    }
+    self->budget--;
+    cop__leave();
 }
 
 void cop_send_to(cop_dest to, cop_term message)
 {
-    send(to, message, 0);
+    if (cop__unlikely(to.more || !to.what))
+        send_elsewhere(to, message, 0);
+    else
+        send_local(to.what, message);
 }
 
 enum cop_send_result cop_send_flags(cop_dest to, cop_term message, unsigned flags)
 {
-    return send(to, message, flags);
+    if (cop__unlikely(to.more || !to.what))
+        return send_elsewhere(to, message, flags);
+    send_local(to.what, message);
+    return COP_SEND_OK;
 }
 
 bool cop__send_copy(cop_pid to, cop_term message)

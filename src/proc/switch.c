@@ -5,33 +5,22 @@
 
 #include <stddef.h>
 
-#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(COP_SWITCH_UCONTEXT)
+#if !defined(COP_SWITCH_UCONTEXT)
 
 extern void cop__switch_entry(void);
 
+/* frame pointer, address, then what cop__switch_entry takes. On x86-64 the stack pointer is a
+ * multiple of 16 before its call. */
 void *cop__switch_prepare(void *top, void (*entry)(void *arg), void *arg)
 {
-    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15);
+    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - 6;
 
-#if defined(__x86_64__)
-    /* At cop__switch_entry the stack pointer must be a multiple of 16 before its call. */
-    frame -= 9;
-    frame[0] = frame[1] = 0;     /* r15 r14 */
-    frame[2] = (uintptr_t)arg;   /* r13 */
-    frame[3] = (uintptr_t)entry; /* r12 */
-    frame[4] = frame[5] = 0;     /* rbx rbp */
-    frame[6] = (uintptr_t)cop__switch_entry;
-    frame[7] = frame[8] = 0;
+    frame[0] = 0;
+    frame[1] = (uintptr_t)cop__switch_entry;
+    frame[2] = (uintptr_t)entry;
+    frame[3] = (uintptr_t)arg;
+    frame[4] = frame[5] = 0;
     return frame;
-#else
-    frame -= 20;
-    for (int i = 0; i < 20; i++)
-        frame[i] = 0;
-    frame[0] = (uintptr_t)entry;
-    frame[1] = (uintptr_t)arg;
-    frame[11] = (uintptr_t)cop__switch_entry;
-    return frame;
-#endif
 }
 
 #else

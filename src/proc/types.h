@@ -61,9 +61,14 @@ enum {
  * in a short one (plain messages). Immutable once pushed. */
 struct cop__msg {
     struct cop__msg *next;
-    uint8_t kind, class;
-    uint16_t flags;
-    uint32_t aux;
+    union {
+        struct {
+            uint8_t kind, class;
+            uint16_t flags;
+            uint32_t aux;
+        };
+        uint64_t head; /* the four at once */
+    };
     cop_term term;
     uint64_t from; /* id of a local pid; 0: from outside */
     uint64_t ref;
@@ -284,15 +289,17 @@ struct cop__sched {
     _Atomic(struct cop__proc *) ring[COP__RING];
 };
 
+/* What a process wants when it gives the scheduler away. */
 enum cop__act {
     COP__ACT_NONE,
-    COP__ACT_IDLE,
-    COP__ACT_YIELD,
-    COP__ACT_YIELD_LOOP,
     COP__ACT_WAIT_ANY,
     COP__ACT_WAIT_SIG,
+    COP__ACT_YIELD,
+    COP__ACT_IDLE, /* from here on the stack's frames are abandoned */
+    COP__ACT_YIELD_LOOP,
+    COP__ACT_EXIT, /* up to here the next process may follow without the base loop */
+    COP__ACT_STRAIGHT_LAST = COP__ACT_EXIT,
     COP__ACT_RESTART,
-    COP__ACT_EXIT,
     COP__ACT_LOST
 };
 
@@ -300,7 +307,8 @@ struct cop__thr {
     struct cop__thread base; /* first: base/thread.h */
     struct cop__sched *sched;
     struct cop__proc *current;
-    void *base_sp; /* context of the scheduler loop */
+    void *base_sp;          /* context of the scheduler loop */
+    struct cop__proc *left; /* who ran before and is to be settled; with act */
     enum cop__act act;
     int32_t budget; /* what the running process may still do before it yields */
     bool searching;
@@ -319,6 +327,12 @@ _Static_assert(
 static inline struct cop__thr *cop__self_thr(void)
 {
     return (struct cop__thr *)cop__self_thread();
+}
+
+/* The same inside the runtime. */
+static inline struct cop__thr *cop__own_thr(void)
+{
+    return (struct cop__thr *)cop__own_thread();
 }
 
 #endif

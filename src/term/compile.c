@@ -251,7 +251,7 @@ static void make_flat(struct cop__code *code, const struct compiler *compiler)
 {
     const struct node *root = &compiler->nodes[compiler->used - 1];
 
-    if (root->kind != COP__PART_TUPLE || root->size != root->count + 1)
+    if (root->kind != COP__PART_TUPLE || root->count == 0 || root->size != root->count + 1)
         return;
     for (uint32_t i = 0; i < root->count; i++) {
         const struct node *part = &compiler->nodes[i];

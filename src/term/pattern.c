@@ -43,6 +43,8 @@ static __attribute__((noinline, cold)) struct cop__code *first_use(
         complain_syntax(pattern, &error);
     if ((int)code->arguments != pattern->arguments)
         complain_count(pattern, code);
+    if (cop__is_immediate(code->constant))
+        __atomic_store_n(&pattern->word, code->constant.word, __ATOMIC_RELAXED);
     /* release: pairs with the acquire in code_of */
     if (__atomic_compare_exchange_n(
             &pattern->code, &other, code, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -86,7 +88,8 @@ static cop_term build_list(struct cop__heap *heap, const cop_term *items, size_t
     return cop__from_cell(cells);
 }
 
-static cop_term build_any(const struct cop__code *code, const cop_term *arguments)
+static __attribute__((noinline)) cop_term build_any(
+    const struct cop__code *code, const cop_term *arguments)
 {
     struct cop__heap *heap = cop__turn_heap();
     cop_term stack[COP__STACK_MAX], term;
@@ -138,7 +141,7 @@ static bool fits_integer(cop_term term, int64_t min, int64_t max)
     return cop__is_small(term) && cop__small_value(term) >= min && cop__small_value(term) <= max;
 }
 
-static bool fits(enum cop__kind kind, cop_term term)
+static __attribute__((noinline)) bool fits(enum cop__kind kind, cop_term term)
 {
     union {
         int64_t integer;
@@ -184,7 +187,7 @@ static bool fits(enum cop__kind kind, cop_term term)
 }
 
 /* The term fits. */
-static void store(struct cop__place place, cop_term term)
+static __attribute__((noinline)) void store(struct cop__place place, cop_term term)
 {
     void *to = (void *)(uintptr_t)place.word;
 
@@ -233,22 +236,53 @@ static void store(struct cop__place place, cop_term term)
     }
 }
 
+/* The kinds whose usual term is told by its tag alone; the others have a tag that no term has. */
+enum { NO_TAG = 0xff };
+static const uint8_t usual_tag[] = {
+    [COP__BOUND] = NO_TAG,
+    [COP__TO_TERM] = NO_TAG,
+    [COP__TO_INT8] = NO_TAG,
+    [COP__TO_UINT8] = NO_TAG,
+    [COP__TO_INT16] = NO_TAG,
+    [COP__TO_UINT16] = NO_TAG,
+    [COP__TO_INT32] = NO_TAG,
+    [COP__TO_UINT32] = NO_TAG,
+    [COP__TO_INT64] = COP__TAG_SMALL,
+    [COP__TO_UINT64] = NO_TAG,
+    [COP__TO_DOUBLE] = NO_TAG,
+    [COP__TO_BOOL] = NO_TAG,
+    [COP__TO_ATOM] = COP__TAG_ATOM,
+    [COP__TO_PID] = COP__TAG_PID,
+    [COP__TO_REF] = COP__TAG_REF,
+    [COP__TO_BYTES] = NO_TAG,
+};
+
 static inline bool accepts(struct cop__place place, cop_term term)
 {
-    if (place.kind == COP__BOUND)
-        return cop__identical(cop__word(place.word), term);
-    return place.kind == COP__TO_TERM || fits((enum cop__kind)place.kind, term);
+    if (usual_tag[place.kind] == (term.word & 15) || place.kind == COP__TO_TERM)
+        return true;
+    return place.kind == COP__BOUND ? cop__identical(cop__word(place.word), term)
+                                    : fits((enum cop__kind)place.kind, term);
 }
 
-static bool match_flat(const struct cop__code *code, cop_term term, const struct cop__place *places)
+/* As store, without a call for what programs capture most. */
+static inline void capture(struct cop__place place, cop_term term)
 {
-    const uint64_t *box;
+    void *to = (void *)(uintptr_t)place.word;
 
-    if (!cop__is_boxed(term))
-        return false;
-    box = cop__box(term);
-    if (box[0] != code->flat)
-        return false;
+    if (place.kind == COP__TO_INT64 && cop__is_small(term))
+        *(int64_t *)to = cop__small_value(term);
+    else if (place.kind == COP__TO_PID && cop__is_local_pid(term))
+        *(cop_pid *)to = (cop_pid){ term.word, 0 };
+    else if (place.kind == COP__TO_TERM)
+        *(cop_term *)to = term;
+    else if (place.kind != COP__BOUND)
+        store(place, term);
+}
+
+static __attribute__((noinline)) bool match_flat(
+    const struct cop__code *code, const uint64_t *box, const struct cop__place *places)
+{
     for (size_t i = 0; i < code->count; i++) {
         uint64_t op = code->ops[i];
 
@@ -261,7 +295,7 @@ static bool match_flat(const struct cop__code *code, cop_term term, const struct
         }
     }
     for (size_t i = 0; i < code->arguments; i++)
-        store(places[i], cop__word(box[code->where[i]]));
+        capture(places[i], cop__word(box[code->where[i]]));
     return true;
 }
 
@@ -282,8 +316,8 @@ static cop_term key_of(const struct cop__pattern *pattern, uint64_t op,
     abort();
 }
 
-static bool match_any(const struct cop__pattern *pattern, const struct cop__code *code,
-    cop_term term, const struct cop__place *places)
+static __attribute__((noinline)) bool match_any(const struct cop__pattern *pattern,
+    const struct cop__code *code, cop_term term, const struct cop__place *places)
 {
     cop_term slots[COP__SLOTS_MAX], stack[COP__STACK_MAX]; /* a slot is read after it is written */
     size_t used = 0;
@@ -342,7 +376,7 @@ static bool match_any(const struct cop__pattern *pattern, const struct cop__code
         }
     }
     for (size_t i = 0; i < code->arguments; i++)
-        store(places[i], slots[i]);
+        capture(places[i], slots[i]);
     return true;
 }
 
@@ -350,14 +384,20 @@ bool cop__match(cop_term term, struct cop__pattern *pattern, const struct cop__p
 {
     const struct cop__code *code = code_of(pattern, COP__TO_MATCH);
 
-    if (code->flat)
-        return match_flat(code, term, places);
+    if (code->flat) {
+        const uint64_t *box = cop__box(term);
+
+        /* the atom that nearly every message begins with decides most */
+        return cop__is_boxed(term) && box[0] == code->flat &&
+               (box[1] == code->ops[0] || cop__is_header(code->ops[0])) &&
+               match_flat(code, box, places);
+    }
     if (!cop_is_none(code->constant))
         return cop__identical(term, code->constant);
     if (code->count == 1 && code->arguments == 1) { /* "Value" */
         if (!accepts(places[0], term))
             return false;
-        store(places[0], term);
+        capture(places[0], term);
         return true;
     }
     return match_any(pattern, code, term, places);

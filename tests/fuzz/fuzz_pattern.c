@@ -12,7 +12,7 @@
 /* The site of a pattern compiled already. */
 static struct cop__pattern site_of(struct cop__code *code)
 {
-    return (struct cop__pattern){ "(fuzz)", __FILE__, __LINE__, (int)code->arguments, code };
+    return (struct cop__pattern){ "(fuzz)", __FILE__, __LINE__, (int)code->arguments, code, 0 };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

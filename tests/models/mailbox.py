@@ -65,12 +65,18 @@ BUGS = {
     "park does not expect an empty word (M3)": ["receive two messages", "receive until killed"],
     "parked before the context is saved (M2)": ["receive two messages", "sleep"],
     "ANY is read and cleared in two steps (M1)": ["receive two messages"],
+    "a message for the inner queue stays in the word too (M6)": ["receive two messages"],
 }
 
 
 def push(state, bug, signal):
-    """cop__push: one CAS."""
+    """cop__wake_for_message, or cop__push: one CAS either way."""
     wake = state.any
+    if wake and not signal:
+        # The waker owns the process: the message goes into its inner queue, the word stays empty.
+        word = 1 if bug and bug.startswith("a message for the inner queue") else 0
+        return state._replace(any=0, received=state.received + 1, queued=state.queued + 1,
+                              messages=state.messages + word)
     changed = state._replace(messages=state.messages + 1, any=0)
     if signal:
         wake = wake or state.sig
@@ -142,6 +148,8 @@ def wrong(state, after):
         return "half-saved" if state.at == "save" else "scheduled while running"
     if not after and state.at != "end":
         return "lost wake"
+    if state.received > len(state.senders) + state.killed:
+        return "received twice"
     return None
 
 

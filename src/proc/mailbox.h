@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hot half of the mailbox: pushing a message that is no signal. mailbox.c has the rest and the
+ * rules. */
+#ifndef COP_PROC_MAILBOX_H
+#define COP_PROC_MAILBOX_H
+
+#include "proc/message.h"
+#include "proc/table.h"
+
+/* A process can run: it goes to the lifo slot (W1) when that is free, or where cop__ready_slow
+ * finds room. */
+void cop__ready_slow(struct cop__thr *self, struct cop__proc *proc); /* sched.c */
+static inline bool cop__ready_quick(struct cop__thr *self, struct cop__proc *proc)
+{
+    struct cop__sched *sched = self->sched;
+
+    if (cop__unlikely(
+            !sched || !self->current || cop__load(sched->lifo) || proc->priority != COP_NORMAL))
+        return false;
+    cop__store(sched->lifo, proc);
+    return true;
+}
+
+static inline void cop__ready(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (!cop__ready_quick(self, proc))
+        cop__ready_slow(self, proc);
+}
+
+/* Push to whoever `id` names. False: refused, and the block is still the caller's. */
+bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
+/* Outer word to inner queue, acting on signals. True: something came. */
+bool cop__fetch(struct cop__thr *self, struct cop__proc *proc);
+struct cop__msg *cop__mailbox_close(struct cop__proc *proc); /* all that is left, oldest first */
+void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen);
+
+static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *msg)
+{
+    msg->next = NULL;
+    if (proc->last)
+        proc->last->next = msg;
+    else
+        proc->first = msg;
+    proc->last = msg;
+}
+
+/* To the inner queue: at the end, or by priority. */
+void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
+
+/* Whoever wakes a process owns it (M1), and one that waits for messages has an empty word (M3): so
+ * the waker of such a process puts the message straight into its inner queue, and spares it an
+ * exchange. NULL: it does not wait for messages, and the message takes the way of cop__push. */
+static inline struct cop__proc *cop__wake_for_message(
+    struct cop__thr *self, uint64_t id, struct cop__msg *msg)
+{
+    struct cop__proc *proc = cop__proc_of(id);
+    uint64_t word = cop__load_acquire(proc->mbox);
+
+    if ((word & (COP__MBOX_ANY | COP__MBOX_DEAD)) != COP__MBOX_ANY ||
+        cop__unlikely(cop__load(proc->gen) != (uint32_t)(id >> 32)))
+        return NULL;
+    /* acq_rel: whoever clears a parked bit owns all that the parker wrote before. */
+    if (cop__unlikely(!atomic_compare_exchange_strong_explicit(
+            &proc->mbox, &word, word & ~COP__MBOX_ANY, memory_order_acq_rel, memory_order_relaxed)))
+        return NULL;
+    if (cop__unlikely(word & COP__MBOX_FULL))
+        self->budget -= COP__OVERLOAD_COST;
+    cop__queue_append(proc, msg);
+    return proc;
+}
+
+/* cop__push for a PLAIN message or a CALL. */
+static inline bool cop__push_message(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
+{
+    struct cop__proc *proc = cop__wake_for_message(self, id, msg);
+
+    if (!proc)
+        return cop__push(self, id, msg);
+    cop__ready(self, proc);
+    return true;
+}
+
+#endif

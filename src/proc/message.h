@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message blocks, and the short way to make one: most messages are an atom, a number or a small
+ * tuple of these, and fit the smallest block. One look at the elements tells, then it is a few
+ * stores. */
+#ifndef COP_PROC_MESSAGE_H
+#define COP_PROC_MESSAGE_H
+
+#include <stddef.h>
+
+#include "proc/types.h"
+#include "term/layout.h"
+
+/* A block with a copy of term; kinds above PLAIN have from, ref and their body. NULL: no memory. */
+struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
+/* The same for {a, b, c...} without building the tuple first. */
+struct cop__msg *cop__msg_tuple(
+    struct cop__thr *self, enum cop__msg_kind kind, const cop_term *items, size_t count);
+void cop__msg_free_counted(struct cop__msg *msg);
+COP_NORETURN void cop__out_of_memory(const char *what);
+
+static inline size_t cop__msg_head_size(enum cop__msg_kind kind)
+{
+    return kind == COP__PLAIN ? offsetof(struct cop__msg, from) : offsetof(struct cop__msg, body);
+}
+
+static inline uint64_t cop__msg_head(enum cop__msg_kind kind, uint8_t class)
+{
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "head is composed by shifts");
+    return (uint64_t)kind | (uint64_t) class << 8 |
+           (uint64_t)(kind == COP__PLAIN ? COP__MSG_SHORT : 0) << 16;
+}
+
+/* A tuple of at most 8 immediates, or an immediate: *ret_box and *ret_count say which. */
+static inline bool cop__term_is_flat(cop_term term, const uint64_t **ret_box, size_t *ret_count)
+{
+    const uint64_t *box;
+    size_t count;
+
+    if (cop__is_immediate(term)) {
+        *ret_box = NULL;
+        *ret_count = 0;
+        return true;
+    }
+    if (cop__unlikely(!cop__is_boxed(term)))
+        return false;
+    box = cop__box(term);
+    count = cop__header_count(*box);
+    if (cop__header_type(*box) != COP__TUPLE || count > 8)
+        return false;
+    for (size_t i = 1; i <= count; i++)
+        if (!cop__is_immediate(cop__word(box[i])))
+            return false;
+    *ret_box = box;
+    *ret_count = count;
+    return true;
+}
+
+/* What cop__msg_new does, for a flat term and with a block at hand; else NULL. The kind is a
+ * constant. */
+static inline struct cop__msg *cop__msg_quick(
+    struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
+{
+    struct cop__blocks *blocks = self->base.blocks;
+    const uint64_t *box;
+    size_t count;
+    struct cop__free_block *block;
+    struct cop__msg *msg;
+    uint8_t class;
+
+    if (COP__BLOCK_MALLOC || cop__unlikely(!blocks) || !cop__term_is_flat(term, &box, &count))
+        return NULL;
+    class = box && cop__msg_head_size(kind) + (1 + count) * sizeof(*box) > 64;
+    block = blocks->free[class];
+    if (cop__unlikely(!block))
+        return NULL;
+    blocks->free[class] = block->next;
+    blocks->count[class]--;
+    msg = (struct cop__msg *)block;
+    msg->head = cop__msg_head(kind, class);
+    if (box) {
+        uint64_t *tree = (uint64_t *)((char *)msg + cop__msg_head_size(kind));
+
+        tree[0] = box[0];
+        for (size_t i = 1; i <= count; i++)
+            tree[i] = box[i];
+        term = cop__from_box(tree);
+    }
+    msg->term = term;
+    return msg;
+}
+
+static inline struct cop__msg *cop__msg_make(
+    struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
+{
+    struct cop__msg *msg = cop__msg_quick(self, kind, term);
+
+    return cop__likely(msg != NULL) ? msg : cop__msg_new(self, kind, term);
+}
+
+static inline void cop__msg_free(struct cop__thr *self, struct cop__msg *msg)
+{
+    if (cop__unlikely(msg->flags & COP__MSG_COUNTED))
+        cop__msg_free_counted(msg);
+    cop__block_put(&self->base, msg, msg->class);
+}
+
+/* Without a call; false: it takes one. */
+static inline bool cop__msg_free_quick(struct cop__thr *self, struct cop__msg *msg)
+{
+    return !(msg->flags & COP__MSG_COUNTED) && cop__block_put_quick(&self->base, msg, msg->class);
+}
+
+#endif
