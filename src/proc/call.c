@@ -56,7 +56,8 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
     struct cop__msg *msg;
 
     while (!(msg = find_reply(self, proc, ref, &mark, server))) {
-        if (cop__fetch(self, proc)) {
+        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
+            cop__fetch(self, proc);
             self = cop__obey(self, proc);
             continue;
         }
@@ -112,12 +113,12 @@ enum cop_call_outcome cop_process_call(
         *ret_reply = server.node ? cop__atom(COP__ATOM_noconnection) : cop__atom(COP__ATOM_noproc);
         return COP_CALL_DOWN;
     }
-    msg = cop__msg_new(self, COP__CALL, request);
+    msg = cop__msg_make(self, COP__CALL, request);
     msg->from = cop__id_of(proc);
     msg->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
     msg->aux = label.index;
     mark = proc->last;
-    if (cop__unlikely(!cop__push(self, server.id, msg))) {
+    if (cop__unlikely(!cop__push_message(self, server.id, msg))) {
         proc->call_ref = 0;
         cop__msg_free(self, msg);
         *ret_reply = cop__atom(COP__ATOM_noproc);
@@ -125,7 +126,7 @@ enum cop_call_outcome cop_process_call(
         return COP_CALL_DOWN;
     }
     msg = wait(self, proc, mark, timeout_ms, server.id);
-    self = cop__self_thr();
+    self = cop__own_thr();
     if (cop__likely(msg != NULL)) {
         outcome = msg->kind == COP__REPLY ? COP_CALL_REPLY : COP_CALL_DOWN;
         *ret_reply = to_turn(proc, msg);
@@ -249,10 +250,10 @@ void cop_process_reply(cop_term from, cop_term reply)
     alias.id = alias_of(cop_tuple_at(from, 1));
     call = proc && alias.id ? find_owed(proc, alias.id) : NULL;
     if (call) {
-        answer = cop__msg_new(self, COP__REPLY, reply);
+        answer = cop__msg_make(self, COP__REPLY, reply);
+        answer->from = 0;
         answer->ref = call->ref;
-        if (!cop__push(self, call->from, answer))
-            cop__msg_free(self, answer);
+        cop__push_answer(self, call->from, answer);
         self = cop__charge(self, 1);
         cop__leave();
         return;

@@ -21,7 +21,7 @@ static void clear_parked(struct cop__proc *proc)
 }
 
 /* After a turn: a call that was not answered is owed; the rest goes back. */
-static struct cop__thr *end_turn(struct cop__thr *self, struct cop__proc *proc)
+static inline struct cop__thr *end_turn(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__msg *msg = proc->current;
 
@@ -41,13 +41,14 @@ static struct cop__thr *end_turn(struct cop__thr *self, struct cop__proc *proc)
     return self;
 }
 
-static struct cop__msg *next_message(struct cop__thr *self, struct cop__proc *proc)
+static inline struct cop__msg *next_message(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__msg *msg = proc->first;
 
     if (!msg) {
-        if (!cop__fetch(self, proc))
+        if (cop__likely(!(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))))
             return NULL;
+        cop__fetch(self, proc);
         msg = proc->first;
         if (!msg)
             return NULL;

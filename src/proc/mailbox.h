@@ -48,10 +48,9 @@ static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *ms
 void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
 
 /* Whoever wakes a process owns it (M1), and one that waits for messages has an empty word (M3): so
- * the waker of such a process puts the message straight into its inner queue, and spares it an
+ * the waker of such a process puts the message straight into its inner queue (M6), and spares it an
  * exchange. NULL: it does not wait for messages, and the message takes the way of cop__push. */
-static inline struct cop__proc *cop__wake_for_message(
-    struct cop__thr *self, uint64_t id, struct cop__msg *msg)
+static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_t id)
 {
     struct cop__proc *proc = cop__proc_of(id);
     uint64_t word = cop__load_acquire(proc->mbox);
@@ -65,19 +64,36 @@ static inline struct cop__proc *cop__wake_for_message(
         return NULL;
     if (cop__unlikely(word & COP__MBOX_FULL))
         self->budget -= COP__OVERLOAD_COST;
-    cop__queue_append(proc, msg);
     return proc;
 }
 
 /* cop__push for a PLAIN message or a CALL. */
 static inline bool cop__push_message(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
-    struct cop__proc *proc = cop__wake_for_message(self, id, msg);
+    struct cop__proc *proc = cop__wake_waiting(self, id);
 
     if (!proc)
         return cop__push(self, id, msg);
+    cop__queue_append(proc, msg);
     cop__ready(self, proc);
     return true;
+}
+
+/* cop__push for the answer of call msg->ref, which is freed when nobody waits for it. */
+static inline void cop__push_answer(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
+{
+    struct cop__proc *proc = cop__wake_waiting(self, id);
+
+    if (!proc) {
+        if (!cop__push(self, id, msg))
+            cop__msg_free(self, msg);
+        return;
+    }
+    if (cop__likely(msg->ref == proc->call_ref))
+        cop__queue_append(proc, msg);
+    else
+        cop__msg_free(self, msg); /* late: the caller has given up; it looks, and waits again */
+    cop__ready(self, proc);
 }
 
 #endif

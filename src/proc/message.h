@@ -10,7 +10,7 @@
 #include "proc/types.h"
 #include "term/layout.h"
 
-/* A block with a copy of term; kinds above PLAIN have from, ref and their body. NULL: no memory. */
+/* A block with a copy of term; kinds above PLAIN have from and ref, 0 for now, and their body. */
 struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
 /* The same for {a, b, c...} without building the tuple first. */
 struct cop__msg *cop__msg_tuple(
@@ -89,6 +89,7 @@ static inline struct cop__msg *cop__msg_quick(
     return msg;
 }
 
+/* As cop__msg_new; from and ref of other kinds than PLAIN are the caller's to set. */
 static inline struct cop__msg *cop__msg_make(
     struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
 {

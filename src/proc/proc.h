@@ -37,8 +37,30 @@ uint32_t cop__proc_used(void); /* slots ever used */
 
 bool cop__stacks_start(void);
 void cop__stacks_stop(void);
-struct cop__stack *cop__stack_get(struct cop__sched *sched, int class);
-void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack);
+struct cop__stack *cop__stack_get_slow(struct cop__sched *sched, int class);
+static inline struct cop__stack *cop__stack_get(struct cop__sched *sched, int class)
+{
+    struct cop__stack *stack = sched->stacks;
+
+    if (cop__unlikely(class != COP__STACK_SMALL || !stack))
+        return cop__stack_get_slow(sched, class);
+    sched->stacks = stack->next;
+    sched->stack_count--;
+    return stack;
+}
+
+void cop__stack_put_slow(struct cop__sched *sched, struct cop__stack *stack);
+static inline void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack)
+{
+    if (cop__unlikely(stack->class != COP__STACK_SMALL || sched->stack_count >= COP__STACKS_HOT)) {
+        cop__stack_put_slow(sched, stack);
+        return;
+    }
+    stack->next = sched->stacks;
+    sched->stacks = stack;
+    sched->stack_count++;
+}
+
 void cop__stacks_give_back(struct cop__sched *sched);
 const char *cop__stack_guard_mode(void);
 uint64_t cop__stacks_made(void);

@@ -320,7 +320,7 @@ static __attribute__((no_sanitize("thread"))) void first_frame(void *arg)
 #define first_frame cop__run_entry
 #endif
 
-static void give_stack_back(struct cop__sched *sched, struct cop__proc *proc)
+static inline void give_stack_back(struct cop__sched *sched, struct cop__proc *proc)
 {
     cop__stack_put(sched, proc->stack);
     proc->stack = NULL;
@@ -390,14 +390,9 @@ static void free_process(struct cop__thr *self, struct cop__proc *proc)
         cop__wake_all();
 }
 
-static void settle_slow(struct cop__thr *self, struct cop__proc *proc)
+static __attribute__((noinline)) void settle_slow(struct cop__thr *self, struct cop__proc *proc)
 {
     switch (self->act) {
-    case COP__ACT_IDLE:
-        give_stack_back(self->sched, proc);
-        if (!park_any(proc))
-            queue_last(self, proc);
-        break;
     case COP__ACT_WAIT_SIG:
         if (!park_sig(proc))
             queue_last(self, proc);
@@ -420,9 +415,13 @@ static void settle_slow(struct cop__thr *self, struct cop__proc *proc)
 /* What the process that was left wanted. It may run elsewhere as soon as it is parked or queued. */
 static inline void settle(struct cop__thr *self, struct cop__proc *proc)
 {
-    if (cop__unlikely(self->act != COP__ACT_WAIT_ANY))
+    if (self->act == COP__ACT_IDLE)
+        give_stack_back(self->sched, proc);
+    else if (cop__unlikely(self->act != COP__ACT_WAIT_ANY)) {
         settle_slow(self, proc);
-    else if (cop__unlikely(!park_any(proc)))
+        return;
+    }
+    if (cop__unlikely(!park_any(proc)))
         queue_last(self, proc);
 }
 

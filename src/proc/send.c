@@ -221,8 +221,10 @@ static inline void send_local(uint64_t to, cop_term message)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__msg *msg = cop__msg_quick(self, COP__PLAIN, message);
-    struct cop__proc *woken = msg ? cop__wake_for_message(self, to, msg) : NULL;
+    struct cop__proc *woken = msg ? cop__wake_waiting(self, to) : NULL;
 
+    if (woken)
+        cop__queue_append(woken, msg);
     if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
         send_rest(self, to, message, msg, woken);
         return;

@@ -39,8 +39,7 @@ void cop__answer(
         reply->ref = call->ref;
         cop__msg_free(self, call);
     }
-    if (!cop__push(self, reply->from, reply))
-        cop__msg_free(self, reply);
+    cop__push_answer(self, reply->from, reply);
 }
 
 static void to_message(struct cop__proc *proc, struct cop__msg *msg)

@@ -139,16 +139,11 @@ static struct cop__stack *new_stack(struct region *r, int class)
     return stack;
 }
 
-struct cop__stack *cop__stack_get(struct cop__sched *sched, int class)
+struct cop__stack *cop__stack_get_slow(struct cop__sched *sched, int class)
 {
     struct region *r = &region[class];
     struct cop__stack *stack;
 
-    if (class == COP__STACK_SMALL && (stack = sched->stacks)) {
-        sched->stacks = stack->next;
-        sched->stack_count--;
-        return stack;
-    }
     cop__spin_lock(&r->lock);
     stack = r->free;
     if (stack)
@@ -169,23 +164,16 @@ struct cop__stack *cop__stack_get(struct cop__sched *sched, int class)
     return stack;
 }
 
-void cop__stack_put(struct cop__sched *sched, struct cop__stack *stack)
+/* One that is not small, or more than a scheduler keeps: then a batch goes with it. */
+void cop__stack_put_slow(struct cop__sched *sched, struct cop__stack *stack)
 {
     struct region *r = &region[stack->class];
+    bool small = stack->class == COP__STACK_SMALL;
 
-    if (stack->class == COP__STACK_SMALL) {
-        stack->next = sched->stacks;
-        sched->stacks = stack;
-        if (++sched->stack_count <= COP__STACKS_HOT)
-            return;
-    }
     cop__spin_lock(&r->lock);
-    if (stack->class != COP__STACK_SMALL) {
-        stack->next = r->free;
-        r->free = stack;
-    }
-    while (
-        stack->class == COP__STACK_SMALL && sched->stack_count > COP__STACKS_HOT - SHARED_BATCH) {
+    stack->next = r->free;
+    r->free = stack;
+    while (small && sched->stack_count > COP__STACKS_HOT - SHARED_BATCH) {
         struct cop__stack *cold = sched->stacks;
 
         sched->stacks = cold->next;

@@ -70,7 +70,7 @@ BUGS = {
 
 
 def push(state, bug, signal):
-    """cop__wake_for_message, or cop__push: one CAS either way."""
+    """cop__wake_waiting, or cop__push: one CAS either way."""
     wake = state.any
     if wake and not signal:
         # The waker owns the process: the message goes into its inner queue, the word stays empty.
