@@ -90,6 +90,7 @@ struct cop__shared *cop__shared_new(size_t size)
         return NULL;
     atomic_init(&shared->refs, 1);
     shared->size = size;
+    shared->release = NULL;
     return shared;
 }
 
@@ -98,8 +99,12 @@ void cop__shared_release(struct cop__shared *shared)
     /* Alone with it: nobody else can take a count any more, so no atomic write is needed. The
      * acquire pairs with the release of the others' decrements. */
     if (atomic_load_explicit(&shared->refs, memory_order_acquire) == 1 ||
-        atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) == 1)
-        free(shared);
+        atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) == 1) {
+        if (shared->release)
+            shared->release(shared);
+        else
+            free(shared);
+    }
 }
 
 void cop__counted_release_all(struct cop__counted *list)

@@ -10,12 +10,17 @@
 
 struct cop__chunk; /* a further chunk; heap.c knows its inside */
 
-/* Bytes shared by any number of terms and processes. */
+/* What any number of terms and processes share: bytes, which follow, or a kept term. */
 struct cop__shared {
     _Atomic(uint64_t) refs;
     size_t size;
-    char bytes[];
+    void (*release)(struct cop__shared *shared); /* of the last reference; NULL: free */
 };
+
+static inline char *cop__shared_bytes(struct cop__shared *shared)
+{
+    return (char *)(shared + 1);
+}
 
 /* A counted binary inside a heap or message: header word first, then these. The list through
  * `next` is how the owner finds what to release. */

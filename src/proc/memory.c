@@ -15,9 +15,13 @@ struct cop__memory {
     uint64_t body[];
 };
 
-/* A kept term: the list of its counted binaries, then the tree. */
+/* A kept term. A small one is copied when it is sent; the block of a larger one is shared with the
+ * messages that hold it, and goes with the last of these. */
+enum { SHARED_WORDS_MIN = 16 };
 struct kept {
-    struct cop__counted *counted;
+    struct cop__shared shared;
+    struct cop__counted *counted; /* binaries of the tree */
+    uint64_t seal[COP__SEAL_WORDS];
     uint64_t tree[];
 };
 
@@ -144,7 +148,8 @@ void *cop__memory_new(struct cop__proc *proc, size_t size)
     return memory ? memory->body : NULL;
 }
 
-static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
+/* Out of the list of its process, or of that of threads without one. */
+static void disown(struct cop__proc *proc, struct cop__memory *memory)
 {
     if (proc) {
         link_out(memory);
@@ -153,6 +158,11 @@ static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
         link_out(memory);
         cop__spin_unlock(&foreign_lock);
     }
+}
+
+static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
+{
+    disown(proc, memory);
     free(memory);
 }
 
@@ -187,6 +197,21 @@ static struct kept *kept_of(cop_term term)
     return (struct kept *)(uintptr_t)(root - offsetof(struct kept, tree));
 }
 
+/* The last who holds it lets go: its process, or a message it was sent in. */
+static void release_kept(struct cop__shared *shared)
+{
+    struct kept *kept = (struct kept *)shared;
+
+    cop__counted_release_all(kept->counted);
+    free(memory_of(kept));
+}
+
+static void let_go(struct cop__proc *proc, struct kept *kept)
+{
+    disown(proc, memory_of(kept));
+    cop__shared_release(&kept->shared);
+}
+
 static void keep_clear(struct cop__proc *proc, cop_term *place)
 {
     cop_term old = *place;
@@ -194,8 +219,7 @@ static void keep_clear(struct cop__proc *proc, cop_term *place)
     place->word = 0;
     if (cop_is_none(old) || cop__is_immediate(old))
         return;
-    cop__counted_release_all(kept_of(old)->counted);
-    memory_free(proc, memory_of(kept_of(old)));
+    let_go(proc, kept_of(old));
 }
 
 void cop_keep(cop_term *place, cop_term term)
@@ -216,7 +240,11 @@ void cop_keep(cop_term *place, cop_term term)
             cop_error(cop__atom(COP__ATOM_system_limit));
         }
         kept = (struct kept *)memory->body;
+        atomic_init(&kept->shared.refs, 1);
+        kept->shared.release = release_kept;
         copy = cop__term_copy(term, kept->tree, &kept->counted);
+        if (words >= SHARED_WORDS_MIN)
+            cop__seal(kept->tree, &kept->shared);
     }
     keep_clear(self->current, place); /* after the copy: term may lie in what was kept */
     *place = copy;
@@ -235,10 +263,8 @@ void cop__memory_free_all(struct cop__proc *proc)
 {
     while (proc->memory)
         memory_free(proc, proc->memory);
-    while (proc->ext && proc->ext->kept) {
-        cop__counted_release_all(((struct kept *)proc->ext->kept->body)->counted);
-        memory_free(proc, proc->ext->kept);
-    }
+    while (proc->ext && proc->ext->kept)
+        let_go(proc, (struct kept *)proc->ext->kept->body);
 }
 
 cop_term cop__turn_copy(cop_term term)

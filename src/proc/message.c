@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COUNTED_WORDS_MIN = sizeof(struct cop__counted) / sizeof(uint64_t) };
+enum {
+    COUNTED_WORDS_MIN = sizeof(struct cop__counted) / sizeof(uint64_t),
+    SMALL_SIZE = 128 /* most terms fit, and their words need not be counted */
+};
 
 void cop__out_of_memory(const char *what)
 {
@@ -44,16 +47,25 @@ static void note_counted(struct cop__msg *msg, uint64_t *tree, struct cop__count
 
 struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
 {
-    size_t words = cop__term_words(term);
     struct cop__counted *counted = NULL;
+    size_t words;
     uint64_t *tree;
-    struct cop__msg *msg = block_for(self, kind, words, &tree);
+    struct cop__msg *msg;
 
-    if (!words) {
+    if (cop__is_immediate(term) || cop_is_none(term)) {
+        msg = block_for(self, kind, 0, &tree);
         msg->term = term;
         return msg;
     }
-    msg->term = cop__term_copy(term, tree, &counted);
+    words = (SMALL_SIZE - cop__msg_head_size(kind)) / sizeof(*tree) - 1;
+    msg = block_for(self, kind, words, &tree);
+    msg->term = cop__term_copy_within(term, tree, words, &counted);
+    if (cop_is_none(msg->term)) {
+        cop__block_put(&self->base, msg, msg->class);
+        words = cop__term_words_to_send(term);
+        msg = block_for(self, kind, words, &tree);
+        msg->term = cop__term_copy_to_send(term, tree, &counted);
+    }
     note_counted(msg, tree, counted);
     return msg;
 }
@@ -67,14 +79,15 @@ struct cop__msg *cop__msg_tuple(
     struct cop__msg *msg;
 
     for (size_t i = 0; i < count; i++)
-        words += cop__term_words(items[i]);
+        words += cop__term_words_to_send(items[i]);
     msg = block_for(self, kind, words, &tree);
     tree[0] = cop__header(COP__TUPLE, count);
     at = tree + count + 1;
     for (size_t i = 0; i < count; i++) {
-        size_t item_words = cop__term_words(items[i]);
+        size_t item_words = cop__term_words_to_send(items[i]);
 
-        tree[1 + i] = item_words ? cop__term_copy(items[i], at, &counted).word : items[i].word;
+        tree[1 + i] =
+            item_words ? cop__term_copy_to_send(items[i], at, &counted).word : items[i].word;
         at += item_words;
     }
     msg->term = cop__from_box(tree);

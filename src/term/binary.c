@@ -29,7 +29,7 @@ cop_term cop__new_bits(struct cop__heap *heap, uint64_t bits, unsigned char **re
     counted->bit_size = bits;
     counted->next = heap->counted;
     heap->counted = counted;
-    *ret_bytes = (unsigned char *)counted->shared->bytes;
+    *ret_bytes = (unsigned char *)cop__shared_bytes(counted->shared);
     return cop__from_box(counted);
 }
 

@@ -344,7 +344,8 @@ static inline struct cop__bits cop__bits_of(cop_term bitstring)
     if (cop__header_type(*box) == COP__COUNTED) {
         const struct cop__counted *counted = (const struct cop__counted *)box;
 
-        bits.bytes = (const unsigned char *)counted->shared->bytes + counted->bit_offset / 8;
+        bits.bytes =
+            (const unsigned char *)cop__shared_bytes(counted->shared) + counted->bit_offset / 8;
         bits.size = counted->bit_size;
     }
     return bits;
