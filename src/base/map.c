@@ -1,34 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The map of map.h. Load is kept at or under one half: the entries are small and probes short. */
+/* The map of map.h. Load is kept at or under one half: the entries are small and probes short.
+ *
+ * A map that becomes empty keeps its entries if the last use filled them well, since the next one
+ * probably will (a process that starts and awaits a thousand children again and again); else it
+ * gives them back. */
 #include "base/map.h"
 
 #include <stdlib.h>
 
-static uint32_t home_of(uint64_t key, uint32_t capacity)
+enum { BITS_MIN = 2, BITS_KEPT = 6 };
+
+static uint32_t home_of(uint64_t key, uint8_t bits)
 {
-    return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32) & (capacity - 1);
+    return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> (64 - bits));
 }
 
 static void insert_new(struct cop__map *map, uint64_t key, uint64_t value)
 {
-    uint32_t at = home_of(key, map->capacity);
+    uint32_t at = home_of(key, map->bits), mask = cop__map_capacity(map) - 1;
 
     while (map->entries[at].key)
-        at = (at + 1) & (map->capacity - 1);
+        at = (at + 1) & mask;
     map->entries[at] = (struct cop__map_entry){ key, value };
-    map->count++;
+    if (++map->count >> map->used)
+        map->used++;
 }
 
 static bool grow(struct cop__map *map)
 {
     struct cop__map old = *map;
-    uint32_t capacity = old.capacity ? old.capacity * 2 : 4;
-    struct cop__map_entry *entries = calloc(capacity, sizeof *entries);
+    uint8_t bits = (uint8_t)(old.bits ? old.bits + 1 : BITS_MIN);
+    struct cop__map_entry *entries = calloc((size_t)1 << bits, sizeof *entries);
 
     if (!entries)
         return false;
-    *map = (struct cop__map){ .entries = entries, .capacity = capacity };
-    for (uint32_t i = 0; i < old.capacity; i++)
+    *map = (struct cop__map){ .entries = entries, .bits = bits };
+    for (uint32_t i = 0; i < cop__map_capacity(&old); i++)
         if (old.entries[i].key)
             insert_new(map, old.entries[i].key, old.entries[i].value);
     free(old.entries);
@@ -37,12 +44,11 @@ static bool grow(struct cop__map *map)
 
 uint64_t *cop__map_at(const struct cop__map *map, uint64_t key)
 {
-    uint32_t at;
+    uint32_t at, mask = cop__map_capacity(map) - 1;
 
     if (!map->count)
         return NULL;
-    for (at = home_of(key, map->capacity); map->entries[at].key;
-         at = (at + 1) & (map->capacity - 1))
+    for (at = home_of(key, map->bits); map->entries[at].key; at = (at + 1) & mask)
         if (map->entries[at].key == key)
             return &map->entries[at].value;
     return NULL;
@@ -56,7 +62,7 @@ bool cop__map_put(struct cop__map *map, uint64_t key, uint64_t value)
         *place = value;
         return true;
     }
-    if (map->count * 2 >= map->capacity && !grow(map))
+    if (map->count * 2 >= cop__map_capacity(map) && !grow(map))
         return false;
     insert_new(map, key, value);
     return true;
@@ -65,7 +71,7 @@ bool cop__map_put(struct cop__map *map, uint64_t key, uint64_t value)
 /* After a hole, entries that were pushed past it by probing move back into it. */
 static void close_hole(struct cop__map *map, uint32_t hole)
 {
-    uint32_t mask = map->capacity - 1, at = hole;
+    uint32_t mask = cop__map_capacity(map) - 1, at = hole;
 
     for (;;) {
         uint32_t home;
@@ -73,7 +79,7 @@ static void close_hole(struct cop__map *map, uint32_t hole)
         at = (at + 1) & mask;
         if (!map->entries[at].key)
             break;
-        home = home_of(map->entries[at].key, map->capacity);
+        home = home_of(map->entries[at].key, map->bits);
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             map->entries[hole] = map->entries[at];
             hole = at;
@@ -94,8 +100,11 @@ bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
     close_hole(map, (uint32_t)((struct cop__map_entry *)((char *)place -
                                                          offsetof(struct cop__map_entry, value)) -
                                map->entries));
-    if (map->count == 0 && map->capacity > 64)
-        cop__map_free(map);
+    if (map->count == 0) {
+        if (map->bits > BITS_KEPT && map->used + 2 < map->bits)
+            cop__map_free(map);
+        map->used = 0;
+    }
     return true;
 }
 

@@ -17,8 +17,14 @@ struct cop__map_entry {
 struct cop__map {
     struct cop__map_entry *entries;
     uint32_t count;
-    uint32_t capacity; /* a power of two, or 0 */
+    uint8_t bits; /* of the capacity, a power of two; 0: no entries */
+    uint8_t used; /* of the largest count since it was empty */
 };
+
+static inline uint32_t cop__map_capacity(const struct cop__map *map)
+{
+    return map->bits ? 1u << map->bits : 0;
+}
 
 bool cop__map_put(struct cop__map *map, uint64_t key, uint64_t value); /* false: no memory */
 /* The place of the value, valid until the next change; NULL when absent. */
@@ -29,7 +35,7 @@ void cop__map_free(struct cop__map *map);
 /* for (uint32_t i = 0; (e = cop__map_each(map, &i));) the map must not change meanwhile */
 static inline struct cop__map_entry *cop__map_each(const struct cop__map *map, uint32_t *position)
 {
-    while (*position < map->capacity) {
+    while (*position < cop__map_capacity(map)) {
         struct cop__map_entry *entry = &map->entries[(*position)++];
 
         if (entry->key)

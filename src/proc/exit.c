@@ -96,6 +96,8 @@ static void fire_monitors(struct cop__thr *self, struct cop__proc *proc, cop_ter
 {
     struct cop__map_entry *entry;
 
+    if (proc->watch0)
+        send_down(self, proc, proc->watch0, proc->watcher0, reason);
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitored_by, &i));)
         send_down(self, proc, entry->key, entry->value, reason);
 }
@@ -162,7 +164,7 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     cop__dictionary_free(proc);
     cop__memory_free_all(proc);
     cop__ext_free(self, proc);
-    cop__origin_release(self, proc->origin);
+    cop__origin_release(self, proc->origin, 1);
     proc->origin = NULL;
     cop__turn_clear(self, proc);
     cop__switch_out(self, COP__ACT_EXIT);
@@ -179,10 +181,10 @@ void cop__ext_free(struct cop__thr *self, struct cop__proc *proc)
     cop__map_free(&ext->links);
     cop__map_free(&ext->monitors);
     cop__map_free(&ext->monitored_by);
-    cop__origin_release(self, ext->child_origin);
+    cop__origin_release(self, ext->child_origin, 1 + ext->child_refs);
     if (ext->start_result)
         cop__msg_free(self, ext->start_result);
-    free(ext);
+    cop__block_put(&self->base, ext, ext->class);
 }
 
 /* Ends a doomed process; holds a suspended one until it is resumed or doomed. */

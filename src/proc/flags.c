@@ -26,7 +26,9 @@ bool cop_in_process(void)
 
 cop_pid cop_parent(void)
 {
-    return cop__pid_of(current("parent")->parent);
+    struct cop__proc *proc = current("parent");
+
+    return cop__pid_of(proc->origin ? proc->origin->parent : 0);
 }
 
 bool cop_trap_exit(bool on)
@@ -231,12 +233,16 @@ cop_term cop_nodes(void)
 /* A process's seed derives from the scheduler's generator at its first use (S1). */
 uint64_t cop_random(void)
 {
-    struct cop__proc *proc = current("rand");
-    struct cop__thr *self = cop__self_thr();
+    struct cop__ext *ext = cop__ext_of(current("rand"));
 
-    if (!proc->random)
-        proc->random = cop__random_next(&self->sched->random) | 1;
-    return cop__random_next(&proc->random);
+    if (!ext->random) {
+        struct cop__thr *self =
+            (struct cop__thr *)cop__enter(); /* the generator is a scheduler's */
+
+        ext->random = cop__random_next(&self->sched->random) | 1;
+        cop__leave();
+    }
+    return cop__random_next(&ext->random);
 }
 
 int64_t cop_monotonic_ns(void)

@@ -72,7 +72,7 @@ static cop_term monitored_by(const struct cop__proc *proc)
 
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitored_by, &i));)
         list = cop_cons(cop__word(entry->value), list);
-    return list;
+    return proc->watch0 ? cop_cons(cop__word(proc->watcher0), list) : list;
 }
 
 static cop_term messages_of(const struct cop__proc *proc)
@@ -186,7 +186,8 @@ static cop_term item_value(const struct cop__proc *proc, const char *item, bool 
     if (strcmp(item, "error_handler") == 0)
         return cop_from_atom(cop_atom_new("error_handler"));
     if (strcmp(item, "parent") == 0)
-        return proc->parent ? cop__word(proc->parent) : cop__atom(COP__ATOM_undefined);
+        return proc->origin && proc->origin->parent ? cop__word(proc->origin->parent)
+                                                    : cop__atom(COP__ATOM_undefined);
     if (strcmp(item, "label") == 0) {
         cop_term label = cop__label_of(proc);
 

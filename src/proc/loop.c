@@ -175,7 +175,7 @@ void cop_become(const cop_loop *loop, void *state)
     if (proc->ext)
         proc->ext->catch = NULL;
     self = end_turn(self, proc);
-    cop__ext_trim(proc);
+    cop__ext_trim(self, proc);
     cop__switch_out(self, COP__ACT_RESTART);
     __builtin_unreachable();
 }

@@ -29,34 +29,38 @@ struct kept {
 static struct cop__memory *foreign_memory;
 static struct cop__spinlock foreign_lock;
 
-struct cop__ext *cop__ext_of(struct cop__proc *proc)
+struct cop__ext *cop__ext_new(struct cop__proc *proc)
 {
-    if (cop__unlikely(!proc->ext)) {
-        proc->ext = calloc(1, sizeof *proc->ext);
-        if (!proc->ext)
-            cop__out_of_memory("a process");
-    }
+    struct cop__thr *self = cop__self_thr();
+    bool outside = cop__load(self->base.rt) % 2 == 0; /* some callers are in user code */
+    uint8_t class;
+
+    if (outside)
+        self = (struct cop__thr *)cop__enter();
+    proc->ext = cop__block_get(&self->base, sizeof *proc->ext, &class);
+    if (!proc->ext)
+        cop__out_of_memory("a process");
+    memset(proc->ext, 0, sizeof *proc->ext);
+    proc->ext->class = class;
+    if (outside)
+        cop__leave();
     return proc->ext;
 }
 
 /* A process that settles down (cop_become) gives back what its start needed and it does not: a
  * million idle servers must not each keep a record because their init was once wrapped in a
  * cop_try. */
-void cop__ext_trim(struct cop__proc *proc)
+void cop__ext_trim(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__ext *ext = proc->ext;
 
     if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer ||
         ext->deadline_ns || ext->defers || ext->resources || ext->kept || ext->dictionary ||
         ext->child_origin || ext->start_result || ext->group_leader || ext->unlink_count ||
-        ext->heap_max || ext->suspend_count || !cop_is_none(ext->label) ||
+        ext->heap_max || ext->suspend_count || ext->random || !cop_is_none(ext->label) ||
         !cop_is_none(ext->exit_reason))
         return;
-    cop__map_free(&ext->links);
-    cop__map_free(&ext->monitors);
-    cop__map_free(&ext->monitored_by);
-    free(ext);
-    proc->ext = NULL;
+    cop__ext_free(self, proc);
 }
 
 static void link_in(struct cop__memory **list, struct cop__memory *memory)

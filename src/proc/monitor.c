@@ -4,8 +4,6 @@
 #include "proc/proc.h"
 #include "term/atoms.h"
 
-#include <stdlib.h>
-
 struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t ref)
 {
     uint64_t *entry = proc->ext ? cop__map_at(&proc->ext->monitors, ref) : NULL;
@@ -13,17 +11,37 @@ struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t re
     return entry ? (struct cop__monitor *)(uintptr_t)*entry : NULL;
 }
 
-static struct cop__monitor *new_monitor(struct cop__proc *proc)
+struct cop__monitor *cop__monitor_new(struct cop__thr *self, struct cop__proc *proc)
 {
-    struct cop__monitor *monitor = calloc(1, sizeof *monitor);
+    uint8_t class;
+    struct cop__monitor *monitor = cop__block_get(&self->base, sizeof *monitor, &class);
     struct cop__ext *ext = cop__ext_of(proc);
 
     if (!monitor)
         cop__out_of_memory("a monitor");
+    *monitor = (struct cop__monitor){ .class = class };
     monitor->ref = cop__ref_new(proc);
     if (!cop__map_put(&ext->monitors, monitor->ref, (uint64_t)(uintptr_t)monitor))
         cop__out_of_memory("a monitor");
     return monitor;
+}
+
+void cop__watcher_add(struct cop__proc *proc, uint64_t ref, uint64_t watcher)
+{
+    if (!proc->watch0) {
+        proc->watch0 = ref;
+        proc->watcher0 = watcher;
+    } else if (!cop__map_put(&cop__ext_of(proc)->monitored_by, ref, watcher)) {
+        cop__out_of_memory("a monitor");
+    }
+}
+
+void cop__watcher_remove(struct cop__proc *proc, uint64_t ref)
+{
+    if (proc->watch0 == ref)
+        proc->watch0 = 0;
+    else if (proc->ext)
+        cop__map_remove(&proc->ext->monitored_by, ref, NULL);
 }
 
 static void stop_monitoring(
@@ -47,7 +65,7 @@ void cop__monitor_drop(struct cop__thr *self, struct cop__proc *proc, struct cop
     cop__map_remove(&proc->ext->monitors, monitor->ref, NULL);
     if (monitor->tag)
         cop__msg_free(self, monitor->tag);
-    free(monitor);
+    cop__block_put(&self->base, monitor, monitor->class);
 }
 
 /* A message through an alias is received: is it one still? */
@@ -100,7 +118,7 @@ cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *opti
         cop__leave();
         cop__badarg("monitor");
     }
-    monitor = new_monitor(proc);
+    monitor = cop__monitor_new(self, proc);
     ref.id = monitor->ref;
     monitor->alias = (uint8_t)options->alias;
     monitor->alias_active = options->alias != COP_NO_ALIAS;
@@ -192,7 +210,7 @@ static cop_ref new_alias(bool once, bool priority)
         cop__leave();
         cop__badarg("alias");
     }
-    monitor = new_monitor(self->current);
+    monitor = cop__monitor_new(self, self->current);
     monitor->alias = COP_EXPLICIT_UNALIAS;
     monitor->alias_active = true;
     monitor->reply_once = once;

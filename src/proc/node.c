@@ -67,6 +67,7 @@ static void stop_schedulers(void)
         struct cop__sched *sched = cop__node.sched[i];
 
         cop__wheel_stop(self, sched);
+        cop__origins_give_back(self, sched);
         cop__stacks_give_back(sched);
         cop__blocks_give_back(&sched->blocks);
         free(sched);
@@ -157,7 +158,7 @@ static void drop_processes(void)
         cop__dictionary_free(proc);
         cop__memory_free_all(proc);
         cop__ext_free(self, proc);
-        cop__origin_release(self, proc->origin);
+        cop__origin_release(self, proc->origin, 1);
         cop__turn_clear(self, proc);
     }
 }
@@ -269,7 +270,7 @@ const char *cop_version(void)
 void cop_statistics(struct cop_node_statistics *ret)
 {
     *ret = (struct cop_node_statistics){ .schedulers = cop__node.scheds,
-        .processes = cop__load(cop__node.live) };
+        .spawned = cop__load(cop__node.spawned) };
     cop__threads_statistics(&ret->futex_wakes, &ret->futex_waits, &ret->polls);
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];
@@ -281,5 +282,7 @@ void cop_statistics(struct cop_node_statistics *ret)
         ret->reductions += cop__load(sched->reductions);
         ret->run_queue += cop__load_acquire(sched->tail) - cop__load_acquire(sched->head);
     }
+    /* The counters are read one after the other, while processes come and go. */
+    ret->processes = ret->spawned > ret->exited ? ret->spawned - ret->exited : 0;
     ret->stacks = cop__stacks_made();
 }

@@ -17,9 +17,9 @@ struct cop__node {
     struct cop__sched *sched[64];
     _Atomic(uint32_t) stopping;
     int exit_status;
-    _Atomic(uint64_t) live; /* processes */
-    cop_pid first;          /* the first process: default group leader */
-    uint64_t origin_ns;     /* of the monotonic clock */
+    _Atomic(uint64_t) spawned; /* by threads without a scheduler */
+    cop_pid first;             /* the first process: default group leader */
+    uint64_t origin_ns;        /* of the monotonic clock */
 };
 extern struct cop__node cop__node;
 
@@ -76,6 +76,10 @@ void cop__answer(
 bool cop__signal_send(
     struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, uint64_t ref, cop_term term);
 struct cop__monitor *cop__monitor_find(const struct cop__proc *proc, uint64_t ref);
+struct cop__monitor *cop__monitor_new(struct cop__thr *self, struct cop__proc *proc);
+/* On the side of who is monitored. */
+void cop__watcher_add(struct cop__proc *proc, uint64_t ref, uint64_t watcher);
+void cop__watcher_remove(struct cop__proc *proc, uint64_t ref);
 void cop__monitor_drop(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor);
 bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
 
@@ -145,8 +149,13 @@ uint64_t cop__deadline_in(int64_t timeout_ms);
 /* --- process memory, dictionary (memory.c, dictionary.c)
  * ---------------------------------------------- */
 
-struct cop__ext *cop__ext_of(struct cop__proc *proc); /* made when missing */
-void cop__ext_trim(struct cop__proc *proc);           /* frees it when nothing is in it */
+struct cop__ext *cop__ext_new(struct cop__proc *proc);
+static inline struct cop__ext *cop__ext_of(struct cop__proc *proc) /* made when missing */
+{
+    return cop__likely(proc->ext != NULL) ? proc->ext : cop__ext_new(proc);
+}
+void cop__ext_trim(
+    struct cop__thr *self, struct cop__proc *proc); /* frees it when nothing is in it */
 void cop__ext_free(struct cop__thr *self, struct cop__proc *proc);
 void *cop__memory_new(struct cop__proc *proc, size_t size);
 void cop__memory_free_all(struct cop__proc *proc);
@@ -170,7 +179,8 @@ static inline void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc
 
 struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *parent,
     cop_process_main *entry, const struct cop_spawn_options *options);
-void cop__origin_release(struct cop__thr *self, struct cop__origin *origin);
+void cop__origin_release(struct cop__thr *self, struct cop__origin *origin, uint32_t count);
+void cop__origins_give_back(struct cop__thr *self, struct cop__sched *sched); /* at node stop */
 COP_NORETURN void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term reason);
 /* Act on what signals have asked of the process: end it, or hold it while it is suspended. To be
  * called after each fetch, on the process's own stack; may come back on another thread. */

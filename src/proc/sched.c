@@ -386,8 +386,6 @@ static void free_process(struct cop__thr *self, struct cop__proc *proc)
     give_stack_back(self->sched, proc);
     cop__store(self->sched->exited, cop__load(self->sched->exited) + 1);
     cop__proc_free(self, proc);
-    if (atomic_fetch_sub_explicit(&cop__node.live, 1, memory_order_acq_rel) == 1)
-        cop__wake_all();
 }
 
 static __attribute__((noinline)) void settle_slow(struct cop__thr *self, struct cop__proc *proc)

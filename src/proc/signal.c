@@ -205,12 +205,10 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
         unlink_ack_received(self, proc, msg);
         return;
     case COP__MONITOR:
-        if (!cop__map_put(&cop__ext_of(proc)->monitored_by, msg->ref, msg->from))
-            cop__out_of_memory("a monitor");
+        cop__watcher_add(proc, msg->ref, msg->from);
         break;
     case COP__DEMONITOR:
-        if (proc->ext)
-            cop__map_remove(&proc->ext->monitored_by, msg->ref, NULL);
+        cop__watcher_remove(proc, msg->ref);
         break;
     case COP__FORGET:
         forget_received(self, proc, msg);

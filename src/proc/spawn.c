@@ -8,15 +8,48 @@
 #include <string.h>
 
 /* --- Origins: what all children of one parent and one function share
+ *
+ * They are counted by the children, who may end on any core, so an atomic operation for each would
+ * send the count from cache to cache. A parent takes references by the batch and gives them to its
+ * children; a scheduler gathers those of children that ended there before it takes them off.
  * --------------------------------------------- */
 
-void cop__origin_release(struct cop__thr *self, struct cop__origin *origin)
+enum { REFS_BATCH = 256 };
+
+static void take_off(struct cop__thr *self, struct cop__origin *origin, uint32_t count)
 {
-    if (!origin || atomic_fetch_sub_explicit(&origin->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&origin->refs, count, memory_order_acq_rel) != count)
         return;
     if (origin->ancestors)
         cop__msg_free(self, origin->ancestors);
-    free(origin);
+    cop__block_put(&self->base, origin, origin->class);
+}
+
+void cop__origins_give_back(struct cop__thr *self, struct cop__sched *sched)
+{
+    if (sched->released)
+        take_off(self, sched->released, sched->released_count);
+    sched->released = NULL;
+    sched->released_count = 0;
+}
+
+void cop__origin_release(struct cop__thr *self, struct cop__origin *origin, uint32_t count)
+{
+    struct cop__sched *sched = self->sched;
+
+    if (!origin)
+        return;
+    if (!sched) {
+        take_off(self, origin, count);
+        return;
+    }
+    if (sched->released != origin) {
+        cop__origins_give_back(self, sched);
+        sched->released = origin;
+    }
+    sched->released_count += count;
+    if (sched->released_count >= REFS_BATCH)
+        cop__origins_give_back(self, sched);
 }
 
 static uint64_t leader_of(const struct cop__proc *proc)
@@ -53,26 +86,34 @@ struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *par
 {
     struct cop__ext *ext = parent ? cop__ext_of(parent) : NULL;
     struct cop__origin *origin = ext ? ext->child_origin : NULL;
+    uint8_t class;
 
     if (ext && fits(origin, parent, entry, options)) {
-        atomic_fetch_add_explicit(&origin->refs, 1, memory_order_relaxed);
+        if (!ext->child_refs) {
+            atomic_fetch_add_explicit(&origin->refs, REFS_BATCH, memory_order_relaxed);
+            ext->child_refs = REFS_BATCH;
+        }
+        ext->child_refs--;
         return origin;
     }
-    origin = calloc(1, sizeof *origin);
+    origin = cop__block_get(&self->base, sizeof *origin, &class);
     if (!origin)
         cop__out_of_memory("a process");
+    *origin = (struct cop__origin){ .class = class };
     origin->entry = entry;
     origin->initial_call = options->initial_call;
     origin->label = options->label;
     origin->proc_lib = options->proc_lib;
     origin->group_leader = leader_of(parent);
     origin->parent_name = parent ? cop__load(parent->name) : 0;
+    origin->parent = parent ? cop__id_of(parent) : 0;
     if (parent && options->proc_lib)
         origin->ancestors = ancestors_for(self, parent);
     cop__store(origin->refs, ext ? 2 : 1);
     if (ext) {
-        cop__origin_release(self, ext->child_origin);
+        cop__origin_release(self, ext->child_origin, 1 + ext->child_refs);
         ext->child_origin = origin;
+        ext->child_refs = 0;
     }
     return origin;
 }
@@ -84,12 +125,8 @@ struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *par
 static uint64_t monitor_child(struct cop__proc *parent, struct cop__proc *child,
     struct cop__thr *self, const struct cop_spawn_options *options)
 {
-    struct cop__ext *ext = cop__ext_of(parent);
-    struct cop__monitor *monitor = calloc(1, sizeof *monitor);
+    struct cop__monitor *monitor = cop__monitor_new(self, parent);
 
-    if (!monitor)
-        cop__out_of_memory("a monitor");
-    monitor->ref = cop__ref_new(parent);
     monitor->target = cop__id_of(child);
     monitor->monitoring = true;
     if (options->monitor_alias) {
@@ -98,9 +135,7 @@ static uint64_t monitor_child(struct cop__proc *parent, struct cop__proc *child,
     }
     if (!cop_is_none(options->monitor_tag))
         monitor->tag = cop__msg_new(self, COP__PLAIN, options->monitor_tag);
-    if (!cop__map_put(&ext->monitors, monitor->ref, (uint64_t)(uintptr_t)monitor) ||
-        !cop__map_put(&cop__ext_of(child)->monitored_by, monitor->ref, cop__id_of(parent)))
-        cop__out_of_memory("a monitor");
+    cop__watcher_add(child, monitor->ref, cop__id_of(parent));
     return monitor->ref;
 }
 
@@ -118,7 +153,6 @@ static struct cop__proc *prepare(struct cop__thr *self, cop_process_main *fn, co
         child->turn = cop__msg_new(self, COP__PLAIN, arg);
         child->turn->next = NULL;
     }
-    child->parent = parent ? cop__id_of(parent) : 0;
     child->origin = cop__origin_for(self, parent, fn, options);
     if (options->priority)
         child->priority = (uint8_t)options->priority;
@@ -137,6 +171,8 @@ static struct cop__proc *prepare(struct cop__thr *self, cop_process_main *fn, co
         ret_monitor->id = monitor_child(parent, child, self, options);
     if (self->sched)
         cop__store(self->sched->spawned, cop__load(self->sched->spawned) + 1);
+    else
+        atomic_fetch_add_explicit(&cop__node.spawned, 1, memory_order_relaxed);
     return child;
 }
 

@@ -17,10 +17,10 @@ enum { FREE_BATCH = 64 };
 
 static struct {
     struct cop__spinlock lock;
-    struct cop__proc *first, **last; /* under the lock */
-    _Atomic(uint32_t) count;         /* of the list, for a look without the lock */
-    _Atomic(uint32_t) used;          /* slots ever used; slot 0 is never a process */
-    _Atomic(uint32_t) next_gen;
+    struct cop__proc *first, **last;         /* under the lock */
+    _Atomic(uint32_t) count;                 /* of the list, for a look without the lock */
+    _Atomic(uint32_t) used;                  /* slots ever used; slot 0 is never a process */
+    _Alignas(64) _Atomic(uint32_t) next_gen; /* its line stays with the core that spawns */
 } table;
 
 bool cop__table_start(uint32_t capacity)
@@ -154,7 +154,6 @@ struct cop__proc *cop__proc_new(struct cop__thr *self)
     proc->index = index;
     proc->ref_count = ref_count;
     atomic_store_explicit(&proc->mbox, tag, memory_order_release);
-    atomic_fetch_add_explicit(&cop__node.live, 1, memory_order_relaxed);
     return proc;
 }
 

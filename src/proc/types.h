@@ -151,23 +151,25 @@ struct cop__proc {
     struct cop__memory *memory; /* process memory */
     struct cop__ext *ext;       /* all that most processes never need */
     struct cop__origin *origin; /* how it was started; shared */
-    uint64_t parent;            /* id of a local pid */
     uint64_t link0;             /* the first link; most have exactly one */
+    uint64_t watch0;            /* the first monitor on it: its reference, and id of the watcher */
+    uint64_t watcher0;
     struct cop__msg *start; /* proc_lib: the starter's request, answered by init_ack or the exit */
-    uint64_t random;
 };
 _Static_assert(sizeof(struct cop__proc) == 192, "a process is three cache lines");
 
 /* How a process was started: shared by all that one parent starts with one function. */
 struct cop__origin {
-    _Atomic(uint32_t) refs;
+    _Atomic(uint32_t) refs;   /* counted in batches on both sides (spawn.c) */
+    uint32_t parent_name;     /* atom of the parent's name when this was made */
     const char *initial_call; /* constant */
     cop_process_main *entry;
     const char *label;
-    uint64_t group_leader; /* local pid id, 0: the node's */
-    uint32_t parent_name;  /* atom of the parent's name when this was made */
-    bool proc_lib;
+    uint64_t group_leader;      /* local pid id, 0: the node's */
+    uint64_t parent;            /* local pid id, 0: none */
     struct cop__msg *ancestors; /* a message block: list of pids and names, nearest first */
+    bool proc_lib;
+    uint8_t class;
 };
 
 enum cop__timer_state {
@@ -202,6 +204,7 @@ struct cop__monitor {
     bool alias_active;
     bool reply_once; /* alias made by cop_alias_reply */
     bool priority;
+    uint8_t class;        /* of this block */
     struct cop__msg *tag; /* block with the term in place of 'DOWN'; NULL */
 };
 
@@ -225,7 +228,7 @@ struct cop__dict_entry {
 struct cop__ext {
     struct cop__map links;        /* pid id -> 0 active, else number of the unlink under way */
     struct cop__map monitors;     /* ref id -> struct cop__monitor *; aliases too */
-    struct cop__map monitored_by; /* ref id -> pid id of the watcher */
+    struct cop__map monitored_by; /* ref id -> pid id of the watcher; more than watch0 */
     struct cop__timer *timer;     /* of receive and loop; may be armed earlier than deadline */
     uint64_t deadline_ns;         /* 0: none */
     struct cop__defer *defers;
@@ -234,23 +237,26 @@ struct cop__ext {
     struct cop__memory *kept; /* terms of cop_keep */
     struct cop__dict_entry *dictionary;
     struct cop__origin *child_origin; /* cached for the next child */
+    uint32_t child_refs;              /* references to it that are ours to give to children */
+    uint8_t class;                    /* of this block */
+    bool crashing;                    /* handle_crash runs: the next one ends the process */
     /* what was raised, for handle_crash and cop_try */
     enum cop_class raised;
-    bool crashing; /* handle_crash runs: the next one ends the process */
+    uint32_t suspend_count;
     cop_term raised_reason, raised_stack;
     cop_term exit_reason;  /* once doomed or exiting */
     cop_term current_from; /* of a call that came as a message; cleared when the turn ends */
     struct cop__msg *start_result; /* init_fail: sent when all is released */
     uint64_t group_leader;
-    struct cop__msg *leader_remote;
     cop_term label; /* kept */
     uint64_t unlink_count;
-    size_t heap_max; /* bytes; 0: no limit (P-40) */
-    cop_term tuning; /* kept: a map of flags that were set and have no other effect */
-    uint32_t suspend_count;
+    size_t heap_max;            /* bytes; 0: no limit (P-40) */
+    cop_term tuning;            /* kept: a map of flags that were set and have no other effect */
+    uint64_t random;            /* state of cop_random, 0: not used yet */
     uint64_t mark_ref;          /* the last reference made, and the newest message then: what is */
     struct cop__msg *mark_last; /* before cannot mention it (cop_receive_begin_ref) */
 };
+_Static_assert(sizeof(struct cop__ext) <= 256, "ext is one block of the third class");
 
 /* --- Schedulers and threads ----------------------------------------------------------------------
  */
@@ -281,6 +287,8 @@ struct cop__sched {
     uint32_t stack_count;
     struct cop__proc *free_first, **free_last; /* slots, first in first out */
     uint32_t free_count;
+    uint32_t released_count;                  /* of references to `released`, not taken off yet */
+    struct cop__origin *released;             /* origin of the children that ended here lately */
     _Atomic(uint64_t) next_timer_ms;          /* published: earliest, UINT64_MAX without */
     _Atomic(struct cop__timer *) timer_inbox; /* cancelled by others */
     /* counters for cop_statistics; owner writes */
