@@ -26,6 +26,8 @@ static struct {
     struct cop__sched *first;
     struct cop__thr *spare;
     _Atomic(uint32_t) polling;          /* a thread waits in the poller */
+    _Atomic(uint32_t) watching;         /* it looks at the rings now and then */
+    _Atomic(uint32_t) kicked;           /* it was kicked, and has not looked since */
     _Atomic(uint64_t) poll_deadline_ms; /* until when */
     _Atomic(uint32_t) threads;
     _Atomic(uint32_t) detached; /* of these, in blocking sections */
@@ -135,6 +137,59 @@ static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
     cop__futex_wake(&thr->wake, 1);
 }
 
+/* The putter of work has stored it before the exchange; the poller looks after its own. */
+static void kick(void)
+{
+    if (!atomic_exchange(&idle.kicked, 1))
+        cop__poller_kick();
+}
+
+/* --- What is worth stealing (W5)
+ * ------------------------------------------------------------------
+ *
+ * A process that moves to another core costs both of them some ten cache misses, more than a short
+ * turn, and a thread needs some 50 us to wake up. So what a scheduler will have done soon is left
+ * to it. How soon is seen from outside: between two looks it has made so many turns. None at all:
+ * it computes, and even a single waiting process is worth the trip. */
+
+enum { LOOK_MIN_NS = 20000, LOOK_MAX_NS = 4000000, WORTH_NS = 30000, NAP_MIN_NS = 100000 };
+enum { NAP_MAX_NS = 1000000, QUIET_LOOKS = 8 };
+
+bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns)
+{
+    uint32_t turns = cop__load(victim->turns), done = turns - cop__load(victim->seen_turns);
+    uint32_t worth = cop__load(victim->worth), length = cop__ring_length(victim);
+    uint64_t passed_ns = now_ns - cop__load(victim->seen_ns);
+
+    if (passed_ns >= LOOK_MIN_NS) {
+        if (passed_ns <= LOOK_MAX_NS) {
+            uint64_t many = (uint64_t)WORTH_NS * done / passed_ns;
+
+            worth = many < 1 ? 1 : many > COP__RING ? COP__RING : (uint32_t)many;
+            cop__store(victim->worth, worth);
+        }
+        cop__store(victim->seen_turns, turns);
+        cop__store(victim->seen_ns, now_ns);
+    }
+    return length > 0 && length >= (worth ? worth : COP__RING / 2);
+}
+
+static enum work { WORK_NONE, WORK_SOME, WORK_WORTH } look_around(void)
+{
+    enum work work = WORK_NONE;
+    uint64_t now_ns = cop__now_ns();
+
+    for (uint32_t i = 0; i < cop__node.scheds; i++) {
+        struct cop__sched *sched = cop__node.sched[i];
+
+        if (cop__worth_stealing(sched, now_ns))
+            return WORK_WORTH;
+        if (cop__ring_length(sched))
+            work = WORK_SOME;
+    }
+    return cop__global_work() ? WORK_WORTH : work;
+}
+
 /* --- Searching and waking ------------------------------------------------------------------------
  */
 
@@ -156,7 +211,7 @@ void cop__search_end(struct cop__thr *self)
         return;
     self->searching = false;
     if (atomic_fetch_sub(&idle.searching, 1) == 1)
-        cop__wake_idle();
+        cop__wake_for(self->sched);
 }
 
 static void wake_one(void)
@@ -164,7 +219,7 @@ static void wake_one(void)
     struct cop__sched *sched;
     struct cop__thr *thr = NULL;
     uint32_t none = 0;
-    bool kick = false;
+    bool poller = false;
 
     if (!atomic_compare_exchange_strong(&idle.searching, &none, 1))
         return; /* somebody searches and will find it */
@@ -172,20 +227,20 @@ static void wake_one(void)
     sched = idle.first;
     if (sched) {
         thr = idle.spare;
-        kick = !thr && cop__load(idle.polling);
+        poller = !thr && cop__load(idle.polling);
         if (thr)
             idle.spare = thr->next;
-        else if (!kick &&
+        else if (!poller &&
                  atomic_load(&idle.threads) - atomic_load(&idle.detached) >= cop__node.scheds)
             sched = NULL; /* a thread is on its way to the list, and will look again */
-        if (sched && !kick)
+        if (sched && !poller)
             sched = take_idle();
     }
     cop__spin_unlock(&idle.lock);
-    if (!sched || kick) {
+    if (!sched || poller) {
         atomic_fetch_sub(&idle.searching, 1);
-        if (kick)
-            cop__poller_kick();
+        if (poller)
+            kick();
         return;
     }
     if (thr)
@@ -202,11 +257,30 @@ void cop__wake_idle(void)
     wake_one();
 }
 
+/* A few processes more: who watches the rings will see whether they have to wait. If nobody does,
+ * the one in the poller begins to, or a thread is woken that will find nothing worth it and become
+ * that one. */
+void cop__wake_for(struct cop__sched *sched)
+{
+    light_fence();
+    if (cop__likely(cop__load(idle.scheds) == 0 || cop__load(idle.searching) > 0))
+        return;
+    if (cop__ring_length(sched) < cop__load(sched->worth)) {
+        if (cop__load(idle.watching))
+            return;
+        if (cop__load(idle.polling)) {
+            kick();
+            return;
+        }
+    }
+    wake_one();
+}
+
 void cop__wake_all(void)
 {
     struct cop__thr *thr;
 
-    cop__poller_kick();
+    kick();
     cop__spin_lock(&idle.lock);
     thr = cop__load(cop__node.stopping) ? idle.spare : NULL;
     if (thr)
@@ -222,14 +296,6 @@ void cop__wake_all(void)
 
 /* --- Waiting -------------------------------------------------------------------------------------
  */
-
-static bool any_work(void)
-{
-    for (uint32_t i = 0; i < cop__node.scheds; i++)
-        if (cop__ring_length(cop__node.sched[i]))
-            return true;
-    return cop__global_work();
-}
 
 static bool thread_wait(struct cop__thr *self)
 {
@@ -257,7 +323,7 @@ bool cop__thread_park(struct cop__thr *self)
     /* Between our last look and the list a waker may have found no thread to give its scheduler to.
      */
     heavy_fence();
-    if (any_work())
+    if (look_around() == WORK_WORTH)
         cop__wake_idle();
     return thread_wait(self);
 }
@@ -275,23 +341,66 @@ static uint64_t earliest_timer(void)
     return earliest;
 }
 
-/* Wait in the poller until something happens. True: we have a scheduler again. */
-static bool poll_wait(struct cop__thr *self)
+/* When the poller must be left for the earliest timer, in ns. */
+static uint64_t poll_deadline(void)
 {
-    struct cop__poll_event events[COP__POLL_MAX];
     uint64_t when = earliest_timer(), again;
-    int happened;
-    bool have;
 
     atomic_store(&idle.poll_deadline_ms, when);
     again = earliest_timer(); /* one that came meanwhile saw the old deadline */
     if (again < when)
         atomic_store(&idle.poll_deadline_ms, when = again);
-    count(&idle.polls);
-    if (atomic_load(&cop__node.stopping) || any_work())
-        when = 0;
-    happened =
-        cop__poller_wait(events, COP__POLL_MAX, when == UINT64_MAX ? UINT64_MAX : when * 1000000);
+    return when == UINT64_MAX ? UINT64_MAX : when * 1000000;
+}
+
+/* As long as there is work that is not worth it, naps end the wait, and for some looks more. From
+ * `watching` on putters rely on that; who stops watching looks once more, as who goes idle does. */
+static bool watch(enum work *ret_work, uint32_t *quiet)
+{
+    if (*ret_work == WORK_SOME) {
+        *quiet = 0;
+        atomic_store(&idle.watching, 1);
+    } else if (cop__load(idle.watching) && ++*quiet > QUIET_LOOKS) {
+        atomic_store(&idle.watching, 0);
+        heavy_fence();
+        *ret_work = look_around();
+        if (*ret_work == WORK_SOME)
+            atomic_store(&idle.watching, 1);
+    }
+    return cop__load(idle.watching);
+}
+
+/* Wait in the poller until something happens. True: we have a scheduler again. */
+static bool poll_wait(struct cop__thr *self)
+{
+    struct cop__poll_event events[COP__POLL_MAX];
+    uint64_t nap_ns = NAP_MIN_NS, now_ns = 0;
+    uint32_t quiet = 0;
+    int happened = 0;
+    bool have;
+
+    for (;;) {
+        uint64_t due_ns = poll_deadline(), until_ns = due_ns;
+        enum work work = look_around();
+
+        if (happened > 0 || now_ns >= due_ns || atomic_load(&cop__node.stopping))
+            break;
+        if (work != WORK_WORTH && watch(&work, &quiet)) {
+            uint64_t nap_end_ns = cop__now_ns() + nap_ns;
+
+            if (nap_end_ns < until_ns)
+                until_ns = nap_end_ns;
+            if (nap_ns < NAP_MAX_NS)
+                nap_ns *= 2;
+        }
+        if (work == WORK_WORTH)
+            break;
+        count(&idle.polls);
+        happened = cop__poller_wait(events, COP__POLL_MAX, until_ns);
+        atomic_exchange(&idle.kicked, 0); /* before the look: see kick */
+        now_ns = cop__now_ns();
+    }
+    atomic_store(&idle.watching, 0);
     atomic_store(&idle.polling, 0);
     have = take_any(self);
     for (int i = 0; i < happened; i++)
@@ -303,6 +412,7 @@ void cop__idle(struct cop__thr *self)
 {
     uint32_t none = 0;
     bool searched = self->searching;
+    enum work work;
 
     cop__spin_lock(&idle.lock);
     put_idle(self->sched);
@@ -316,13 +426,15 @@ void cop__idle(struct cop__thr *self)
     heavy_fence();
     if (cop__load(cop__node.stopping))
         return;
-    if (any_work() && take_any(self))
+    work = look_around();
+    if (work == WORK_WORTH && take_any(self))
         return;
     if (atomic_compare_exchange_strong(&idle.polling, &none, 1)) {
         if (poll_wait(self))
             return;
-    } else if (earliest_timer() < atomic_load(&idle.poll_deadline_ms)) {
-        cop__poller_kick(); /* it sleeps longer than our timers allow */
+    } else if (earliest_timer() < atomic_load(&idle.poll_deadline_ms) ||
+               (work == WORK_SOME && !atomic_load(&idle.watching))) {
+        kick(); /* it sleeps longer than our timers allow, or does not watch */
     }
     cop__thread_park(self);
 }
@@ -416,6 +528,8 @@ bool cop__threads_start(uint32_t count_wanted)
     cop__store(idle.scheds, 0);
     cop__store(idle.searching, count_wanted);
     cop__store(idle.polling, 0);
+    cop__store(idle.watching, 0);
+    cop__store(idle.kicked, 0);
     cop__store(idle.threads, 0);
     cop__store(idle.detached, 0);
     cop__store(idle.wakes, 0);

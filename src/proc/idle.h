@@ -14,6 +14,8 @@ void cop__switched_in(void);
 
 /* idle.c */
 void cop__idle(struct cop__thr *self); /* gives the scheduler up; returns with one, or at stop */
+void cop__wake_for(struct cop__sched *sched); /* it has more than it runs now: W2 */
+bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns);
 bool cop__search_begin(struct cop__thr *self); /* false: enough others are stealing */
 void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc);
 bool cop__thread_park(struct cop__thr *self); /* wait for a scheduler; false: the node stops */

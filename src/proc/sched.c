@@ -3,7 +3,7 @@
  * base loop that runs it. idle.c has what happens when there is nothing.
  *
  * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the
- * ring; the global queue; the poller; stealing. Wake rules W1 to W4 are in README.md. */
+ * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
 #include "proc/proc.h"
 #include "proc/idle.h"
 #include "proc/run_queue.h"
@@ -142,14 +142,14 @@ void cop__ready_slow(struct cop__thr *self, struct cop__proc *proc)
 
         put(sched, proc);
         if (!alone)
-            cop__wake_idle();
+            cop__wake_for(sched);
         return;
     }
     before = cop__load(sched->lifo);
     cop__store(sched->lifo, proc);
     if (before) {
         put(sched, before);
-        cop__wake_idle(); /* W2 */
+        cop__wake_for(sched); /* W2 */
     }
 }
 
@@ -191,16 +191,20 @@ static void poll_now(struct cop__thr *self)
 static struct cop__proc *steal(struct cop__thr *self)
 {
     struct cop__sched *sched = self->sched;
+    uint64_t now_ns;
 
     if (cop__node.scheds < 2 || !cop__search_begin(self))
         return NULL;
+    now_ns = cop__now_ns();
     for (int round = 0; round < 4; round++) {
         uint32_t start = (uint32_t)(cop__random_next(&sched->random) % cop__node.scheds);
 
         for (uint32_t i = 0; i < cop__node.scheds; i++) {
             struct cop__sched *victim = cop__node.sched[(start + i) % cop__node.scheds];
-            struct cop__proc *proc = victim == sched ? NULL : cop__ring_steal(sched, victim);
+            struct cop__proc *proc = NULL;
 
+            if (victim != sched && cop__worth_stealing(victim, now_ns))
+                proc = cop__ring_steal(sched, victim);
             if (proc)
                 return proc;
         }

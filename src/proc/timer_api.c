@@ -16,7 +16,7 @@ static struct shard {
 
 static struct shard *shard_of(uint64_t ref)
 {
-    return &shards[(ref * 0x9e3779b97f4a7c15ull) >> 58];
+    return &shards[(ref >> 28 ^ ref >> 4) % SHARDS]; /* other bits than those the map uses */
 }
 
 void cop__timers_node_start(void)

@@ -273,6 +273,10 @@ struct cop__wheel {
 
 struct cop__sched {
     _Alignas(64) _Atomic(uint32_t) head; /* thieves and owner CAS */
+    /* Written by whoever looks for work to steal (idle.c): turns at the last look, and when it was;
+     * from how many processes in the ring on stealing pays, 0: not known. */
+    _Atomic(uint32_t) seen_turns, worth;
+    _Atomic(uint64_t) seen_ns;
     _Alignas(64) _Atomic(uint32_t) tail; /* owner stores */
     _Atomic(uint32_t) turns;
     _Atomic(struct cop__proc *) lifo; /* owner only; others may look */
