@@ -137,9 +137,9 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     struct cop__msg *left;
 
     cop__store_release(proc->flags, cop__load(proc->flags) | COP__P_EXITING);
+    proc->stack->catch = NULL;
     if (proc->ext) {
         proc->ext->exit_reason = reason; /* a raise in a defer comes back here */
-        proc->ext->catch = NULL;
         cop__defers_run(proc, NULL);
     }
     cop__name_release(proc);

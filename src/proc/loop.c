@@ -172,8 +172,6 @@ void cop_become(const cop_loop *loop, void *state)
     proc->loop = loop;
     proc->state = state;
     cop__store(proc->flags, cop__load(proc->flags) | COP__P_LOOP);
-    if (proc->ext)
-        proc->ext->catch = NULL;
     self = end_turn(self, proc);
     cop__ext_trim(self, proc);
     cop__switch_out(self, COP__ACT_RESTART);

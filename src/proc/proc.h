@@ -144,6 +144,7 @@ static inline void cop__deadline_clear(struct cop__proc *proc)
 }
 bool cop__deadline_passed(struct cop__proc *proc);
 /* Milliseconds from now as a deadline; COP_INFINITY: UINT64_MAX. Raises timeout_value (P-28). */
+enum { COP__PAST = 1 }; /* a deadline that has passed, without a look at the clock */
 uint64_t cop__deadline_in(int64_t timeout_ms);
 
 /* --- process memory, dictionary (memory.c, dictionary.c)

@@ -144,7 +144,7 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
     enum cop_class class, cop_term reason, cop_term stack)
 {
     struct cop__ext *ext = cop__ext_of(proc);
-    struct cop__catch *catch = ext->catch;
+    struct cop__catch *catch = proc->stack->catch;
 
     if ((cop__load(proc->flags) & COP__P_EXITING) && !catch) {
         /* in a defer, or a report: that one is dropped and the exit goes on */
@@ -154,7 +154,7 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
     ext->raised_reason = reason;
     ext->raised_stack = stack;
     if (catch) {
-        ext->catch = catch->outer;
+        proc->stack->catch = catch->outer;
         cop__defers_run(proc, catch->defers);
         cop__leave();
         longjmp(catch->at, 1);
@@ -231,6 +231,7 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
+    struct cop__stack *stack;
     struct cop__ext *ext;
     struct cop__catch here;
 
@@ -239,14 +240,14 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
         fn(arg);
         return COP_CLASS_NONE;
     }
-    ext = cop__ext_of(proc);
-    here.outer = ext->catch;
-    here.defers = ext->defers;
-    ext->catch = &here;
+    stack = proc->stack;
+    here.outer = stack->catch;
+    here.defers = proc->ext ? proc->ext->defers : NULL;
+    stack->catch = &here;
     cop__leave();
     if (setjmp(here.at) == 0) {
         fn(arg);
-        ext->catch = here.outer;
+        stack->catch = here.outer;
         return COP_CLASS_NONE;
     }
     ext = cop__self_thr()->current->ext;

@@ -83,11 +83,12 @@ static struct cop__proc *receiver(struct cop__thr *self, const char *function)
     return self->current;
 }
 
-/* False: the time has passed. */
+/* False: the time has passed. The first wait does not look at the clock: if the deadline has passed
+ * since it was set, the wait is short. */
 static __attribute__((noinline)) bool wait_until(
-    struct cop__thr *self, struct cop__proc *proc, uint64_t deadline_ns)
+    struct cop__thr *self, struct cop__proc *proc, uint64_t deadline_ns, bool first)
 {
-    if (cop__now_ns() >= deadline_ns) {
+    if (deadline_ns == COP__PAST || (!first && cop__now_ns() >= deadline_ns)) {
         cop__deadline_clear(proc);
         return false;
     }
@@ -101,6 +102,7 @@ static __attribute__((noinline)) struct cop__msg *wait_after(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
 {
     struct cop__msg *msg;
+    bool first = true;
 
     do {
         if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
@@ -109,8 +111,9 @@ static __attribute__((noinline)) struct cop__msg *wait_after(
         } else if (deadline_ns == UINT64_MAX) {
             self = cop__wait_any(self, proc);
         } else {
-            if (!wait_until(self, proc, deadline_ns))
+            if (!wait_until(self, proc, deadline_ns, first))
                 return NULL;
+            first = false;
             self = cop__own_thr();
         }
         msg = prev ? prev->next : proc->first;
@@ -311,8 +314,6 @@ void cop_hibernate(cop_process_main *fn, cop_term arg)
     kept->next = NULL;
     proc->turn = kept; /* the argument of the entry, as at the start */
     proc->state = (void *)(uintptr_t)fn;
-    if (proc->ext)
-        proc->ext->catch = NULL;
     cop__store(proc->flags, (cop__load(proc->flags) | COP__P_HIBERNATING) & ~(uint32_t)COP__P_LOOP);
     cop__switch_out(self, COP__ACT_RESTART); /* loop.c: sleeps when there is no message */
     __builtin_unreachable();

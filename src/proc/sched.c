@@ -339,6 +339,7 @@ static void begin_on_stack(struct cop__proc *proc)
     __asan_unpoison_memory_region(stack->lo, (size_t)((char *)stack->top - stack->lo));
     stack->fiber.fake_stack = NULL;
 #endif
+    stack->catch = NULL;
     proc->sp = cop__switch_prepare(stack->top, first_frame, proc);
 }
 

@@ -373,7 +373,7 @@ uint64_t cop__deadline_in(int64_t timeout_ms)
         cop__leave();
         cop_error(cop__atom(COP__ATOM_timeout_value));
     }
-    return cop__now_ns() + (uint64_t)timeout_ms * 1000000;
+    return timeout_ms ? cop__now_ns() + (uint64_t)timeout_ms * 1000000 : COP__PAST;
 }
 
 /* The first tick that is not before the deadline. */

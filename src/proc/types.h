@@ -95,9 +95,10 @@ enum { COP__LENT_WORDS = 96 }; /* first chunk of the turn's heap, in the top pag
 /* At the top of each stack, so that a shallow process touches one page. */
 struct cop__stack {
     struct cop__stack *next;
-    struct cop__heap heap; /* of the turn that runs on this stack */
-    char *lo;              /* lowest usable byte */
-    void *top;             /* where the first frame starts */
+    struct cop__heap heap;    /* of the turn that runs on this stack */
+    char *lo;                 /* lowest usable byte */
+    void *top;                /* where the first frame starts */
+    struct cop__catch *catch; /* innermost cop_try, in a frame of this stack */
     uint32_t index;
     uint8_t class;
     struct cop__fiber fiber; /* what sanitizers keep for a stack */
@@ -232,7 +233,6 @@ struct cop__ext {
     struct cop__timer *timer;     /* of receive and loop; may be armed earlier than deadline */
     uint64_t deadline_ns;         /* 0: none */
     struct cop__defer *defers;
-    struct cop__catch *catch;
     struct cop__resource *resources;
     struct cop__memory *kept; /* terms of cop_keep */
     struct cop__dict_entry *dictionary;
