@@ -5,13 +5,14 @@
 
 enum { ITEMS = 100, READERS = 4, ROUNDS = 50 };
 
+static const char text[] = "a binary that is too long for its place in a heap, and so is counted";
+
 static cop_term long_list(int64_t first)
 {
     cop_term items[ITEMS];
 
     for (int i = 0; i < ITEMS; i++)
-        items[i] = cop("{item, I, Name}", first + i,
-            cop_binary("a binary that is too long for its place in a heap, and so is counted", 70));
+        items[i] = cop("{item, I, Name}", first + i, cop_binary(text, sizeof text));
     return cop_list(items, ITEMS);
 }
 
@@ -22,7 +23,7 @@ static bool is_long_list(cop_term list, int64_t first)
     int64_t i = first;
 
     for (; cop_match(list, "[Head | Tail]", &head, &list); i++)
-        if (!cop_match(head, "{item, I, Name}", i, &name) || name.size != 70)
+        if (!cop_match(head, "{item, I, Name}", i, &name) || name.size != sizeof text)
             return false;
     return i == first + ITEMS && cop_match(list, "[]");
 }
