@@ -308,7 +308,7 @@ typedef struct {
 } cop_receive_scan;
 
 /* Take the oldest message, waiting for one. A call that was made to this process looks as
- * {Label, {Pid, [alias | Ref]}, Request}; answer it with cop_process_reply.
+ * {Label, {Pid, Tag}, Request}; answer it with cop_process_reply.
  *
  * Returns  the message; lives until the end of the turn. within: none when the time has passed.
  * Exits    the caller with timeout_value (P-28).
@@ -777,12 +777,12 @@ COP_API void cop_stop_process(cop_dest process, cop_term reason, int64_t timeout
 
 /* --- Calls -----------------------------------------------------------------------------------
  * A request and its reply in one step, under all behaviours: monitor, alias and message in one
- * block, which comes back as the reply. The receiver sees {Label, {Pid, [alias | Ref]}, Request}.
- * gen.h has the friendly forms. */
+ * block, which comes back as the reply. The receiver sees {Label, {Pid, [alias | Ref]}, Request},
+ * and {Label, {Pid, Ref}, Request} when the caller waits for ever. gen.h has the friendly forms. */
 enum cop_call_outcome { COP_CALL_REPLY, COP_CALL_TIMEOUT, COP_CALL_DOWN };
 
 /* Send a request and wait for the reply. An answer that comes after the time has passed is
- * dropped.
+ * dropped; one more answer to a call without a time-out comes as the message {Ref, Reply}.
  *
  * Returns  COP_CALL_REPLY: *ret_reply is the reply. COP_CALL_DOWN: it is the reason, noproc or how
  *          the server ended. COP_CALL_TIMEOUT: the atom timeout. It lives until the end of the
@@ -791,7 +791,7 @@ enum cop_call_outcome { COP_CALL_REPLY, COP_CALL_TIMEOUT, COP_CALL_DOWN };
  * Parks    yes.
  * Options  label: the tag the server sees, '$gen_call' for gen_server. timeout_ms; COP_INFINITY.
  * Context  any process.
- * OTP      gen:call/4. Clauses GS-31 to GS-33, GS-37, GS-38, GS-43, GS-44.
+ * OTP      gen:call/4. Clauses GS-31 to GS-33, GS-37, GS-38, GS-43, GS-44, GS-88.
  */
 COP_API enum cop_call_outcome cop_process_call(
     cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request, int64_t timeout_ms);

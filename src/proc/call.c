@@ -2,23 +2,58 @@
 /* Calls: monitor, alias and message in one block that comes back as the answer. If the server ends
  * it answers what it holds (exit.c); if it is gone already the push is refused; a late answer is
  * dropped by its reference. So a local call needs no monitor, and one allocation serves both ways.
- */
+ *
+ * A call that waits for ever has no alias in OTP: its tag is the reference alone (GS-32). Nothing
+ * is dropped for it then: an answer too many is the message {Ref, Reply} (GS-88). */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
-/* {[alias | ref], Reply} sent as a message: by who was told to answer in the server's place. */
-static bool is_reply_message(const struct cop__msg *msg, uint64_t ref, cop_term *ret_reply)
+/* {Tag, Reply} sent as a message: by who was told to answer in the server's place. */
+static bool is_reply_message(
+    const struct cop__proc *proc, const struct cop__msg *msg, uint64_t ref, cop_term *ret_reply)
 {
     cop_term tag;
 
     if (msg->kind != COP__PLAIN || cop_tuple_size(msg->term) != 2)
         return false;
     tag = cop__elements(msg->term)[0];
-    if (!cop__is_cons(tag) || cop__cell(tag)[0].word != cop__atom(COP__ATOM_alias).word ||
-        cop__cell(tag)[1].word != ref)
+    if (proc->call_bare
+            ? tag.word != ref
+            : !cop__is_cons(tag) || cop__cell(tag)[0].word != cop__atom(COP__ATOM_alias).word ||
+                  cop__cell(tag)[1].word != ref)
         return false;
     *ret_reply = cop__elements(msg->term)[1];
     return true;
+}
+
+struct cop__msg *cop__reply_too_many(struct cop__thr *self, struct cop__msg *reply)
+{
+    cop_term items[2] = { cop__word(reply->ref), reply->term };
+    struct cop__msg *made = NULL;
+
+    if (reply->kind == COP__REPLY && (reply->flags & COP__MSG_BARE))
+        made = cop__msg_tuple(self, COP__PLAIN, items, 2);
+    cop__msg_free(self, reply);
+    return made;
+}
+
+/* A message was the reply; the server's own, which nobody waits for now, may be behind it. */
+static void clear_behind(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t ref)
+{
+    struct cop__msg *msg = prev ? prev->next : proc->first, *next;
+
+    for (; msg; msg = next) {
+        next = msg->next;
+        if ((msg->kind == COP__REPLY || msg->kind == COP__DOWN_REPLY) && msg->ref == ref) {
+            cop__queue_unlink(proc, prev, msg);
+            msg = cop__reply_too_many(self, msg);
+            if (msg)
+                cop__queue_insert(proc, prev, msg);
+        }
+        if (msg)
+            prev = msg;
+    }
 }
 
 static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc, uint64_t ref,
@@ -34,8 +69,9 @@ static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc
             *mark = prev;
             return msg;
         }
-        if (cop__unlikely(is_reply_message(msg, ref, &reply))) {
+        if (cop__unlikely(is_reply_message(proc, msg, ref, &reply))) {
             cop__queue_unlink(proc, prev, msg);
+            clear_behind(self, proc, prev, ref);
             *mark = prev;
             msg->kind = COP__REPLY;
             msg->term = reply;
@@ -117,6 +153,9 @@ enum cop_call_outcome cop_process_call(
     msg->from = cop__id_of(proc);
     msg->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
     msg->aux = label.index;
+    proc->call_bare = timeout_ms == COP_INFINITY;
+    if (proc->call_bare)
+        msg->flags |= COP__MSG_BARE;
     mark = proc->last;
     if (cop__unlikely(!cop__push_message(self, server.id, msg))) {
         proc->call_ref = 0;
@@ -223,7 +262,7 @@ static struct cop__msg *find_owed(struct cop__proc *proc, uint64_t ref)
     return NULL;
 }
 
-/* The alias in [alias | Ref] or [[alias | Ref] | _]: GS-33. */
+/* The alias in [alias | Ref] or [[alias | Ref] | _]: GS-33. 0: it is no alias. */
 static uint64_t alias_of(cop_term tag)
 {
     if (cop__is_cons(tag) && cop__is_cons(cop__cell(tag)[0]))
@@ -238,8 +277,8 @@ void cop_process_reply(cop_term from, cop_term reply)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
-    struct cop__msg *call, *answer;
-    cop_term message;
+    struct cop__msg *call = NULL, *answer;
+    cop_term message, tag;
     cop_ref alias;
     cop_pid pid;
 
@@ -247,11 +286,14 @@ void cop_process_reply(cop_term from, cop_term reply)
         cop__leave();
         cop__badarg("reply");
     }
-    alias.id = alias_of(cop_tuple_at(from, 1));
-    call = proc && alias.id ? find_owed(proc, alias.id) : NULL;
+    tag = cop_tuple_at(from, 1);
+    alias.id = alias_of(tag);
+    if (proc && (alias.id || cop__is_local_ref(tag)))
+        call = find_owed(proc, alias.id ? alias.id : tag.word);
     if (call) {
         answer = cop__msg_make(self, COP__REPLY, reply);
         answer->from = 0;
+        answer->flags |= call->flags & COP__MSG_BARE;
         answer->ref = call->ref;
         cop__push_answer(self, call->from, answer);
         self = cop__charge(self, 1);
@@ -260,7 +302,7 @@ void cop_process_reply(cop_term from, cop_term reply)
     }
     cop__leave();
     {
-        cop_term items[2] = { cop_tuple_at(from, 1), reply };
+        cop_term items[2] = { tag, reply };
 
         message = cop_tuple_from(items, 2);
     }

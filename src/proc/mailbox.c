@@ -131,10 +131,10 @@ bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
         if (cop__likely(msg->kind <= COP__CALL)) {
             cop__queue_append(proc, msg);
         } else if (msg->kind <= COP__DOWN_REPLY) {
-            if (msg->ref == proc->call_ref)
+            if (cop__unlikely(msg->ref != proc->call_ref))
+                msg = cop__reply_too_many(self, msg);
+            if (cop__likely(msg != NULL))
                 cop__queue_append(proc, msg);
-            else
-                cop__msg_free(self, msg); /* late: the caller has given up */
         } else if (msg->kind == COP__ALIASED) {
             if (cop__aliased_accept(self, proc, msg))
                 cop__queue_message(proc, msg);

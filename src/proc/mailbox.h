@@ -79,7 +79,10 @@ static inline bool cop__push_message(struct cop__thr *self, uint64_t id, struct 
     return true;
 }
 
-/* cop__push for the answer of call msg->ref, which is freed when nobody waits for it. */
+/* A reply nobody waits for any more: the message it becomes (GS-88), or NULL (call.c). */
+struct cop__msg *cop__reply_too_many(struct cop__thr *self, struct cop__msg *reply);
+
+/* cop__push for the answer of call msg->ref, which is dropped when nobody waits for it. */
 static inline void cop__push_answer(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
     struct cop__proc *proc = cop__wake_waiting(self, id);
@@ -89,10 +92,10 @@ static inline void cop__push_answer(struct cop__thr *self, uint64_t id, struct c
             cop__msg_free(self, msg);
         return;
     }
-    if (cop__likely(msg->ref == proc->call_ref))
+    if (cop__unlikely(msg->ref != proc->call_ref))
+        msg = cop__reply_too_many(self, msg); /* late: the caller looks, and waits again */
+    if (cop__likely(msg != NULL))
         cop__queue_append(proc, msg);
-    else
-        cop__msg_free(self, msg); /* late: the caller has given up; it looks, and waits again */
     cop__ready(self, proc);
 }
 

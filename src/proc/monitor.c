@@ -74,7 +74,7 @@ bool cop__aliased_accept(struct cop__thr *self, struct cop__proc *proc, struct c
     struct cop__monitor *monitor;
 
     msg->kind = COP__PLAIN;
-    if (msg->ref == proc->call_ref) {
+    if (msg->ref == proc->call_ref && !proc->call_bare) {
         msg->flags &= (uint16_t)~COP__MSG_PRIORITY;
         return true;
     }

@@ -22,12 +22,23 @@ void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop
         proc->ext->mark_ref = 0;
 }
 
-/* {Pid, [alias | Ref]}: what a call shows of its caller. */
+void cop__queue_insert(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg)
+{
+    struct cop__msg **place = prev ? &prev->next : &proc->first;
+
+    msg->next = *place;
+    *place = msg;
+    if (proc->last == prev)
+        proc->last = msg;
+}
+
+/* {Pid, [alias | Ref]} or {Pid, Ref}: what a call shows of its caller (GS-32). */
 cop_term cop__from_term(const struct cop__msg *call)
 {
-    cop_term items[2] = { cop__word(call->from),
-        cop_cons(cop__atom(COP__ATOM_alias), cop__word(call->ref)) };
+    cop_term items[2] = { cop__word(call->from), cop__word(call->ref) };
 
+    if (!(call->flags & COP__MSG_BARE))
+        items[1] = cop_cons(cop__atom(COP__ATOM_alias), items[1]);
     return cop_tuple_from(items, 2);
 }
 

@@ -35,6 +35,7 @@ void cop__answer(
         call->term = answer;
     } else {
         reply = cop__msg_new(self, kind, answer);
+        reply->flags |= call->flags & COP__MSG_BARE;
         reply->from = call->from;
         reply->ref = call->ref;
         cop__msg_free(self, call);

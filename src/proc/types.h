@@ -55,6 +55,7 @@ enum {
     COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* the tree follows from `from` on: there is no from and ref */
+    COP__MSG_BARE = 8,  /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
 };
 
 /* One 64-byte aligned block. The tree of `term` follows from body on, or from `from` on
@@ -138,6 +139,7 @@ struct cop__proc {
     uint64_t ref_count;            /* references made; goes on over reuses of the slot */
     uint32_t reductions;
     uint8_t priority;
+    bool call_bare;    /* its tag is the reference alone */
     uint64_t call_ref; /* id of the reference whose reply is waited for, 0: none */
     /* line 1: owner only */
     struct cop__msg *first, *last; /* inner queue, oldest first */

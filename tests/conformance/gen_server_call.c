@@ -41,16 +41,42 @@ CLAUSE(GS_31)
     EXPECT("{Witness, {'$gen_call', {Self, _}, what}}", witness, cop_self());
 }
 
-/* The tag of a call with a time-out and of a request is [alias | Ref]. */
+static void calls_for_ever(cop_term server)
+{
+    cop_call(server, cop("what"), .timeout_ms = COP_INFINITY);
+}
+
+static void asks_for_ever(cop_term server)
+{
+    cop_sys_get_state_of(cop_dest(server), COP_INFINITY);
+}
+
+/* The tag of a call with a time-out and of a request is [alias | Ref]; that of a local call without
+ * one is Ref, which is no alias. */
 CLAUSE(GS_32)
 {
-    cop_pid witness = cop_spawn(witness_main, cop("Self", cop_self()));
+    cop_pid witness = cop_spawn(witness_main, cop("Self", cop_self())), caller, idle;
     cop_ref tag, request;
 
     exit_of_call(cop_dest(witness), cop("what"), 1);
     EXPECT("{Witness, {'$gen_call', {_, [alias | Ref]}, what}}", witness, &tag);
     request = cop_send_request(witness, cop("this"));
     EXPECT("{Witness, {'$gen_call', {_, [alias | Ref]}, this}}", witness, request);
+
+    caller = cop_spawn(calls_for_ever, cop("Witness", witness));
+    EXPECT("{Witness, {'$gen_call', {Caller, Ref}, what}}", witness, caller, &tag);
+    cop_send(tag, cop("no_alias"));
+    cop_send(tag, cop("{Tag, no_alias}", tag));
+    CHECK_TERM(cop_process_info(caller, "messages"), "{messages,[]}");
+    caller = cop_spawn(asks_for_ever, cop("Witness", witness));
+    EXPECT("{Witness, {system, {Caller, Ref}, get_state}}", witness, caller, &tag);
+
+    idle = cop_spawn(idle_main, COP_NONE);
+    caller = cop_spawn(calls_for_ever, cop("Idle", idle));
+    while (!cop_match(cop_process_info(caller, "status"), "{status, waiting}"))
+        cop_yield();
+    CHECK_MATCH(cop_process_info(idle, "messages"),
+        "{messages, [{'$gen_call', {Caller, Ref}, what}]}", caller, &tag);
 }
 
 /* Answers calls by hand: how is what to send the reply to. */
@@ -63,9 +89,11 @@ static void by_hand(cop_term how)
     for (;;) {
         if (!cop_receive_match("{'$gen_call', {Caller, Tag}, _}", &caller, &tag))
             return;
-        if (!cop_match(tag, "[alias | Alias]", &alias))
+        if (cop_match(how, "bare"))
+            cop_send(caller, cop("{Tag, by_ref}", tag));
+        else if (!cop_match(tag, "[alias | Alias]", &alias))
             return;
-        if (cop_match(how, "alias"))
+        else if (cop_match(how, "alias"))
             cop_send(alias, cop("{Tag, by_alias}", tag));
         else
             cop_send(caller, cop("{Tag, by_pid}", tag));
@@ -77,6 +105,8 @@ CLAUSE(GS_33)
 {
     CHECK_TERM(cop_call(cop_spawn(by_hand, cop("alias")), cop("q")), "by_alias");
     CHECK_TERM(cop_call(cop_spawn(by_hand, cop("pid")), cop("q")), "by_pid");
+    CHECK_TERM(
+        cop_call(cop_spawn(by_hand, cop("bare")), cop("q"), .timeout_ms = COP_INFINITY), "by_ref");
     NOTHING();
 }
 
@@ -425,53 +455,121 @@ CLAUSE(GS_57)
 
 /* --- reply ------------------------------------------------------------------------------------ */
 
-/* Any process that has From may reply; to a dead caller nothing happens. */
+/* Calls with the time-out it is given, tells of the reply, and of what else comes. */
+static void calls_and_tells(cop_term arg)
+{
+    cop_pid server, owner;
+    int64_t timeout_ms;
+    cop_term reply;
+
+    cop_must(cop_match(arg, "{Server, Owner, Timeout}", &server, &owner, &timeout_ms));
+    reply = cop_call(server, cop("{tell_from, {noreply}}"), .timeout_ms = timeout_ms);
+    cop_send(owner, cop("{got, Reply}", reply));
+    cop_receive_match("look");
+    reply = cop_receive_within(0);
+    cop_send(owner, cop("{then, Message}", cop_is_none(reply) ? cop("nothing") : reply));
+}
+
+static cop_pid call_and_tell(cop_pid server, int64_t timeout_ms)
+{
+    return cop_spawn(
+        calls_and_tells, cop("{Server, Self, Timeout}", server, cop_self(), timeout_ms));
+}
+
+/* A second reply through an alias that is gone vanishes; to a bare Ref it comes as {Ref, Reply},
+ * whoever gave the first: the server in its turn, or another process before it. */
+CLAUSE(GS_88)
+{
+    cop_pid server = probe_new(), caller = call_and_tell(server, WAIT_MS);
+    cop_term from = COP_NONE;
+    cop_ref ref;
+
+    EXPECT("{from, From}", &from);
+    cop_reply_to(from, cop("once"));
+    EXPECT("{got, once}");
+    cop_reply_to(from, cop("twice"));
+    cop_send(caller, cop("look"));
+    EXPECT("{then, nothing}");
+
+    caller = call_and_tell(server, COP_INFINITY);
+    EXPECT("{from, From}", &from);
+    CHECK_MATCH(from, "{Caller, Ref}", caller, &ref);
+    cop_reply_to(from, cop("once"));
+    EXPECT("{got, once}");
+    cop_reply_to(from, cop("twice"));
+    cop_send(caller, cop("look"));
+    EXPECT("{then, {Ref, twice}}", ref);
+}
+
+/* Takes a call as one message, has another answer it first, then answers itself. */
+static void second_to_answer(cop_term owner)
+{
+    cop_pid pid;
+    cop_term from;
+
+    cop_must(cop_to_pid(&pid, owner));
+    cop_receive_match("{'$gen_call', From, _}", &from);
+    cop_send(pid, cop("{from, From}", from));
+    cop_receive_match("now");
+    cop_reply_to(from, cop("second"));
+    cop_send(pid, cop("answered"));
+}
+
+/* Any process that has From may reply; to a dead caller nothing happens. When the server itself is
+ * the second to answer, that vanishes at an alias, and is one more message for a bare Ref; also
+ * when the caller finds both answers at once. */
 CLAUSE(GS_87)
 {
-    cop_pid server = probe_new();
+    const int64_t timeouts[] = { WAIT_MS, COP_INFINITY, COP_INFINITY };
+    cop_pid server = probe_new(), caller;
     cop_term from = COP_NONE, result = COP_NONE;
-    cop_ref request = cop_send_request(server, cop("{tell_from, {noreply}}"));
+    cop_ref request = cop_send_request(server, cop("{tell_from, {noreply}}")), ref;
 
     EXPECT("{from, From}", &from);
     cop_reply_to(from, cop("from_elsewhere"));
     CHECK_EQ_INT(cop_receive_response(&result, request, WAIT_MS), COP_RESPONSE);
     CHECK_TERM(result, "from_elsewhere");
     cop_reply_to(cop("{Dead, [alias | Ref]}", dead_pid(), cop_make_ref()), cop("x"));
-}
+    cop_reply_to(cop("{Dead, Ref}", dead_pid(), cop_make_ref()), cop("x"));
 
-static void calls_and_tells(cop_term arg)
-{
-    cop_pid server, owner;
-
-    cop_must(cop_match(arg, "{Server, Owner}", &server, &owner));
-    cop_send(owner, cop("{got, Reply}", cop_call(server, cop("{tell_from, {noreply}}"))));
-    cop_send(owner, cop("{then, Message}",
-                        cop_receive_within(SHORT_MS).word ? cop("garbage") : cop("nothing")));
-}
-
-/* A second reply through an alias that is gone vanishes. */
-CLAUSE(GS_88)
-{
-    cop_term from = COP_NONE;
-
-    cop_spawn(calls_and_tells, cop("{Server, Self}", probe_new(), cop_self()));
-    EXPECT("{from, From}", &from);
-    cop_reply_to(from, cop("once"));
-    EXPECT("{got, once}");
-    cop_reply_to(from, cop("twice"));
-    EXPECT("{then, nothing}");
+    for (int i = 0; i < 3; i++) {
+        server = cop_spawn(second_to_answer, cop("Self", cop_self()));
+        caller = call_and_tell(server, timeouts[i]);
+        EXPECT("{from, From}", &from);
+        if (i == 2)
+            CHECK_EQ_INT(cop_suspend_process(caller), 0);
+        cop_reply_to(from, cop("first"));
+        if (i < 2)
+            EXPECT("{got, first}");
+        cop_send(server, cop("now"));
+        EXPECT("answered");
+        if (i == 2) {
+            CHECK_EQ_INT(cop_resume_process(caller), 0);
+            EXPECT("{got, first}");
+        }
+        cop_send(caller, cop("look"));
+        if (timeouts[i] == COP_INFINITY) {
+            CHECK_MATCH(from, "{Caller, Ref}", caller, &ref);
+            EXPECT("{then, {Ref, second}}", ref);
+        } else {
+            EXPECT("{then, nothing}");
+        }
+    }
 }
 
 /* From goes through another process and back, as it is. */
 CLAUSE(GS_89)
 {
+    const int64_t timeouts[] = { WAIT_MS, COP_INFINITY };
     cop_term from = COP_NONE, again = COP_NONE;
     cop_pid echo = cop_spawn(witness_main, cop("Self", cop_self()));
 
-    cop_spawn(calls_and_tells, cop("{Server, Self}", probe_new(), cop_self()));
-    EXPECT("{from, From}", &from);
-    cop_send(echo, from);
-    EXPECT("{Echo, {Pid, Tag}}", echo, cop_tuple_at(from, 0), &again);
-    cop_reply_to(cop("{Pid, Tag}", cop_tuple_at(from, 0), again), cop("round"));
-    EXPECT("{got, round}");
+    for (int i = 0; i < 2; i++) {
+        call_and_tell(probe_new(), timeouts[i]);
+        EXPECT("{from, From}", &from);
+        cop_send(echo, from);
+        EXPECT("{Echo, {Pid, Tag}}", echo, cop_tuple_at(from, 0), &again);
+        cop_reply_to(cop("{Pid, Tag}", cop_tuple_at(from, 0), again), cop("round"));
+        EXPECT("{got, round}");
+    }
 }
