@@ -249,6 +249,15 @@ COP_API bool cop_to_pid(cop_pid *ret_value, cop_term term);
 COP_API bool cop_to_ref(cop_ref *ret_value, cop_term term);
 COP_API bool cop_to_bytes(cop_bytes *ret_value, cop_term term);
 
+/* The node a pid is of.
+ *
+ * Returns  its name; nonode@nohost for a pid of this node that has no cluster.
+ * Parks    no.
+ * Context  any thread.
+ * OTP      node/1.
+ */
+COP_API cop_atom cop_pid_node(cop_pid pid);
+
 /* The text of a binary, an atom, or character data: a list of code points, binaries and such lists.
  *
  * Returns  false where the term is none of these. What was a list is new UTF-8 that lives until the

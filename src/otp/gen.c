@@ -21,7 +21,7 @@ int64_t cop__gen_timeout(int64_t timeout_ms)
     return timeout_ms == 0 ? COP__GEN_TIMEOUT_MS : timeout_ms == COP_AT_ONCE ? 0 : timeout_ms;
 }
 
-/* The reason a target that cannot be called gives: GS-36, GS-39. */
+/* The reason a target that is no process of this node gives: GS-36, GS-39. */
 static cop_term unreachable(cop_dest server)
 {
     enum cop_dest_kind kind = cop_dest_kind_of(server);
@@ -48,8 +48,8 @@ enum cop_call_outcome cop__gen_call(
         return COP_CALL_DOWN;
     }
     outcome = cop_process_call(ret, pid, label, request, timeout_ms);
-    if (outcome == COP_CALL_DOWN && pid.node)
-        *ret = cop("{nodedown, Pid}", pid);
+    if (outcome == COP_CALL_DOWN && pid.node && cop_match(*ret, "noconnection"))
+        *ret = cop("{nodedown, Node}", cop_pid_node(pid));
     return outcome;
 }
 

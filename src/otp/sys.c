@@ -128,23 +128,37 @@ void cop_sys_no_debug_of(cop_dest server, int64_t timeout_ms)
 /* --- proc_lib:stop/3 (P-132, P-133)
  * ------------------------------------------------------------------- */
 
+static COP_NORETURN void stop_failed(
+    cop_term why, cop_dest process, cop_term reason, int64_t timeout_ms)
+{
+    cop_exit(cop("{Why, {sys, terminate, [Target, Reason, Timeout]}}", why, cop_dest_show(process),
+        reason, timeout_ms == COP_INFINITY ? cop("infinity") : cop_int(timeout_ms)));
+}
+
 void cop_stop_process(cop_dest process, cop_term reason, int64_t timeout_ms)
 {
     int64_t deadline_ms = cop_monotonic_ms() + timeout_ms;
-    cop_term result, why, target = cop_dest_show(process);
+    cop_term request = cop("{terminate, Reason}", reason), result, why;
     cop_atom system = cop_atom_new("system");
     enum cop_call_outcome outcome;
     cop_ref monitor;
     cop_pid pid;
 
-    if (!cop_whereis_to(&pid, process))
-        cop_exit(cop("noproc"));
+    if (!cop_whereis_to(&pid, process)) {
+        cop__gen_call(
+            &why, process, system, request, timeout_ms); /* says why it cannot be called */
+        if (cop_match(why, "noproc"))
+            cop_exit(why);
+        stop_failed(why, process, reason, timeout_ms);
+    }
     if (pid.id == cop_self().id && !pid.node)
-        cop_exit(cop("{calling_self, {sys, terminate, [Target, Reason, Timeout]}}", target, reason,
-            timeout_ms == COP_INFINITY ? cop("infinity") : cop_int(timeout_ms)));
+        stop_failed(cop("calling_self"), process, reason, timeout_ms);
     monitor = cop_monitor(pid);
-    outcome = cop__gen_call(
-        &result, cop_dest_pid(pid), system, cop("{terminate, Reason}", reason), timeout_ms);
+    outcome = cop__gen_call(&result, cop_dest_pid(pid), system, request, timeout_ms);
+    if (outcome == COP_CALL_DOWN && cop_match(result, "{nodedown, _}")) {
+        cop_demonitor_flush(monitor);
+        stop_failed(result, process, reason, timeout_ms);
+    }
     if (outcome == COP_CALL_TIMEOUT) {
         cop_demonitor_flush(monitor);
         cop_exit(cop("timeout"));

@@ -72,6 +72,11 @@ cop_pid cop_pid_remote(cop_atom node, uint32_t creation, uint32_t id, uint32_t s
     return pid;
 }
 
+cop_atom cop_pid_node(cop_pid pid)
+{
+    return (cop_atom){ cop__node_of(pid.node).name };
+}
+
 cop_term cop_from_pid(cop_pid pid)
 {
     uint64_t *box;

@@ -23,6 +23,20 @@ static bool no_whereis(cop_pid *ret_pid, cop_term key)
 
 static const cop_via_module nobody = { "nobody", no_register, no_unregister, no_whereis };
 
+static cop_pid far_pid(void)
+{
+    return cop_pid_remote(cop_atom_new("far@away"), 1, 80, 2);
+}
+
+static bool far_whereis(cop_pid *ret_pid, cop_term key)
+{
+    (void)key;
+    *ret_pid = far_pid();
+    return true;
+}
+
+static const cop_via_module far = { "far", no_register, no_unregister, far_whereis };
+
 static cop_pid dead_pid(void)
 {
     cop_ref ref;
@@ -181,6 +195,51 @@ CLAUSE(GS_40)
         exit_of_call(cop_dest(cop_self()), cop("q"), 0), "{calling_self, {gen_server, call, _}}");
     CHECK_MATCH(
         exit_of_call(cop_dest("me"), cop("q"), 0), "{calling_self, {gen_server, call, [me, q]}}");
+}
+
+static void stop_far_name(void *arg)
+{
+    (void)arg;
+    cop_stop_server(cop_name("who", "far@away"), cop("normal"), WAIT_MS);
+}
+
+static void stop_far_pid(void *arg)
+{
+    (void)arg;
+    cop_stop_server(far_pid(), cop("normal"), WAIT_MS);
+}
+
+static void ask_far(void *arg)
+{
+    (void)arg;
+    cop_sys_get_state(far_pid());
+}
+
+/* {nodedown, Node}: a pid or {Name, Node} of another node, when this one has no cluster; through
+ * another registry it is noproc. */
+CLAUSE(GS_39)
+{
+    cop_pid pid = far_pid();
+    cop_term reason = COP_NONE;
+
+    CHECK_MATCH(exit_of_call(cop_dest(pid), cop("q"), 0),
+        "{{nodedown, 'far@away'}, {gen_server, call, [Pid, q]}}", pid);
+    CHECK_MATCH(exit_of_call(cop_dest(pid), cop("q"), COP_INFINITY),
+        "{{nodedown, 'far@away'}, {gen_server, call, [Pid, q, infinity]}}", pid);
+    CHECK_MATCH(exit_of_call(cop_name("who", "far@away"), cop("q"), 0),
+        "{{nodedown, 'far@away'}, {gen_server, call, [{who, 'far@away'}, q]}}");
+    CHECK(!cop_try_call(&reason, pid, cop("q")));
+    CHECK_TERM(reason, "{nodedown,far@away}");
+    CHECK_MATCH(exit_of_call(cop_via(&far, cop("x")), cop("q"), 0),
+        "{noproc, {gen_server, call, [{via, far, x}, q]}}");
+    CHECK_EQ_INT(TRY(ask_far, NULL, &reason), COP_CLASS_EXIT);
+    CHECK_MATCH(reason, "{{nodedown, 'far@away'}, {sys, get_state, [Pid]}}", pid);
+    CHECK_EQ_INT(TRY(stop_far_pid, NULL, &reason), COP_CLASS_EXIT);
+    CHECK_MATCH(reason, "{{nodedown, 'far@away'}, {sys, terminate, [Pid, normal, 20000]}}", pid);
+    CHECK_EQ_INT(TRY(stop_far_name, NULL, &reason), COP_CLASS_EXIT);
+    CHECK_MATCH(
+        reason, "{{nodedown, 'far@away'}, {sys, terminate, [{who, 'far@away'}, normal, 20000]}}");
+    NOTHING();
 }
 
 static void call_a_list(void *arg)

@@ -101,15 +101,18 @@ static void call_to_stop(cop_term server)
 }
 
 /* client_info: undefined without a call; the caller's pid and name while one is under way; dead if
- * it is. */
+ * it is, remote if it is another node's. */
 CLAUSE(GS_105)
 {
-    cop_pid dead = cop_spawn(exit_main, cop("normal")), server = quiet_server(), client;
+    cop_pid dead = cop_spawn(exit_main, cop("normal")), server = quiet_server(), client,
+            far = cop_pid_remote(cop_atom_new("far@away"), 1, 80, 2);
     cop_term report = COP_NONE;
 
     reason_of_exit(dead);
     CHECK_MATCH(report_after(server, cop("{'$gen_call', {Dead, t}, {stop, oops}}", dead)),
         "#{client_info := {Dead, dead}}", dead);
+    CHECK_MATCH(report_after(quiet_server(), cop("{'$gen_call', {Far, t}, {stop, oops}}", far)),
+        "#{client_info := {Far, remote}}", far);
     CHECK_MATCH(report_after(quiet_server(), cop("{'$gen_cast', {do, {stop, oops}}}")),
         "#{client_info := undefined}");
     cop_register("asker", cop_self());
