@@ -72,7 +72,7 @@ struct cop_gen_server_options {
     cop_dest name;              /* overrides .name: a name or cop_via(); GS-24 */
     int64_t timeout_ms;         /* of init; 0: infinity */
     int64_t hibernate_after_ms; /* 0: never */
-    cop_term debug;             /* list as in GS-04, SYS-35 */
+    cop_term debug;             /* list as in GS-04, SYS-35; cop_sys_install_option */
     struct cop_spawn_options spawn;
 };
 
@@ -108,20 +108,28 @@ COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor,
     const cop_gen_server *module, cop_term arg, int how,
     const struct cop_gen_server_options *options, cop_term *ret_error);
 
-/* Make the calling process a server, without init.
+/* Make the calling process a server, without init; written
+ * cop_gen_server_enter_loop(&module, &state, cop_ok(), .hibernate_after_ms = 100).
  *
  * Returns  never.
  * Exits    process_was_not_started_by_proc_lib, process_not_registered,
  *          {process_not_registered_via, Module}.
  * Parks    the process waits as a server from now on.
- * Options  state is copied, state_size bytes. name is the one it has, or a zeroed destination.
- *          action is what init would return: cop_ok() or cop_noreply(), with a time-out, hibernate
- *          or then.
+ * Options  state is copied, state_size bytes. action is what init would return: cop_ok() or
+ *          cop_noreply(), with a time-out, hibernate or then. Of options, which may be NULL: name,
+ *          the one the process has; hibernate_after_ms; debug.
  * Context  a process of proc_lib (cop_start_process), at its top: the stack is given back.
  * OTP      gen_server:enter_loop/3,4,5. Clauses GS-113 to GS-115.
  */
-COP_NORETURN COP_API void cop_gen_server_enter_loop(
-    const cop_gen_server *module, const void *state, cop_dest name, cop_step action);
+COP_NORETURN COP_API void cop_gen_server_enter_loop_with(const cop_gen_server *module,
+    const void *state, cop_step action, const struct cop_gen_server_options *options);
+#ifndef __cplusplus
+#define cop_gen_server_enter_loop(MODULE, STATE, ...) \
+    COP__GEN_SERVER_ENTER_LOOP((MODULE), (STATE), __VA_ARGS__, )
+#define COP__GEN_SERVER_ENTER_LOOP(MODULE, STATE, ACTION, ...)  \
+    cop_gen_server_enter_loop_with((MODULE), (STATE), (ACTION), \
+        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ })
+#endif
 
 COP_END_DECLS
 

@@ -127,6 +127,15 @@ COP_API cop_term cop_sys_install_in(
 COP_API cop_term cop_sys_remove_from(
     cop_dest server, cop_term id, cop_sys_debug_fn *fn, int64_t timeout_ms);
 
+/* The same as an element of a server's start option debug: {install, Spec}.
+ *
+ * Returns  the option; it lives until the end of the turn.
+ * Parks    no.
+ * Context  any process of the server's node.
+ * OTP      sys:debug_options/1. Clause SYS-35.
+ */
+COP_API cop_term cop_sys_install_option(cop_term id, cop_sys_debug_fn *fn, cop_term fn_state);
+
 /* End all of log, trace, statistics, files and debug functions.
  *
  * Parks    yes.

@@ -296,8 +296,8 @@ cop_term cop__debug_command(struct debug *debug, cop_term command, bool local)
 
 static bool option(struct debug *debug, cop_term item)
 {
-    int64_t max;
-    cop_term file;
+    cop_term file, id, state;
+    int64_t max, address;
 
     if (cop_match(item, "trace"))
         debug->trace = true;
@@ -309,6 +309,8 @@ static bool option(struct debug *debug, cop_term item)
         statistics_command(debug, cop("true"));
     else if (cop_match(item, "{log_to_file, File}", &file))
         file_command(debug, file);
+    else if (cop_match(item, "{install, {Id, Address, State}}", &id, &address, &state))
+        install(debug, id, address, state); /* a starter is always of this node */
     else
         return false;
     return true;

@@ -53,6 +53,14 @@ static void take_name(struct gs *gs, cop_term name, const cop_via_module *via, c
     }
 }
 
+static void take_options(struct gs *gs, int64_t hibernate_after_ms, cop_term debug)
+{
+    if (hibernate_after_ms)
+        cop__gs_extra(gs)->hibernate_after_ms = hibernate_after_ms;
+    if (!cop_is_none(debug) && !cop_match(debug, "[]"))
+        cop__debug_options(&cop__gs_extra(gs)->debug, debug);
+}
+
 struct initialising {
     struct gs *gs;
     cop_term arg;
@@ -156,10 +164,7 @@ static void server_main(cop_term start)
         cop_trap_exit(true);
     take_name(
         gs, name, (const cop_via_module *)(uintptr_t)via_address, key); /* before init: GS-29 */
-    if (hibernate_after_ms)
-        cop__gs_extra(gs)->hibernate_after_ms = hibernate_after_ms;
-    if (!cop_match(debug, "[]"))
-        cop__debug_options(&cop__gs_extra(gs)->debug, debug);
+    take_options(gs, hibernate_after_ms, debug);
     step = initialise(gs, arg);
     cop_init_ack(cop("ok"));
     cop__gs_become(gs, step); /* GS-84: a continue runs before any message */
@@ -273,19 +278,25 @@ static void check_name(cop_dest name)
     }
 }
 
-void cop_gen_server_enter_loop(
-    const cop_gen_server *module, const void *state, cop_dest name, cop_step action)
+void cop_gen_server_enter_loop_with(const cop_gen_server *module, const void *state,
+    cop_step action, const struct cop_gen_server_options *options)
 {
+    static const struct cop_gen_server_options none;
     cop_term ancestors = cop_get(cop("'$ancestors'")), first;
     struct gs *gs;
     cop_pid parent;
 
-    check_name(name);
+    if (!options)
+        options = &none;
+    check_name(options->name);
     if (cop_is_none(ancestors) || !cop_list_next(&first, &ancestors))
         cop_exit(cop("process_was_not_started_by_proc_lib")); /* GS-114 */
     if (!cop_whereis_to(&parent, cop_dest_term(first)))
         parent = cop_self();
     gs = new_server(module, parent.id);
     memcpy(gs->state, state, module->state_size);
+    take_options(gs, options->hibernate_after_ms, options->debug);
+    if (action.op == COP__OP_NOREPLY)
+        action.op = COP__OP_OK; /* no callback returned it: it is no event */
     cop__gs_become(gs, action);
 }

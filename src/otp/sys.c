@@ -103,20 +103,29 @@ cop_term cop_sys_log_to_file_of(cop_dest server, const char *path, int64_t timeo
         cop("{debug, {log_to_file, File}}", file), timeout_ms);
 }
 
+/* A function without an id is its own. */
+static cop_term id_of(cop_term id, cop_sys_debug_fn *fn)
+{
+    return cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id;
+}
+
+cop_term cop_sys_install_option(cop_term id, cop_sys_debug_fn *fn, cop_term fn_state)
+{
+    return cop("{install, {Id, Fn, State}}", id_of(id, fn), (int64_t)(uintptr_t)fn, fn_state);
+}
+
 cop_term cop_sys_install_in(
     cop_dest server, cop_term id, cop_sys_debug_fn *fn, cop_term fn_state, int64_t timeout_ms)
 {
-    cop_term what = cop("{Id, Fn, State}", cop_is_none(id) ? cop_int((int64_t)(uintptr_t)fn) : id,
-        (int64_t)(uintptr_t)fn, fn_state);
+    cop_term option = cop_sys_install_option(id, fn, fn_state);
 
-    return ask(
-        server, "install", cop("[Spec]", what), cop("{debug, {install, Spec}}", what), timeout_ms);
+    return ask(server, "install", cop("[Spec]", cop_tuple_at(option, 1)),
+        cop("{debug, Option}", option), timeout_ms);
 }
 
 cop_term cop_sys_remove_from(cop_dest server, cop_term id, cop_sys_debug_fn *fn, int64_t timeout_ms)
 {
-    if (cop_is_none(id))
-        id = cop_int((int64_t)(uintptr_t)fn);
+    id = id_of(id, fn);
     return ask(server, "remove", cop("[Id]", id), cop("{debug, {remove, Id}}", id), timeout_ms);
 }
 

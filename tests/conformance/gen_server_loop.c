@@ -381,17 +381,6 @@ CLAUSE(GS_81)
     NOTHING();
 }
 
-static bool hibernates(cop_pid pid)
-{
-    for (int i = 0; i < 2000; i++) {
-        if (cop_match(cop_process_info(pid, "current_function"),
-                "{current_function, {erlang, hibernate, 3}}"))
-            return true;
-        cop_sleep(1);
-    }
-    return false;
-}
-
 /* hibernate: until the next message; a system message is served and it goes back to sleep.
  * also: SYS-25 */
 CLAUSE(GS_82)

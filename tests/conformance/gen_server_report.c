@@ -255,6 +255,13 @@ CLAUSE(GS_112)
     CHECK_TERM(cop_call(server, cop("get")), "2");
 }
 
+static cop_term tells_of_event(cop_term owner, cop_term event, cop_term name)
+{
+    (void)name;
+    cop_send(owner, cop("{event, Event}", event));
+    return owner;
+}
+
 static void enters(cop_term arg)
 {
     struct probe state = { .value = 6 };
@@ -267,12 +274,18 @@ static void enters(cop_term arg)
     if (cop_match(how, "misnamed"))
         cop_receive_match("go_on");
     if (cop_match(how, "timeout"))
-        cop_gen_server_enter_loop(&probe, &state, (cop_dest){ 0, 0 }, cop_noreply(.timeout_ms = 1));
+        cop_gen_server_enter_loop(&probe, &state, cop_noreply(.timeout_ms = 1));
     if (cop_match(how, "continue"))
-        cop_gen_server_enter_loop(
-            &probe, &state, (cop_dest){ 0, 0 }, cop_noreply(.then = cop("on")));
-    cop_gen_server_enter_loop(&probe, &state,
-        cop_match(how, "plain") ? (cop_dest){ 0, 0 } : cop_dest_name("entered"), cop_noreply());
+        cop_gen_server_enter_loop(&probe, &state, cop_noreply(.then = cop("on")));
+    if (cop_match(how, "hibernate"))
+        cop_gen_server_enter_loop(&probe, &state, cop_noreply(), .hibernate_after_ms = 2);
+    if (cop_match(how, "debug"))
+        cop_gen_server_enter_loop(&probe, &state, cop_noreply(),
+            .debug = cop("[{log, 5}, Install]",
+                cop_sys_install_option(cop("teller"), tells_of_event, cop_lift(state.owner))));
+    if (cop_match(how, "plain"))
+        cop_gen_server_enter_loop(&probe, &state, cop_noreply());
+    cop_gen_server_enter_loop(&probe, &state, cop_noreply(), .name = cop_dest_name("entered"));
 }
 
 static cop_pid enter(const char *how)
@@ -287,10 +300,11 @@ static cop_pid enter(const char *how)
     return pid;
 }
 
-/* A proc_lib process becomes a server, with its own state; a name must be its own. */
+/* A proc_lib process becomes a server, with its own state; a name must be its own. Its options are
+ * debug and hibernate_after. */
 CLAUSE(GS_113)
 {
-    cop_pid misnamed;
+    cop_pid misnamed, server;
     cop_ref ref;
 
     CHECK_TERM(cop_call(enter("plain"), cop("get")), "6");
@@ -300,6 +314,15 @@ CLAUSE(GS_113)
     ref = cop_monitor(misnamed);
     cop_send(misnamed, cop("go_on"));
     EXPECT_DOWN(ref, "process_not_registered");
+    server = enter("hibernate");
+    CHECK(hibernates(server));
+    cop_call(server, cop("get"));
+    CHECK(hibernates(server));
+    server = enter("debug");
+    cop_send(server, cop("hello"));
+    EXPECT("{event, {in, hello}}");
+    EXPECT("{event, {noreply, _}}");
+    CHECK_MATCH(cop_sys_log(server, cop("get")), "{ok, [{in, hello}, {noreply, _}]}");
 }
 
 /* In a plain process it exits; the parent is the first of the ancestors. */

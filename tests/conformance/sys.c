@@ -535,7 +535,8 @@ CLAUSE(SYS_34)
     unlink(path);
 }
 
-/* The start option sets the same up before the first message. */
+/* The start option sets the same up before the first message; what is no option is logged, and a
+ * function that is there already stays. */
 CLAUSE(SYS_35)
 {
     cop_pid server = { 0, 0 };
@@ -546,6 +547,25 @@ CLAUSE(SYS_35)
     CHECK_MATCH(cop_sys_log(server, cop("get")), "{ok, [{in, first}, {noreply, _}]}");
     CHECK_MATCH(cop_sys_statistics(server, cop("get")),
         "{ok, [_, _, _, {messages_in, 1}, {messages_out, 0}]}");
+
+    PROBE_START(&server, NULL, START, cop("{send_self, first, {forget_owner, {ok}}}"),
+        .debug = cop("[Install, Again, {install, what}, log]",
+            cop_sys_install_option(cop("mine"), watch, cop("{Owner, 0}", cop_self())),
+            cop_sys_install_option(cop("mine"), watch, cop("{Owner, 100}", cop_self()))));
+    EXPECT("{watched, 0, {in, first}}");
+    EXPECT("{watched, 1, {noreply, _}}");
+    CHECK_TERM(cop_sys_remove_from(cop_dest(server), cop("mine"), NULL, 0), "ok");
+    cop_send(server, cop("unheard"));
+    CHECK_MATCH(cop_sys_log(server, cop("get")), "{ok, [_, _, {in, unheard}, _]}");
+    PROBE_START(&server, NULL, START, cop("{send_self, first, {forget_owner, {ok}}}"),
+        .debug = cop(
+            "[Install]", cop_sys_install_option(COP_NONE, watch, cop("{Owner, 7}", cop_self()))));
+    EXPECT("{watched, 7, {in, first}}");
+    EXPECT("{watched, 8, {noreply, _}}");
+    CHECK_TERM(cop_sys_remove_from(cop_dest(server), COP_NONE, watch, 0), "ok");
+    cop_send(server, cop("unheard"));
+    cop_sys_get_state(server);
+    NOTHING();
 }
 
 /* Who is no OTP process lets the client time out; one that is not there, and oneself, fail at once.

@@ -225,6 +225,18 @@ static inline cop_pid probe_new(void)
     return probe_new_how(START, "{ok}");
 }
 
+/* It comes to hibernate. */
+static inline bool hibernates(cop_pid pid)
+{
+    for (int i = 0; i < 2000; i++) {
+        if (cop_match(cop_process_info(pid, "current_function"),
+                "{current_function, {erlang, hibernate, 3}}"))
+            return true;
+        cop_sleep(1);
+    }
+    return false;
+}
+
 /* --- What a call exits with
  * ---------------------------------------------------------------------------- */
 
