@@ -14,7 +14,7 @@ typedef struct {
     int op;         /* COP__OP_*; 0 is no instruction: bad_return_value */
     cop_term reply; /* cop_reply's value; cop_stop's .reply; the reason of cop_stop is .reason */
     cop_term reason;
-    cop_term then;      /* {continue, then} */
+    cop_term then;      /* {continue, then}: the next turn, which gets a copy of it */
     int64_t timeout_ms; /* 0: none given. COP_AT_ONCE: Erlang's 0 */
     cop_term timeout;   /* {timeout, T, Message}: what to deliver instead of timeout (GS-80) */
     bool timeout_abs;   /* timeout_ms is a monotonic time */
@@ -109,7 +109,7 @@ COP_API void cop_cast_to(cop_dest server, cop_term request);
  * Returns  From, that is {Pid, Tag}, opaque; it lives for the turn, keep it with cop_keep. None
  *          outside of a call.
  * Parks    no.
- * Context  handle_call, and a continue right after it.
+ * Context  handle_call, and the continues right after it.
  * OTP      the argument From of handle_call/3. Clauses GS-66, GS-89.
  */
 COP_API cop_term cop_caller(void);

@@ -262,6 +262,18 @@ COP_API void cop_sleep(int64_t timeout_ms);
  */
 COP_API void cop_turn_end(void);
 
+/* End the turn and begin the next without going back to the loop: all terms built or received so
+ * far are given back but keep, and a call that is under way. For a behaviour that does many steps
+ * for one message, as gen_server does when a callback continues.
+ *
+ * Returns  a copy of keep that lives for the new turn.
+ * Exits    with badarg where no process runs.
+ * Parks    yields.
+ * Context  any process, where no caller further up still uses a term of the turn.
+ * OTP      none: the garbage collector.
+ */
+COP_API cop_term cop_turn_next(cop_term keep);
+
 /* --- Sending -------------------------------------------------------------------------------- */
 
 /* Send message: a copy of it goes to the mailbox of `to`. To a process that is gone, an inactive

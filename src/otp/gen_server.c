@@ -199,11 +199,11 @@ static inline bool obey_once(struct gs *gs, cop_step *step)
         bad_return(gs, step_term(*step));
     }
     if (__builtin_expect(!cop_is_none(step->then), 0)) {
-        *step = run_continue(gs, step->then);
+        *step = run_continue(gs, cop_turn_next(step->then));
         return true;
     }
     if (__builtin_expect(at_once(*step), 0)) {
-        *step = run_info(gs, step->timeout);
+        *step = run_info(gs, cop_turn_next(step->timeout));
         return true;
     }
     if (__builtin_expect(step->timeout_ms || step->hibernate || gs->extra, 0))
@@ -212,7 +212,8 @@ static inline bool obey_once(struct gs *gs, cop_step *step)
 }
 
 /* handle_call may reply, init may be ok; everything else is told apart by what it returned.
- * Continues are a loop and not a recursion: a chain of them may be long (GS-83). */
+ * Continues are a loop and not a recursion, and each is a turn: a chain of them may be endless
+ * (GS-83). */
 void cop__gs_obey(struct gs *gs, cop_step step)
 {
     while (__builtin_expect(obey_once(gs, &step), 0))
@@ -267,7 +268,8 @@ static bool is_local(cop_term from)
     return cop_match(from, "{Pid, _}", &pid) && pid.node == 0;
 }
 
-/* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. */
+/* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. Each
+ * system message is a turn. */
 static void while_suspended(struct gs *gs)
 {
     cop_pid parent = { gs->parent, 0 };
@@ -280,6 +282,7 @@ static void while_suspended(struct gs *gs)
             if (cop_match(message, "{system, From, Request}", &from, &request)) {
                 cop_receive_take(&scan);
                 cop__gs_system(gs, from, request, is_local(from));
+                cop_turn_next(COP_NONE);
                 break;
             }
             if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {

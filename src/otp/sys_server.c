@@ -11,6 +11,40 @@ static void answer(cop_term from, cop_term result)
     cop_process_reply(from, result);
 }
 
+/* What a function that reads or replaces the state has raised, as sys tells it: SYS-16, SYS-17. */
+static cop_term callback_failed(const char *function, enum cop_class class, cop_term reason)
+{
+    static const char *const classes[] = { "none", "exit", "error", "throw" };
+
+    return cop("{error, {callback_failed, {gen_server, Function}, {Class, Reason}}}",
+        cop_atom_new(function), cop_atom_new(classes[class]), reason);
+}
+
+struct reading {
+    struct gs *gs;
+    cop_term state;
+};
+
+static void run_read(void *arg)
+{
+    struct reading *reading = arg;
+
+    reading->state = cop__gs_get_state(reading->gs);
+}
+
+static cop_term read_state(struct gs *gs)
+{
+    struct reading reading = { gs, COP_NONE };
+    enum cop_class class;
+    cop_term reason;
+
+    if (!gs->module->get_state)
+        return cop__gs_get_state(gs);
+    class = cop_try(run_read, &reading, &reason, NULL);
+    return class == COP_CLASS_NONE ? reading.state
+                                   : callback_failed("system_get_state", class, reason);
+}
+
 struct replacing {
     struct gs *gs;
     cop_sys_replace *fn;
@@ -32,14 +66,12 @@ static cop_term replace_state(struct gs *gs, int64_t fn, int64_t arg)
 {
     struct replacing replacing = { gs, (cop_sys_replace *)(uintptr_t)fn, (void *)(uintptr_t)arg,
         COP_NONE };
-    static const char *const classes[] = { "none", "exit", "error", "throw" };
-    cop_term reason, stack;
-    enum cop_class class = cop_try(run_replace, &replacing, &reason, &stack);
+    cop_term reason;
+    enum cop_class class = cop_try(run_replace, &replacing, &reason, NULL);
 
     if (class == COP_CLASS_NONE)
-        return cop__gs_get_state(gs);
-    return cop("{error, {callback_failed, {gen_server, system_replace_state}, {Class, Reason}}}",
-        cop_atom_new(classes[class]), reason);
+        return read_state(gs);
+    return callback_failed("system_replace_state", class, reason);
 }
 
 static cop_term header(struct gs *gs)
@@ -120,8 +152,10 @@ void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
     cop_term command, reason, module, old_vsn, extra;
     int64_t fn, arg;
 
+    gs->in = GS_IN_NONE;
+    gs->last = COP_NONE; /* it went with its turn */
     if (cop_match(request, "get_state")) {
-        answer(from, cop__gs_get_state(gs));
+        answer(from, read_state(gs));
     } else if (cop_match(request, "get_status")) {
         answer(from, get_status(gs));
     } else if (cop_match(request, "suspend")) {
@@ -133,8 +167,6 @@ void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
         answer(from, cop("ok"));
     } else if (cop_match(request, "{terminate, Reason}", &reason)) {
         answer(from, cop("ok")); /* first: SYS-24 */
-        gs->in = GS_IN_NONE;
-        gs->last = COP_NONE;
         cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     } else if (cop_match(request, "{debug, Command}", &command)) {
         answer(from, cop__debug_command(&cop__gs_extra(gs)->debug, command, local));

@@ -178,6 +178,38 @@ void cop_become(const cop_loop *loop, void *state)
     __builtin_unreachable();
 }
 
+/* What goes on lies in a block of its own, the only one of the new turn. A call under way stays in
+ * `current`, so that its caller can still be asked for. */
+cop_term cop_turn_next(cop_term keep)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__msg *kept, *call;
+    cop_term items[2] = { keep, COP_NONE };
+
+    if (!proc) {
+        cop__leave();
+        cop__badarg("turn_next");
+    }
+    if (proc->ext)
+        items[1] = proc->ext->current_from;
+    kept = cop__msg_tuple(self, COP__PLAIN, items, 2);
+    call = proc->current;
+    if (call && call->kind == COP__CALL)
+        proc->current = NULL;
+    else
+        call = NULL;
+    self = end_turn(self, proc);
+    proc->current = call;
+    kept->next = NULL;
+    proc->turn = kept;
+    if (proc->ext)
+        proc->ext->current_from = cop__elements(kept->term)[1];
+    self = cop__charge(self, 1);
+    cop__leave();
+    return cop__elements(kept->term)[0];
+}
+
 void cop_loop_timeout(int64_t timeout_ms)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();

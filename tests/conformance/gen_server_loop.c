@@ -341,8 +341,77 @@ CLAUSE(GS_79)
     NOTHING();
 }
 
+/* --- Continues without end
+ * ---------------------------------------------------------------------------- */
+
+enum { CHAIN = 100000, HEAP_MAX = 64 * 1024 };
+
+/* Counts down in continues, or in messages of {timeout, 0, Message}; replies at the end. */
+static cop_step chain_next(void *state, cop_term what)
+{
+    struct probe *p = state;
+    cop_step step = cop_noreply();
+    cop_term how;
+    int64_t left;
+
+    cop_must(cop_match(what, "{How, Left, _}", &how, &left));
+    p->value++;
+    if (left > 0) {
+        what = cop("{How, Left, \"some more words\"}", how, left - 1);
+        if (cop_match(how, "timeout"))
+            step = cop_noreply(.timeout_ms = COP_AT_ONCE, .timeout = what);
+        else
+            step.then = what;
+    } else if (left == 0 && cop_match(how, "timeout")) {
+        probe_tell(p, "end", cop("{Note, N}", p->note, p->value));
+    } else if (left == 0) {
+        cop_reply_to(cop_caller(), cop("{Note, N}", p->note, p->value));
+    } else {
+        step.then = cop("{How, -1, \"for ever\"}", how);
+    }
+    return step;
+}
+
+static cop_step chain_call(void *state, cop_term request)
+{
+    struct probe *p = state;
+
+    p->value = 0;
+    cop_keep(&p->note, cop("{kept, Request}", request));
+    return cop_noreply(.then = request);
+}
+
+static cop_step chain_init(void *state, cop_term arg)
+{
+    struct probe *p = state;
+    cop_term what;
+
+    cop_must(cop_match(arg, "{Owner, What}", &p->owner, &what));
+    return cop_match(what, "idle") ? cop_ok() : cop_ok(.then = what);
+}
+
+static const cop_gen_server chain = {
+    .module = "chain",
+    .state_size = sizeof(struct probe),
+    .init = chain_init,
+    .handle_call = chain_call,
+    .handle_info = chain_next,
+    .handle_continue = chain_next,
+};
+
+static cop_pid chain_new(cop_term what, cop_ref *ret_monitor)
+{
+    cop_term arg = cop("{Self, What}", cop_self(), what);
+    cop_pid pid = { 0, 0 };
+
+    CHECK_EQ_INT(cop_gen_server_start_monitor(
+                     &pid, ret_monitor, &chain, arg, .spawn = { .heap_size_max = HEAP_MAX }),
+        0);
+    return pid;
+}
+
 /* {timeout, T, M}: M comes instead; system messages do not matter; T = 0 is before what is queued;
- * a message cancels it; infinity starts nothing. */
+ * a message cancels it; infinity starts nothing. One after another for ever takes no memory. */
 CLAUSE(GS_80)
 {
     cop_pid server = probe_new();
@@ -366,6 +435,10 @@ CLAUSE(GS_80)
     NOTHING();
     cop_send(server, cop("{do, {noreply, {timeout_abs, T, at_last}}}", cop_monotonic_ms() + 3));
     CHECK_NEXT("{info,at_last}");
+
+    server = chain_new(cop("idle"), &(cop_ref){ 0 });
+    cop_send(server, cop("{timeout, N, start}", CHAIN));
+    EXPECT("{'end', {_, N}}", CHAIN + 1);
 }
 
 /* {hibernate, T, M}: the same while hibernating. */
@@ -398,10 +471,12 @@ CLAUSE(GS_82)
 }
 
 /* {continue, C} runs before any queued message, also a system message; the reply before it; they
- * chain. */
+ * chain, and each is a turn of its own: what is not kept is gone, so memory stays as it is. A
+ * server that goes on for ever does not keep others from running, and can be killed. */
 CLAUSE(GS_83)
 {
     cop_pid server = probe_new();
+    cop_ref monitor = { 0 };
     cop_term result = COP_NONE;
     cop_ref request;
 
@@ -414,6 +489,15 @@ CLAUSE(GS_83)
     CHECK_TERM(result, "yes");
     CHECK_NEXT("{continue,second}");
     CHECK_NEXT("{info,queued}");
+
+    server = chain_new(cop("idle"), &monitor);
+    CHECK_MATCH(cop_call(server, cop("{continue, N, start}", CHAIN), .timeout_ms = WAIT_MS),
+        "{{kept, {continue, N, start}}, M}", CHAIN, CHAIN + 1);
+    cop_send(server, cop("{'$gen_call', {Self, tag}, {continue, N, start}}", cop_self(), CHAIN));
+    EXPECT("{tag, {{kept, {continue, N, start}}, M}}", CHAIN, CHAIN + 1);
+    server = chain_new(cop("{continue, -1, start}"), &monitor);
+    cop_exit_signal(server, cop("kill"));
+    EXPECT_DOWN(monitor, "killed");
 }
 
 /* The starter is released before the continue of init, which runs before any message, also one that

@@ -80,6 +80,9 @@ CLAUSE(GS_103)
     CHECK_MATCH(
         report_after(quiet_server(), cop("{system, {Self, t}, {terminate, oops}}", cop_self())),
         "#{last_message := []}");
+    server = quiet_server();
+    cop_send(server, cop("{do, {set, 1, {noreply}}}"));
+    CHECK_MATCH(report_after(server, cop("{system, nobody, get_state}")), "#{last_message := []}");
 }
 
 /* reason: {R, Stack} for what was raised, the bare reason for a stop and for a bad return. */

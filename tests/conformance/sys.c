@@ -230,7 +230,14 @@ static void get_state_of(void *arg)
     cop_sys_get_state(*(cop_pid *)arg);
 }
 
-/* A result {error, R} raises in the client. */
+static cop_term state_raises(void *state)
+{
+    (void)state;
+    cop_error(cop("oops"));
+}
+
+/* A result {error, R} raises in the client; so does a get_state that raises, and the server goes
+ * on. */
 CLAUSE(SYS_16)
 {
     static cop_gen_server module;
@@ -242,6 +249,11 @@ CLAUSE(SYS_16)
     CHECK_EQ_INT(cop_gen_server_start(&server, &module, cop("{Self, {ok}}", cop_self())), 0);
     CHECK_EQ_INT(TRY(get_state_of, &server, &reason), COP_CLASS_ERROR);
     CHECK_TERM(reason, "in_person");
+    module.get_state = state_raises;
+    cop_cast(server, cop("hello"));
+    CHECK_EQ_INT(TRY(get_state_of, &server, &reason), COP_CLASS_ERROR);
+    CHECK_TERM(reason, "{callback_failed,{gen_server,system_get_state},{error,oops}}");
+    CHECK_TERM(cop_call(server, cop("get")), "0");
 }
 
 static cop_term replace_badly(cop_term state, void *arg)
@@ -313,7 +325,8 @@ CLAUSE(SYS_18)
     CHECK_TERM(text, "\"Status for generic server here\"");
 }
 
-/* Suspended, ordinary messages stay queued, and come in order after resume. */
+/* Suspended, ordinary messages stay queued, and come in order after resume. However many system
+ * requests it answers meanwhile, its memory stays as it is. */
 CLAUSE(SYS_20)
 {
     cop_pid server = probe_new();
@@ -333,6 +346,19 @@ CLAUSE(SYS_20)
     EXPECT("{info, four}");
     CHECK_EQ_INT(cop_receive_response(&result, request, WAIT_MS), COP_RESPONSE);
     CHECK_TERM(result, "three");
+
+    CHECK_EQ_INT(PROBE_START(&server, NULL, START, cop("{note, [it, is, kept], {ok}}"),
+                     .spawn = { .heap_size_max = 64 * 1024 }),
+        0);
+    cop_sys_suspend(server);
+    for (int i = 0; i < 50000; i++) {
+        cop_sys_get_state(server);
+        cop_sys_get_state_of(cop_dest(server), COP_INFINITY);
+        cop_turn_end();
+    }
+    CHECK_MATCH(cop_sys_get_state(server), "#{note := [it, is, kept]}");
+    cop_sys_resume(server);
+    CHECK_TERM(cop_call(server, cop("get")), "0");
 }
 
 /* A call made while suspended times out; it is obeyed after resume, and its late reply dropped. */
