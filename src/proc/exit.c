@@ -204,7 +204,7 @@ struct cop__thr *cop__obey_slow(struct cop__thr *self, struct cop__proc *proc)
     }
 }
 
-void cop_exit_signal(cop_pid to, cop_term reason)
+static void exit_signal(cop_pid to, cop_term reason, uint16_t flags)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
@@ -224,6 +224,7 @@ void cop_exit_signal(cop_pid to, cop_term reason)
     }
     msg = cop__msg_tuple(self, COP__EXIT, items, 3);
     msg->from = from;
+    msg->flags |= flags;
     if (!cop__push(self, to.id, msg))
         cop__msg_free(self, msg);
     if (to.id == from) {
@@ -234,17 +235,12 @@ void cop_exit_signal(cop_pid to, cop_term reason)
     cop__leave();
 }
 
+void cop_exit_signal(cop_pid to, cop_term reason)
+{
+    exit_signal(to, reason, 0);
+}
+
 void cop_exit_signal_priority(cop_pid to, cop_term reason)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__proc *proc = self->current;
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT),
-        proc ? cop__word(cop__id_of(proc)) : cop__nil(), reason };
-    struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-
-    msg->from = proc ? cop__id_of(proc) : 0;
-    msg->flags |= COP__MSG_PRIORITY;
-    if (!cop__push(self, to.id, msg))
-        cop__msg_free(self, msg);
-    cop__leave();
+    exit_signal(to, reason, COP__MSG_PRIORITY);
 }

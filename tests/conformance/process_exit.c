@@ -482,29 +482,47 @@ CLAUSE(P_48)
     EXPECT("{went_on, {'EXIT', _, why}}");
 }
 
+static void exit_self_urgently_main(cop_term arg)
+{
+    cop_pid owner;
+
+    cop_must(cop_to_pid(&owner, arg));
+    cop_exit_signal_priority(cop_self(), cop("stop"));
+    cop_send(owner, cop("went_on"));
+}
+
 /* A fatal exit signal to oneself takes effect before the call returns. */
 CLAUSE(P_49)
 {
     CHECK_TERM(ends_with(exit_self_main, cop("{Me, false, stop}", cop_self())), "stop");
+    CHECK_TERM(ends_with(exit_self_urgently_main, cop("Me", cop_self())), "stop");
     NOTHING();
 }
 
-static void exit_no_pid(void *unused)
+static void exit_no_pid(void *urgently)
 {
-    (void)unused;
-    cop_exit_signal((cop_pid){ 0, 0 }, cop("why"));
+    (urgently ? cop_exit_signal_priority : cop_exit_signal)((cop_pid){ 0, 0 }, cop("why"));
 }
 
-/* exit/2 to a dead pid does nothing; to what is no pid it raises badarg. */
+/* exit/2 to a dead pid, and to one of a node out of reach, does nothing; to what is no pid it
+ * raises badarg. */
 CLAUSE(P_50)
 {
-    cop_pid dead = cop_spawn(return_main, COP_NONE);
+    cop_pid dead = cop_spawn(return_main, COP_NONE), idle = cop_spawn(idle_main, COP_NONE), far;
     cop_term reason = COP_NONE;
+    int urgently = 1;
 
     reason_of_exit(dead);
     cop_exit_signal(dead, cop("kill"));
+    cop_exit_signal_priority(dead, cop("kill"));
     CHECK_EQ_INT(TRY(exit_no_pid, NULL, &reason), COP_CLASS_ERROR);
     CHECK_TERM(reason, "badarg");
+    CHECK_EQ_INT(TRY(exit_no_pid, &urgently, &reason), COP_CLASS_ERROR);
+    CHECK_TERM(reason, "badarg");
+    far = cop_pid_remote(cop_atom_new("far@away"), 1, (uint32_t)idle.id, (uint32_t)(idle.id >> 32));
+    cop_exit_signal(far, cop("kill"));
+    cop_exit_signal_priority(far, cop("kill"));
+    CHECK(cop_is_alive(idle));
     NOTHING();
 }
 
