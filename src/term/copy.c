@@ -49,7 +49,7 @@ __attribute__((no_sanitize("address", "thread"))) static inline struct cop__shar
 
 static inline bool is_pointer(cop_term term)
 {
-    return !cop__is_immediate(term);
+    return !cop__is_immediate(term) && !cop_is_none(term);
 }
 
 /* A flat tuple, the usual message: immediates only. */
