@@ -174,6 +174,8 @@ typedef struct cop_loop {
      * cop_current_call gives it. */
     void (*handle_message)(void *state, cop_term message);
     void (*handle_timeout)(void *state); /* after cop_loop_timeout */
+    /* A cast (cop_process_cast), without building {Label, Request}. NULL: it is a message. */
+    void (*handle_cast)(void *state, cop_atom label, cop_term request);
     /* A turn raised what nobody caught: runs on the stack started anew, then the process goes on
      * with its next message, unless this exits. NULL: the process ends. */
     void (*handle_crash)(void *state, enum cop_class, cop_term reason, cop_term stack);
@@ -807,6 +809,16 @@ enum cop_call_outcome { COP_CALL_REPLY, COP_CALL_TIMEOUT, COP_CALL_DOWN };
  */
 COP_API enum cop_call_outcome cop_process_call(
     cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request, int64_t timeout_ms);
+
+/* Send the message {Label, Request} without building it first.
+ *
+ * Exits    the caller with badarg: no pid.
+ * Parks    yields.
+ * Options  label: the tag the receiver sees, '$gen_cast' for gen_server.
+ * Context  any thread.
+ * OTP      what gen_server:cast/2 does. Clauses P-16 to P-22, GS-45.
+ */
+COP_API void cop_process_cast(cop_pid to, cop_atom label, cop_term request);
 
 /* Answer a call, given From as it was received ({Pid, Tag}). The first answer counts; one to a
  * caller that has given up is dropped.

@@ -15,6 +15,15 @@ cop_atom cop__gen_call_label(void)
     return label;
 }
 
+cop_atom cop__gen_cast_label(void)
+{
+    static cop_atom label;
+
+    if (__builtin_expect(!label.index, 0))
+        label = cop_atom_new("$gen_cast");
+    return label;
+}
+
 /* Erlang's timeout of an option: 0 stands for the default. */
 int64_t cop__gen_timeout(int64_t timeout_ms)
 {
@@ -100,7 +109,7 @@ void cop_cast_to(cop_dest server, cop_term request)
     if (cop_dest_kind_of(server) == COP_DEST_REMOTE_NAME)
         cop_send_to(server, cop("{'$gen_cast', Request}", request));
     else if (cop_whereis_to(&pid, server))
-        cop_send(pid, cop("{'$gen_cast', Request}", request));
+        cop_process_cast(pid, cop__gen_cast_label(), request);
     /* GS-45: who is not there is not told of */
 }
 

@@ -7,7 +7,8 @@
 
 enum { COP__GEN_TIMEOUT_MS = 5000 };
 
-cop_atom cop__gen_call_label(void); /* '$gen_call' */
+cop_atom cop__gen_call_label(void);
+cop_atom cop__gen_cast_label(void); /* '$gen_call' */
 int64_t cop__gen_timeout(int64_t timeout_ms);
 /* A call with any label ('$gen_call', system). Not REPLY: *ret is the reason. */
 enum cop_call_outcome cop__gen_call(

@@ -243,10 +243,10 @@ static void handle_call(struct gs *gs, cop_term request)
         cop__gs_obey(gs, gs->module->handle_call(gs->state, request));
 }
 
-static void handle_cast(struct gs *gs, cop_term message, cop_term request)
+static void handle_cast(struct gs *gs, cop_term request)
 {
     gs->in = GS_IN_CAST;
-    gs->last = message;
+    gs->last = request;
     if (!gs->module->handle_cast) {
         cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}",
             cop__gs_module_name(gs->module), request);
@@ -288,6 +288,7 @@ static void while_suspended(struct gs *gs)
             if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
                 cop_receive_take(&scan);
                 gs->last = message;
+                gs->in = GS_IN_NONE;
                 cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-94 */
             }
         }
@@ -301,7 +302,7 @@ void cop__gs_dispatch(struct gs *gs, cop_term message)
     cop_term from, request, reason;
 
     if (cop_match(message, "{'$gen_cast', Request}", &request)) {
-        handle_cast(gs, message, request);
+        handle_cast(gs, request);
     } else if (cop_match(message, "{'$gen_call', From, Request}", &from, &request)) {
         cop_set_current_from(from);
         handle_call(gs, request);
@@ -362,6 +363,16 @@ static void handle_message(void *state, cop_term message)
     }
     if (__builtin_expect(gs->extra && gs->extra->suspended, 0))
         while_suspended(gs);
+}
+
+static void handle_cast_in_place(void *state, cop_atom label, cop_term request)
+{
+    struct gs *gs = state;
+
+    if (__builtin_expect(gs->extra || label.index != cop__gen_cast_label().index, 0))
+        handle_message(gs, cop("{Label, Request}", label, request));
+    else
+        handle_cast(gs, request);
 }
 
 static void handle_timeout(void *state)
@@ -486,5 +497,6 @@ void cop__gs_become(struct gs *gs, cop_step step)
 const cop_loop cop__gs_loop = {
     .handle_message = handle_message,
     .handle_timeout = handle_timeout,
+    .handle_cast = handle_cast_in_place,
     .handle_crash = handle_crash,
 };

@@ -38,7 +38,9 @@ cop_term cop__gs_name(struct gs *gs)
 /* GS-103: a call's request alone, a cast whole, a message as it came; [] when there was none. */
 static cop_term last_message(const struct gs *gs)
 {
-    return cop_is_none(gs->last) ? cop("[]") : gs->last;
+    if (cop_is_none(gs->last))
+        return cop("[]");
+    return gs->in == GS_IN_CAST ? cop("{'$gen_cast', Request}", gs->last) : gs->last;
 }
 
 /* GS-105. The stack of a caller is not looked into. */

@@ -157,7 +157,8 @@ enum { NAP_MAX_NS = 1000000, QUIET_LOOKS = 8 };
 
 bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns)
 {
-    uint32_t turns = cop__load(victim->turns), done = turns - cop__load(victim->seen_turns);
+    uint32_t turns = (uint32_t)cop__load(victim->turns),
+             done = turns - cop__load(victim->seen_turns);
     uint32_t worth = cop__load(victim->worth), length = cop__ring_length(victim);
     uint64_t passed_ns = now_ns - cop__load(victim->seen_ns);
 

@@ -79,16 +79,8 @@ static cop_term messages_of(const struct cop__proc *proc)
 {
     cop_term list = cop_nil();
 
-    for (const struct cop__msg *msg = proc->first; msg; msg = msg->next) {
-        cop_term term = msg->term;
-
-        if (msg->kind == COP__CALL) {
-            cop_term items[3] = { cop__atom(msg->aux), cop__from_term(msg), msg->term };
-
-            term = cop_tuple_from(items, 3);
-        }
-        list = cop_cons(cop__turn_copy(term), list);
-    }
+    for (const struct cop__msg *msg = proc->first; msg; msg = msg->next)
+        list = cop_cons(cop__turn_copy(cop__msg_term(msg)), list);
     return cop_list_reverse(list);
 }
 

@@ -107,7 +107,11 @@ static void turns(struct cop__thr *self, struct cop__proc *proc)
         }
         proc->current = msg;
         cop__leave();
-        proc->loop->handle_message(proc->state, msg->kind == COP__CALL ? COP_NONE : msg->term);
+        if (msg->kind == COP__CAST && proc->loop->handle_cast)
+            proc->loop->handle_cast(proc->state, (cop_atom){ msg->aux }, msg->term);
+        else
+            proc->loop->handle_message(
+                proc->state, msg->kind == COP__CALL ? COP_NONE : cop__msg_term(msg));
         self = (struct cop__thr *)cop__enter();
         self = end_turn(self, proc);
         if (cop__unlikely(++done >= max || self->budget < 0)) {

@@ -67,7 +67,7 @@ static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_
     return proc;
 }
 
-/* cop__push for a PLAIN message or a CALL. */
+/* cop__push for a PLAIN message, a CAST or a CALL. */
 static inline bool cop__push_message(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
     struct cop__proc *proc = cop__wake_waiting(self, id);

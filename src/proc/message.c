@@ -31,7 +31,7 @@ static struct cop__msg *block_for(
     if (cop__unlikely(!msg))
         cop__out_of_memory("a message");
     msg->head = cop__msg_head(kind, class);
-    if (kind != COP__PLAIN)
+    if (kind > COP__CAST)
         msg->from = msg->ref = 0;
     *ret_tree = (uint64_t *)((char *)msg + cop__msg_head_size(kind)) + reserve;
     return msg;

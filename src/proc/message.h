@@ -10,7 +10,7 @@
 #include "proc/types.h"
 #include "term/layout.h"
 
-/* A block with a copy of term; kinds above PLAIN have from and ref, 0 for now, and their body. */
+/* A block with a copy of term; kinds above CAST have from and ref, 0 for now, and their body. */
 struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
 /* The same for {a, b, c...} without building the tuple first. */
 struct cop__msg *cop__msg_tuple(
@@ -20,14 +20,14 @@ COP_NORETURN void cop__out_of_memory(const char *what);
 
 static inline size_t cop__msg_head_size(enum cop__msg_kind kind)
 {
-    return kind == COP__PLAIN ? offsetof(struct cop__msg, from) : offsetof(struct cop__msg, body);
+    return kind <= COP__CAST ? offsetof(struct cop__msg, from) : offsetof(struct cop__msg, body);
 }
 
 static inline uint64_t cop__msg_head(enum cop__msg_kind kind, uint8_t class)
 {
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "head is composed by shifts");
     return (uint64_t)kind | (uint64_t) class << 8 |
-           (uint64_t)(kind == COP__PLAIN ? COP__MSG_SHORT : 0) << 16;
+           (uint64_t)(kind <= COP__CAST ? COP__MSG_SHORT : 0) << 16;
 }
 
 /* A tuple of at most 8 immediates, or an immediate: *ret_box and *ret_count say which. */
@@ -89,7 +89,7 @@ static inline struct cop__msg *cop__msg_quick(
     return msg;
 }
 
-/* As cop__msg_new; from and ref of other kinds than PLAIN are the caller's to set. */
+/* As cop__msg_new; from and ref of kinds above CAST are the caller's to set. */
 static inline struct cop__msg *cop__msg_make(
     struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
 {

@@ -275,7 +275,7 @@ void cop_statistics(struct cop_node_statistics *ret)
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];
 
-        ret->context_switches += cop__load(sched->switches);
+        ret->context_switches += cop__load(sched->turns);
         ret->steals += cop__load(sched->steals);
         ret->spawned += cop__load(sched->spawned);
         ret->exited += cop__load(sched->exited);

@@ -221,6 +221,7 @@ struct cop__msg *cop__call_wait(
 /* Send a signal that is answered as a call; the answer, or NULL when the receiver is gone. */
 struct cop__msg *cop__signal_call(
     struct cop__thr *self, uint64_t to, enum cop__msg_kind kind, cop_term term);
+cop_term cop__msg_term(const struct cop__msg *msg);   /* what its receiver sees */
 cop_term cop__from_term(const struct cop__msg *call); /* {Pid, Tag} */
 
 /* Flags of the BEAM's collector (flags.c): the value, or none when there is no such flag. */

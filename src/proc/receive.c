@@ -42,16 +42,26 @@ cop_term cop__from_term(const struct cop__msg *call)
     return cop_tuple_from(items, 2);
 }
 
-static cop_term term_of(const struct cop__msg *msg)
+static inline bool is_in_place(const struct cop__msg *msg)
 {
-    cop_term items[3];
+    return msg->kind == COP__CAST || msg->kind == COP__CALL;
+}
 
-    if (cop__likely(msg->kind != COP__CALL))
-        return msg->term;
-    items[0] = cop__atom(msg->aux);
+/* {Label, Request} and {Label, From, Request}, which are built only for those who look at them. */
+static __attribute__((noinline)) cop_term request_term(const struct cop__msg *msg)
+{
+    cop_term items[3] = { cop__atom(msg->aux), msg->term };
+
+    if (msg->kind == COP__CAST)
+        return cop_tuple_from(items, 2);
     items[1] = cop__from_term(msg);
     items[2] = msg->term;
     return cop_tuple_from(items, 3);
+}
+
+cop_term cop__msg_term(const struct cop__msg *msg)
+{
+    return cop__unlikely(is_in_place(msg)) ? request_term(msg) : msg->term;
 }
 
 static void take(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg)
@@ -108,6 +118,23 @@ static __attribute__((noinline)) bool wait_until(
     return true;
 }
 
+static inline struct cop__msg *wait_forever(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev)
+{
+    struct cop__msg *msg;
+
+    do {
+        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
+            cop__fetch(self, proc);
+            self = cop__obey(self, proc);
+        } else {
+            self = cop__wait_any(self, proc);
+        }
+        msg = prev ? prev->next : proc->first;
+    } while (!msg);
+    return msg;
+}
+
 /* Wait for a message to come after prev, until the deadline. NULL: the time has passed. */
 static __attribute__((noinline)) struct cop__msg *wait_after(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev, uint64_t deadline_ns)
@@ -116,14 +143,12 @@ static __attribute__((noinline)) struct cop__msg *wait_after(
     bool first = true;
 
     do {
-        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
+        if (cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND)) {
             cop__fetch(self, proc);
             self = cop__obey(self, proc);
-        } else if (deadline_ns == UINT64_MAX) {
-            self = cop__wait_any(self, proc);
+        } else if (!wait_until(self, proc, deadline_ns, first)) {
+            return NULL;
         } else {
-            if (!wait_until(self, proc, deadline_ns, first))
-                return NULL;
             first = false;
             self = cop__own_thr();
         }
@@ -138,26 +163,49 @@ static inline struct cop__msg *next_after(
 {
     struct cop__msg *msg = prev ? prev->next : proc->first;
 
-    return msg ? msg : wait_after(self, proc, prev, deadline_ns);
+    if (msg)
+        return msg;
+    return deadline_ns == UINT64_MAX ? wait_forever(self, proc, prev)
+                                     : wait_after(self, proc, prev, deadline_ns);
 }
 
 static inline cop_term receive(struct cop__proc *proc, struct cop__msg *msg)
 {
-    cop_term term = term_of(msg);
+    cop_term term = cop__msg_term(msg);
 
     take(proc, NULL, msg);
     cop__charge(cop__own_thr(), 1);
     return term;
 }
 
-cop_term cop_receive(void)
+/* rt odd; it leaves. */
+static __attribute__((noinline)) cop_term receive_slow(struct cop__thr *self)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = receiver(self, "receive");
     cop_term term = receive(proc, next_after(self, proc, NULL, UINT64_MAX));
 
     cop__leave();
     return term;
+}
+
+/* When a message is there, no call. */
+cop_term cop_receive(void)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = self->current;
+    struct cop__msg *msg;
+
+    if (cop__unlikely(
+            !proc || !(msg = proc->first) || is_in_place(msg) || proc->ext || self->budget <= 0))
+        return receive_slow(self);
+    proc->first = msg->next;
+    if (!msg->next)
+        proc->last = NULL;
+    msg->next = proc->turn;
+    proc->turn = msg;
+    self->budget--;
+    cop__leave();
+    return msg->term;
 }
 
 cop_term cop_receive_within(int64_t timeout_ms)
@@ -185,9 +233,9 @@ bool cop__receive_match(
     struct cop__msg *prev = NULL, *msg = proc->first;
 
     for (;; prev = msg, msg = msg->next) {
-        if (!msg && !(msg = wait_after(self, proc, prev, deadline_ns)))
+        if (!msg && !(msg = next_after(self, proc, prev, deadline_ns)))
             break;
-        if (cop__match_site(term_of(msg), pattern, places)) {
+        if (cop__match_site(cop__msg_term(msg), pattern, places)) {
             take(proc, prev, msg);
             if (deadline_ns != UINT64_MAX)
                 cop__deadline_clear(proc);
@@ -235,7 +283,7 @@ bool cop_receive_next(cop_term *ret_message, cop_receive_scan *scan)
     msg = next_after(self, proc, MSG(scan->internal[PREV]), scan->internal[DEADLINE]);
     scan->internal[CURRENT] = (uint64_t)(uintptr_t)msg;
     if (msg)
-        *ret_message = term_of(msg);
+        *ret_message = cop__msg_term(msg);
     cop__leave();
     return msg != NULL;
 }

@@ -456,7 +456,6 @@ static inline void end(struct cop__thr *self, struct cop__proc *proc)
 
     proc->reductions += used;
     cop__store(sched->reductions, cop__load(sched->reductions) + used);
-    cop__store(sched->switches, cop__load(sched->switches) + 1);
     cop__store(proc->on, NULL);
 }
 

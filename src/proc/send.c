@@ -203,30 +203,41 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     return COP_SEND_OK;
 }
 
-/* The rest of a send that is not over in a few stores: the message is made, in the mailbox, or its
- * receiver is to be made ready, as far as `msg` and `woken` say. rt odd; it leaves. */
+/* The rest of a send that is not over in a few stores: the message, made or not (msg NULL), is to
+ * be pushed, or the process that it woke is to be made ready. rt odd; it leaves. */
 static __attribute__((noinline)) void send_rest(struct cop__thr *self, uint64_t to,
-    cop_term message, struct cop__msg *msg, struct cop__proc *woken)
+    uint64_t kind_and_label, cop_term message, struct cop__msg *msg, struct cop__proc *woken)
 {
-    if (woken)
+    if (woken) {
         cop__ready_slow(self, woken);
-    else
-        push_or_drop(self, to, msg ? msg : cop__msg_new(self, COP__PLAIN, message));
+    } else {
+        if (!msg) {
+            msg = cop__msg_new(self, (enum cop__msg_kind)(kind_and_label & 255), message);
+            msg->aux = (uint32_t)(kind_and_label >> 32);
+        }
+        push_or_drop(self, to, msg);
+    }
     cop__charge(self, 1);
     cop__leave();
 }
 
 /* To a process of this node. No call on the usual way, so nothing to save. */
-static inline void send_local(uint64_t to, cop_term message)
+static inline void send_local(
+    uint64_t to, enum cop__msg_kind kind, uint32_t label, cop_term message)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__msg *msg = cop__msg_quick(self, COP__PLAIN, message);
-    struct cop__proc *woken = msg ? cop__wake_waiting(self, to) : NULL;
+    struct cop__msg *msg = cop__msg_quick(self, kind, message);
+    struct cop__proc *woken = NULL;
 
-    if (woken)
-        cop__queue_append(woken, msg);
+    if (cop__likely(msg != NULL)) {
+        if (kind == COP__CAST)
+            msg->aux = label;
+        woken = cop__wake_waiting(self, to);
+        if (woken)
+            cop__queue_append(woken, msg);
+    }
     if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
-        send_rest(self, to, message, msg, woken);
+        send_rest(self, to, (uint64_t)label << 32 | kind, message, msg, woken);
         return;
     }
     self->budget--;
@@ -238,14 +249,22 @@ void cop_send_to(cop_dest to, cop_term message)
     if (cop__unlikely(to.more || !to.what))
         send_elsewhere(to, message, 0);
     else
-        send_local(to.what, message);
+        send_local(to.what, COP__PLAIN, 0, message);
+}
+
+void cop_process_cast(cop_pid to, cop_atom label, cop_term request)
+{
+    if (cop__unlikely(to.node || !to.id))
+        send_elsewhere(cop_dest_pid(to), tuple(cop__atom(label.index), request), 0);
+    else
+        send_local(to.id, COP__CAST, label.index, request);
 }
 
 enum cop_send_result cop_send_flags(cop_dest to, cop_term message, unsigned flags)
 {
     if (cop__unlikely(to.more || !to.what))
         return send_elsewhere(to, message, flags);
-    send_local(to.what, message);
+    send_local(to.what, COP__PLAIN, 0, message);
     return COP_SEND_OK;
 }
 

@@ -28,6 +28,7 @@
 enum cop__msg_kind {
     /* what a mailbox holds */
     COP__PLAIN,      /* term */
+    COP__CAST,       /* term is the request of {Label, Request}, aux the label */
     COP__CALL,       /* term is the request, from and ref the caller, aux the label */
     COP__REPLY,      /* term is the answer to call `ref` */
     COP__DOWN_REPLY, /* term is the reason for which call `ref` gets no answer */
@@ -54,7 +55,7 @@ enum cop__msg_kind {
 enum {
     COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
-    COP__MSG_SHORT = 4, /* the tree follows from `from` on: there is no from and ref */
+    COP__MSG_SHORT = 4, /* PLAIN, CAST: the tree follows from `from` on, there is no from and ref */
     COP__MSG_BARE = 8,  /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
 };
 
@@ -280,8 +281,8 @@ struct cop__sched {
     _Atomic(uint32_t) seen_turns, worth;
     _Atomic(uint64_t) seen_ns;
     _Alignas(64) _Atomic(uint32_t) tail; /* owner stores */
-    _Atomic(uint32_t) turns;
-    _Atomic(struct cop__proc *) lifo; /* owner only; others may look */
+    _Atomic(uint64_t) turns;             /* activations */
+    _Atomic(struct cop__proc *) lifo;    /* owner only; others may look */
     uint32_t lifo_run, tick, index;
     _Atomic(struct cop__proc *) current;
     _Atomic(struct cop__thr *) thr;
@@ -298,7 +299,7 @@ struct cop__sched {
     _Atomic(uint64_t) next_timer_ms;          /* published: earliest, UINT64_MAX without */
     _Atomic(struct cop__timer *) timer_inbox; /* cancelled by others */
     /* counters for cop_statistics; owner writes */
-    _Atomic(uint64_t) switches, steals, spawned, exited, reductions;
+    _Atomic(uint64_t) steals, spawned, exited, reductions;
     struct cop__wheel wheel;
     _Atomic(struct cop__proc *) ring[COP__RING];
 };

@@ -299,6 +299,7 @@ static struct cop__code *finish(struct compiler *compiler)
     code->arguments = compiler->arguments;
     if (code->count == 1 && !is_instruction(code->ops[0]))
         code->constant.word = code->ops[0];
+    code->single = code->count == 1 && code->arguments == 1;
     make_flat(code, compiler);
     return code;
 }

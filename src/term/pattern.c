@@ -130,6 +130,8 @@ cop_term cop__build(struct cop__pattern *pattern, const cop_term *arguments)
 
     if (code->flat)
         return build_flat(code, arguments);
+    if (code->single)
+        return arguments[0];
     return cop_is_none(code->constant) ? build_any(code, arguments) : code->constant;
 }
 
@@ -299,6 +301,19 @@ static __attribute__((noinline)) bool match_flat(
     return true;
 }
 
+/* "Value" */
+static inline bool match_single(cop_term term, const struct cop__place *place)
+{
+    if (place->kind == COP__TO_INT64 && cop__is_small(term)) {
+        *(int64_t *)(uintptr_t)place->word = cop__small_value(term);
+        return true;
+    }
+    if (!accepts(*place, term))
+        return false;
+    capture(*place, term);
+    return true;
+}
+
 /* The key of an OP_KEY; a variable must have a value by now. */
 static cop_term key_of(const struct cop__pattern *pattern, uint64_t op,
     const struct cop__place *places, const cop_term *slots)
@@ -392,13 +407,9 @@ bool cop__match(cop_term term, struct cop__pattern *pattern, const struct cop__p
                (box[1] == code->ops[0] || cop__is_header(code->ops[0])) &&
                match_flat(code, box, places);
     }
+    if (code->single)
+        return match_single(term, places);
     if (!cop_is_none(code->constant))
         return cop__identical(term, code->constant);
-    if (code->count == 1 && code->arguments == 1) { /* "Value" */
-        if (!accepts(places[0], term))
-            return false;
-        capture(places[0], term);
-        return true;
-    }
     return match_any(pattern, code, term, places);
 }

@@ -32,6 +32,7 @@ struct cop__code {
     cop_term constant; /* the whole pattern, when it has no variables; else none */
     uint32_t count;    /* of instructions */
     uint32_t arguments;
+    bool single;                       /* the whole pattern is one variable */
     uint8_t where[COP__ARGUMENTS_MAX]; /* flat: the element of each argument, from 1 */
     struct cop__counted *counted;      /* large binaries among the constants, held for ever */
     uint64_t ops[];                    /* then the memory of the constants */
