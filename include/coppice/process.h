@@ -503,6 +503,18 @@ COP_API cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_optio
     cop_monitor_with(                \
         cop_dest(TARGET), &(const struct cop_monitor_options){ .unset = 0, __VA_ARGS__ })
 
+/* Wait until what a monitor watches has ended, and take the message of it. With the newest
+ * reference of the process only what has come since is looked at.
+ *
+ * Returns  true and *ret_reason, which may be NULL; false: the time has passed.
+ * Exits    the caller with timeout_value (P-28).
+ * Parks    yes, unless it is there already.
+ * Options  timeout_ms; COP_INFINITY.
+ * Context  the process that made the monitor.
+ * OTP      receive {'DOWN', Ref, process, _, Reason} -> Reason end. Clause P-68.
+ */
+COP_API bool cop_receive_down(cop_term *ret_reason, cop_ref monitor, int64_t timeout_ms);
+
 /* End a monitor. After flush no 'DOWN' of it is in the mailbox or comes; the plain form leaves one
  * that is there already.
  *

@@ -16,20 +16,6 @@ static bool is_acceptable(const struct cop__spec *spec, cop_term reason)
     return cop_match(reason, "shutdown");
 }
 
-/* The reason, or none after timeout_ms. */
-static cop_term wait_down(cop_ref monitor, int64_t timeout_ms)
-{
-    cop_receive_scan scan = cop_receive_begin_ref(timeout_ms, monitor);
-    cop_term message, reason;
-
-    while (cop_receive_next(&message, &scan))
-        if (cop_match(message, "{'DOWN', Ref, process, _, Reason}", monitor, &reason)) {
-            cop_receive_take(&scan);
-            return reason;
-        }
-    return COP_NONE;
-}
-
 /* Take the 'EXIT' of pid out of the mailbox: its reason, or none. */
 static cop_term take_exit(cop_pid pid, cop_receive_scan scan)
 {
@@ -63,11 +49,11 @@ static cop_term shut_down(cop_pid pid, int64_t shutdown_ms)
 
     if (shutdown_ms != COP_BRUTAL_KILL) {
         cop_exit_signal(pid, cop("shutdown"));
-        reason = wait_down(monitor, shutdown_ms);
+        cop_receive_down(&reason, monitor, shutdown_ms);
     }
     if (cop_is_none(reason)) {
         cop_exit_signal(pid, cop("kill"));
-        reason = wait_down(monitor, COP_INFINITY);
+        cop_receive_down(&reason, monitor, COP_INFINITY);
     }
     return unlink_flush(pid, monitor, reason);
 }

@@ -177,7 +177,7 @@ void cop_stop_process(cop_dest process, cop_term reason, int64_t timeout_ms)
         if (timeout_ms < 0)
             timeout_ms = 0;
     }
-    if (!cop_receive_match_within(timeout_ms, "{'DOWN', Ref, process, _, Why}", monitor, &why)) {
+    if (!cop_receive_down(&why, monitor, timeout_ms)) {
         cop_demonitor_flush(monitor);
         cop_exit(cop("timeout"));
     }

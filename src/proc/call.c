@@ -301,11 +301,7 @@ void cop_process_reply(cop_term from, cop_term reply)
         return;
     }
     cop__leave();
-    {
-        cop_term items[2] = { tag, reply };
-
-        message = cop_tuple_from(items, 2);
-    }
+    message = cop__pair(tag, reply);
     if (alias.id)
         cop_send_to(cop_dest_alias(alias), message);
     else if (cop_to_pid(&pid, cop_tuple_at(from, 0)))

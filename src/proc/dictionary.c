@@ -106,13 +106,6 @@ cop_term cop_erase(cop_term key)
     return old;
 }
 
-static cop_term pair(cop_term key, cop_term value)
-{
-    cop_term items[2] = { key, value };
-
-    return cop_tuple_from(items, 2);
-}
-
 cop_term cop__dictionary_of(const struct cop__proc *proc)
 {
     cop_term list = cop_nil(), label = cop__label_of(proc);
@@ -120,14 +113,15 @@ cop_term cop__dictionary_of(const struct cop__proc *proc)
     if (proc->ext) {
         for (const struct cop__dict_entry *entry = proc->ext->dictionary; entry;
              entry = entry->next)
-            list = cop_cons(pair(for_turn(entry->key), for_turn(entry->value)), list);
+            list = cop_cons(cop__pair(for_turn(entry->key), for_turn(entry->value)), list);
     }
     if (!cop_is_none(label))
-        list = cop_cons(pair(cop__atom(COP__ATOM_process_label), label), list);
+        list = cop_cons(cop__pair(cop__atom(COP__ATOM_process_label), label), list);
     if (cop__load(proc->flags) & COP__P_PROC_LIB) {
-        list = cop_cons(pair(cop__atom(COP__ATOM_initial_call), cop__initial_call(proc)), list);
+        list =
+            cop_cons(cop__pair(cop__atom(COP__ATOM_initial_call), cop__initial_call(proc)), list);
         if (!cop_is_none(ancestors(proc)))
-            list = cop_cons(pair(cop__atom(COP__ATOM_ancestors), ancestors(proc)), list);
+            list = cop_cons(cop__pair(cop__atom(COP__ATOM_ancestors), ancestors(proc)), list);
     }
     return list;
 }

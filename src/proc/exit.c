@@ -117,7 +117,6 @@ static void drop_monitors(struct cop__thr *self, struct cop__proc *proc)
 static void answer_start(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
 {
     struct cop__msg *start = proc->start;
-    cop_term failed[2] = { cop__atom(COP__ATOM_error), reason };
 
     if (!start)
         return;
@@ -128,7 +127,7 @@ static void answer_start(struct cop__thr *self, struct cop__proc *proc, cop_term
         cop__msg_free(self, proc->ext->start_result);
         proc->ext->start_result = NULL;
     } else {
-        cop__answer(self, start, COP__DOWN_REPLY, cop_tuple_from(failed, 2));
+        cop__answer(self, start, COP__DOWN_REPLY, cop__pair(cop__atom(COP__ATOM_error), reason));
     }
 }
 

@@ -7,13 +7,6 @@
 
 #include <string.h>
 
-static cop_term pair(cop_term first, cop_term second)
-{
-    cop_term items[2] = { first, second };
-
-    return cop_tuple_from(items, 2);
-}
-
 static cop_term status_of(const struct cop__proc *proc, bool self)
 {
     uint32_t flags = cop__load(proc->flags);
@@ -55,12 +48,12 @@ static cop_term monitors_of(const struct cop__proc *proc)
 
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitors, &i));) {
         const struct cop__monitor *monitor = (const struct cop__monitor *)(uintptr_t)entry->value;
-        cop_term object = monitor->name.index
-                              ? pair(cop_from_atom(monitor->name), cop_from_atom(monitor->node))
-                              : cop__word(monitor->target);
+        cop_term object = monitor->name.index ? cop__pair(cop_from_atom(monitor->name),
+                                                    cop_from_atom(monitor->node))
+                                              : cop__word(monitor->target);
 
         if (monitor->monitoring && monitor->target)
-            list = cop_cons(pair(cop__atom(COP__ATOM_process), object), list);
+            list = cop_cons(cop__pair(cop__atom(COP__ATOM_process), object), list);
     }
     return list;
 }
@@ -84,13 +77,13 @@ static cop_term messages_of(const struct cop__proc *proc)
     return cop_list_reverse(list);
 }
 
-static int64_t queue_length(const struct cop__proc *proc)
+static cop_term queue_length(const struct cop__proc *proc)
 {
     int64_t count = 0;
 
     for (const struct cop__msg *msg = proc->first; msg; msg = msg->next)
         count++;
-    return count;
+    return cop__small(count);
 }
 
 static cop_term priority_atom(const struct cop__proc *proc)
@@ -101,7 +94,7 @@ static cop_term priority_atom(const struct cop__proc *proc)
     return cop__atom(names[proc->priority <= COP_MAX ? proc->priority : 0]);
 }
 
-static int64_t memory_of(const struct cop__proc *proc)
+static cop_term memory_of(const struct cop__proc *proc)
 {
     int64_t bytes = sizeof *proc;
 
@@ -109,7 +102,7 @@ static int64_t memory_of(const struct cop__proc *proc)
         bytes += (int64_t)sizeof *proc->ext;
     if (proc->stack)
         bytes += 4096;
-    return bytes;
+    return cop_int(bytes);
 }
 
 static cop_term leader_term(const struct cop__proc *proc)
@@ -134,107 +127,150 @@ static cop_term name_of(const struct cop__proc *proc)
     return name ? cop__atom(name) : cop_nil();
 }
 
-/* None: no such item. */
-static cop_term item_value(const struct cop__proc *proc, const char *item, bool self)
+static cop_term trap_exit(const struct cop__proc *proc)
 {
-    static const struct {
-        const char *name;
-        cop_term (*get)(const struct cop__proc *proc);
-    } items[] = {
-        { "registered_name", name_of },
-        { "links", links_of },
-        { "monitors", monitors_of },
-        { "monitored_by", monitored_by },
-        { "messages", messages_of },
-        { "dictionary", cop__dictionary_of },
-        { "current_function", current_function },
-        { "initial_call", cop__initial_call },
-        { "group_leader", leader_term },
-        { "priority", priority_atom },
-        { "heap_size", heap_words },
-        { "total_heap_size", heap_words },
-    };
-
-    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
-        if (strcmp(items[i].name, item) == 0)
-            return items[i].get(proc);
-    if (strcmp(item, "message_queue_len") == 0)
-        return cop__small(queue_length(proc));
-    if (strcmp(item, "trap_exit") == 0)
-        return cop_bool(cop__load(proc->flags) & COP__P_TRAP_EXIT);
-    if (strcmp(item, "status") == 0)
-        return status_of(proc, self);
-    if (strcmp(item, "current_stacktrace") == 0 || strcmp(item, "suspending") == 0 ||
-        strcmp(item, "garbage_collection") == 0)
-        return cop_nil();
-    if (strcmp(item, "stack_size") == 0)
-        return cop__small(proc->stack ? 128 * 1024 / 8 : 0);
-    if (strcmp(item, "memory") == 0)
-        return cop_int(memory_of(proc));
-    if (strcmp(item, "reductions") == 0)
-        return cop_int(proc->reductions);
-    if (strcmp(item, "message_queue_data") == 0)
-        return cop__tuning(proc, cop__atom(COP__ATOM_message_queue_data));
-    if (strcmp(item, "error_handler") == 0)
-        return cop_from_atom(cop_atom_new("error_handler"));
-    if (strcmp(item, "parent") == 0)
-        return proc->origin && proc->origin->parent ? cop__word(proc->origin->parent)
-                                                    : cop__atom(COP__ATOM_undefined);
-    if (strcmp(item, "label") == 0) {
-        cop_term label = cop__label_of(proc);
-
-        return cop_is_none(label) ? cop__atom(COP__ATOM_undefined) : label;
-    }
-    return COP_NONE;
+    return cop_bool(cop__load(proc->flags) & COP__P_TRAP_EXIT);
 }
 
-/* item: an atom, or {dictionary, Key}. None: no such item. */
-static cop_term info_item(const struct cop__proc *proc, cop_term item, bool self)
+static cop_term stack_words(const struct cop__proc *proc)
+{
+    return cop__small(proc->stack ? 128 * 1024 / 8 : 0);
+}
+
+static cop_term reductions(const struct cop__proc *proc)
+{
+    return cop_int(proc->reductions);
+}
+
+static cop_term queue_data(const struct cop__proc *proc)
+{
+    return cop__tuning(proc, cop__atom(COP__ATOM_message_queue_data));
+}
+
+static cop_term error_handler(const struct cop__proc *proc)
+{
+    (void)proc;
+    return cop_from_atom(cop_atom_new("error_handler"));
+}
+
+static cop_term nothing(const struct cop__proc *proc)
+{
+    (void)proc;
+    return cop_nil();
+}
+
+static cop_term parent(const struct cop__proc *proc)
+{
+    return proc->origin && proc->origin->parent ? cop__word(proc->origin->parent)
+                                                : cop__atom(COP__ATOM_undefined);
+}
+
+static cop_term label(const struct cop__proc *proc)
+{
+    cop_term term = cop__label_of(proc);
+
+    return cop_is_none(term) ? cop__atom(COP__ATOM_undefined) : term;
+}
+
+/* --- The items
+ * ---------------------------------------------------------------------------------------- */
+
+struct item {
+    const char *name;
+    cop_term (*get)(const struct cop__proc *proc); /* NULL: status, which depends on who asks */
+};
+
+static const struct item all_items[] = {
+    /* the subset of P-102, in its order */
+    { "current_function", current_function },
+    { "initial_call", cop__initial_call },
+    { "status", NULL },
+    { "message_queue_len", queue_length },
+    { "links", links_of },
+    { "dictionary", cop__dictionary_of },
+    { "trap_exit", trap_exit },
+    { "error_handler", error_handler },
+    { "priority", priority_atom },
+    { "group_leader", leader_term },
+    { "total_heap_size", heap_words },
+    { "heap_size", heap_words },
+    { "stack_size", stack_words },
+    { "reductions", reductions },
+    { "garbage_collection", nothing },
+    { "suspending", nothing },
+    /* only when asked for by name */
+    { "registered_name", name_of },
+    { "monitors", monitors_of },
+    { "monitored_by", monitored_by },
+    { "messages", messages_of },
+    { "current_stacktrace", nothing },
+    { "memory", memory_of },
+    { "message_queue_data", queue_data },
+    { "parent", parent },
+    { "label", label },
+};
+enum { STANDARD_ITEMS = 16 };
+
+/* NULL: no such item. */
+static const struct item *find_item(cop_term name)
 {
     cop_atom atom;
-    cop_term value;
 
-    if (cop_tuple_size(item) == 2) {
-        cop_term key = cop_tuple_at(item, 1);
-
-        if (cop_tuple_at(item, 0).word != cop__atom(COP__ATOM_dictionary).word)
-            return COP_NONE;
-        if (!cop_proplist_get(&value, cop__dictionary_of(proc), key))
-            value = cop__atom(COP__ATOM_undefined);
-        return pair(item, value);
-    }
-    if (!cop_to_atom(&atom, item))
-        return COP_NONE;
-    value = item_value(proc, cop_atom_text(atom).data, self);
-    return cop_is_none(value) ? value : pair(item, value);
+    if (!cop_to_atom(&atom, name))
+        return NULL;
+    for (size_t i = 0; i < sizeof all_items / sizeof all_items[0]; i++)
+        if (strcmp(all_items[i].name, cop_atom_text(atom).data) == 0)
+            return &all_items[i];
+    return NULL;
 }
 
-static const char *const standard_items[] = { "current_function", "initial_call", "status",
-    "message_queue_len", "links", "dictionary", "trap_exit", "error_handler", "priority",
-    "group_leader", "total_heap_size", "heap_size", "stack_size", "reductions",
-    "garbage_collection", "suspending" };
+static bool is_dictionary_key(cop_term item)
+{
+    return cop_tuple_size(item) == 2 &&
+           cop_tuple_at(item, 0).word == cop__atom(COP__ATOM_dictionary).word;
+}
 
-/* The answer to a list of items; [] stands for the subset of P-102. None: an unknown item. */
+static bool known(cop_term items)
+{
+    cop_term item;
+
+    while (cop_list_next(&item, &items))
+        if (!is_dictionary_key(item) && !find_item(item))
+            return false;
+    return cop__is_nil(items);
+}
+
+static cop_term named_item(const struct cop__proc *proc, const struct item *item, bool self)
+{
+    return cop__pair(cop_from_atom(cop_atom_new(item->name)),
+        item->get ? item->get(proc) : status_of(proc, self));
+}
+
+/* item: one that is known. */
+static cop_term info_item(const struct cop__proc *proc, cop_term item, bool self)
+{
+    cop_term value;
+
+    if (!is_dictionary_key(item))
+        return named_item(proc, find_item(item), self);
+    if (!cop_proplist_get(&value, cop__dictionary_of(proc), cop_tuple_at(item, 1)))
+        value = cop__atom(COP__ATOM_undefined);
+    return cop__pair(item, value);
+}
+
+/* The answer to a list of items; [] stands for the subset of P-102. */
 static cop_term info_list(const struct cop__proc *proc, cop_term items, bool self)
 {
     cop_term list = cop_nil(), item;
 
     if (cop__is_nil(items)) {
-        if (cop__load(proc->name))
-            list = cop_cons(
-                info_item(proc, cop_from_atom(cop_atom_new("registered_name")), self), list);
-        for (size_t i = 0; i < sizeof standard_items / sizeof standard_items[0]; i++)
-            list = cop_cons(
-                info_item(proc, cop_from_atom(cop_atom_new(standard_items[i])), self), list);
-        return cop_list_reverse(list);
+        for (size_t i = STANDARD_ITEMS; i-- > 0;)
+            list = cop_cons(named_item(proc, &all_items[i], self), list);
+        item = cop_from_atom(cop_atom_new("registered_name"));
+        return cop__load(proc->name) ? cop_cons(info_item(proc, item, self), list) : list;
     }
-    while (cop_list_next(&item, &items)) {
-        cop_term answer = info_item(proc, item, self);
-
-        if (cop_is_none(answer))
-            return COP_NONE;
-        list = cop_cons(answer, list);
-    }
+    while (cop_list_next(&item, &items))
+        list = cop_cons(info_item(proc, item, self), list);
     return cop_list_reverse(list);
 }
 
@@ -242,29 +278,6 @@ void cop__info_answer(struct cop__thr *self, struct cop__proc *proc, struct cop_
 {
     /* While this runs the process is not where it waits: what it says of itself is from before. */
     cop__answer(self, request, COP__REPLY, info_list(proc, request->term, false));
-}
-
-static bool known(cop_term items)
-{
-    static const char *const names[] = { "registered_name", "links", "monitors", "monitored_by",
-        "messages", "dictionary", "current_function", "initial_call", "group_leader", "priority",
-        "heap_size", "total_heap_size", "message_queue_len", "trap_exit", "status",
-        "current_stacktrace", "suspending", "garbage_collection", "stack_size", "memory",
-        "reductions", "message_queue_data", "error_handler", "parent", "label" };
-    cop_term item;
-
-    while (cop_list_next(&item, &items)) {
-        bool found = cop_tuple_size(item) == 2 &&
-                     cop_tuple_at(item, 0).word == cop__atom(COP__ATOM_dictionary).word;
-        cop_atom atom;
-
-        for (size_t i = 0; !found && cop_to_atom(&atom, item) && i < sizeof names / sizeof names[0];
-             i++)
-            found = strcmp(names[i], cop_atom_text(atom).data) == 0;
-        if (!found)
-            return false;
-    }
-    return cop__is_nil(items);
 }
 
 cop_term cop_process_info_list(cop_pid pid, cop_term items)

@@ -171,12 +171,11 @@ bool cop_demonitor(cop_ref ref)
     return was;
 }
 
-/* Is msg {Tag, ref, process, _, _}? The tag may be any. */
-static bool is_down(const struct cop__msg *msg, uint64_t ref)
+/* {Tag, ref, process, _, _}? The tag may be any. */
+static bool is_down(cop_term message, uint64_t ref)
 {
-    return msg->kind == COP__PLAIN && cop_tuple_size(msg->term) == 5 &&
-           cop__elements(msg->term)[1].word == ref &&
-           cop__elements(msg->term)[2].word == cop__atom(COP__ATOM_process).word;
+    return cop_tuple_size(message) == 5 && cop__elements(message)[1].word == ref &&
+           cop__elements(message)[2].word == cop__atom(COP__ATOM_process).word;
 }
 
 bool cop_demonitor_flush(cop_ref ref)
@@ -190,13 +189,29 @@ bool cop_demonitor_flush(cop_ref ref)
     self = (struct cop__thr *)cop__enter();
     proc = self->current;
     for (struct cop__msg *prev = NULL, *msg = proc->first; msg; prev = msg, msg = msg->next) {
-        if (is_down(msg, ref.id)) {
+        if (msg->kind == COP__PLAIN && is_down(msg->term, ref.id)) {
             cop__queue_unlink(proc, prev, msg);
             cop__msg_free(self, msg);
             break;
         }
     }
     cop__leave();
+    return false;
+}
+
+bool cop_receive_down(cop_term *ret_reason, cop_ref monitor, int64_t timeout_ms)
+{
+    cop_receive_scan scan = cop_receive_begin_ref(timeout_ms, monitor);
+    cop_term message;
+
+    while (cop_receive_next(&message, &scan)) {
+        if (is_down(message, monitor.id)) {
+            cop_receive_take(&scan);
+            if (ret_reason)
+                *ret_reason = cop_tuple_at(message, 4);
+            return true;
+        }
+    }
     return false;
 }
 
@@ -262,8 +277,7 @@ bool cop_unalias(cop_ref alias)
 /* Without a cluster no node can go down but the unknown, which is down. P-79 */
 void cop_monitor_node(cop_atom node, bool on)
 {
-    cop_term items[2] = { cop__atom(COP__ATOM_nodedown), cop_from_atom(node) };
-
     if (on && node.index != cop_node().index)
-        cop_send_to(cop_dest_pid(cop_self()), cop_tuple_from(items, 2));
+        cop_send_to(cop_dest_pid(cop_self()),
+            cop__pair(cop__atom(COP__ATOM_nodedown), cop_from_atom(node)));
 }

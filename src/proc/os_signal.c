@@ -44,12 +44,11 @@ static void on_signal(int number)
 
 static void deliver(int number)
 {
-    cop_term items[2] = { cop_from_atom(cop_atom_new("signal")),
-        cop_from_atom(cop_atom_new(name_of(number))) };
     cop_pid receiver = cop__pid_of(atomic_load(&receivers[number]));
 
     if (receiver.id)
-        cop_send_to(cop_dest_pid(receiver), cop_tuple_from(items, 2));
+        cop_send_to(cop_dest_pid(receiver), cop__pair(cop_from_atom(cop_atom_new("signal")),
+                                                cop_from_atom(cop_atom_new(name_of(number)))));
     cop_turn_end();
 }
 

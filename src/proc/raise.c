@@ -93,21 +93,14 @@ cop_term cop__stack_trace(const char *function)
 /* --- Raising
  * -------------------------------------------------------------------------------------------- */
 
-static cop_term pair(cop_term first, cop_term second)
-{
-    cop_term items[2] = { first, second };
-
-    return cop_tuple_from(items, 2);
-}
-
 /* The exit reason of what was raised: P-34. */
 static cop_term reason_of(enum cop_class class, cop_term reason, cop_term stack)
 {
     if (class == COP_CLASS_EXIT)
         return reason;
     if (class == COP_CLASS_THROW)
-        reason = pair(cop__atom(COP__ATOM_nocatch), reason);
-    return pair(reason, stack);
+        reason = cop__pair(cop__atom(COP__ATOM_nocatch), reason);
+    return cop__pair(reason, stack);
 }
 
 /* Nobody caught it. Reports, then the end. rt odd. */
@@ -265,14 +258,14 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
 static COP_NORETURN void must_failed(
     cop_term error, const char *expression, const char *file, int line)
 {
-    cop_term location[2] = { pair(cop__atom(COP__ATOM_file), cop_text(file)),
-        pair(cop__atom(COP__ATOM_line), cop__small(line)) };
+    cop_term location[2] = { cop__pair(cop__atom(COP__ATOM_file), cop_text(file)),
+        cop__pair(cop__atom(COP__ATOM_line), cop__small(line)) };
     cop_term frame[4] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_cop_must), cop__small(1),
         cop_list(location, 2) };
     cop_term tuple = cop_tuple_from(frame, 4);
 
     raise_with(COP_CLASS_ERROR,
-        pair(cop__atom(COP__ATOM_badmatch), pair(cop_text(expression), error)),
+        cop__pair(cop__atom(COP__ATOM_badmatch), cop__pair(cop_text(expression), error)),
         cop_list(&tuple, 1));
 }
 

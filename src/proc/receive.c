@@ -35,11 +35,11 @@ void cop__queue_insert(struct cop__proc *proc, struct cop__msg *prev, struct cop
 /* {Pid, [alias | Ref]} or {Pid, Ref}: what a call shows of its caller (GS-32). */
 cop_term cop__from_term(const struct cop__msg *call)
 {
-    cop_term items[2] = { cop__word(call->from), cop__word(call->ref) };
+    cop_term tag = cop__word(call->ref);
 
     if (!(call->flags & COP__MSG_BARE))
-        items[1] = cop_cons(cop__atom(COP__ATOM_alias), items[1]);
-    return cop_tuple_from(items, 2);
+        tag = cop_cons(cop__atom(COP__ATOM_alias), tag);
+    return cop__pair(cop__word(call->from), tag);
 }
 
 static inline bool is_in_place(const struct cop__msg *msg)

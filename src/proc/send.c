@@ -125,13 +125,6 @@ uint64_t cop__dest_local(cop_dest dest)
     }
 }
 
-static cop_term tuple(cop_term first, cop_term second)
-{
-    cop_term items[2] = { first, second };
-
-    return cop_tuple_from(items, 2);
-}
-
 cop_term cop_dest_show(cop_dest dest)
 {
     const cop_via_module *module;
@@ -141,7 +134,7 @@ cop_term cop_dest_show(cop_dest dest)
     case COP_DEST_PID:
         return cop_from_pid(cop_dest_pid_of(dest));
     case COP_DEST_REMOTE_NAME:
-        return tuple(cop__word(dest.what), cop_from_atom(cop_dest_node_of(dest)));
+        return cop__pair(cop__word(dest.what), cop_from_atom(cop_dest_node_of(dest)));
     case COP_DEST_VIA:
         module = cop_dest_via_of(dest, &items[2]);
         items[0] = cop__atom(COP__ATOM_via);
@@ -192,7 +185,7 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     if (!id && kind == COP_DEST_NAME)
         cop__badarg("send"); /* P-19 */
     if (!id && kind == COP_DEST_VIA)
-        cop_exit(tuple(cop__atom(COP__ATOM_badarg), tuple(cop_dest_show(to), message)));
+        cop_exit(cop__pair(cop__atom(COP__ATOM_badarg), cop__pair(cop_dest_show(to), message)));
     self = (struct cop__thr *)cop__enter();
     if (kind == COP_DEST_ALIAS)
         send_alias(self, to.what, message, flags);

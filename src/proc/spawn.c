@@ -337,19 +337,6 @@ static void flush_exit(struct cop__thr *self, struct cop__proc *proc, uint64_t c
     }
 }
 
-static void wait_down(cop_ref ref)
-{
-    cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
-    cop_term message;
-
-    while (cop_receive_next(&message, &scan)) {
-        if (cop_tuple_size(message) == 5 && cop_tuple_at(message, 1).word == ref.id) {
-            cop_receive_take(&scan);
-            return;
-        }
-    }
-}
-
 enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
     cop_ref *ret_monitor, cop_process_main *fn, cop_term arg,
     const struct cop_start_options *options)
@@ -387,19 +374,18 @@ enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
     if (ret_monitor)
         *ret_monitor = monitor;
     if (!msg) {
-        cop_term failed[2] = { cop__atom(COP__ATOM_error), cop__atom(COP__ATOM_timeout) };
         cop_ref gone;
 
         cop__leave();
         cop_unlink(cop__pid_of(child_id));
         gone = cop_monitor(cop__pid_of(child_id));
         cop_exit_signal(cop__pid_of(child_id), cop__atom(COP__ATOM_kill));
-        wait_down(gone);
+        cop_receive_down(NULL, gone, COP_INFINITY);
         self = (struct cop__thr *)cop__enter();
         flush_exit(self, proc, child_id);
         self = cop__obey(self, proc); /* a fatal signal may have come with what was flushed */
         cop__leave();
-        *ret_result = cop_tuple_from(failed, 2);
+        *ret_result = cop__pair(cop__atom(COP__ATOM_error), cop__atom(COP__ATOM_timeout));
         return COP_START_FAILED;
     }
     msg->next = proc->turn;

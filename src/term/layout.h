@@ -371,6 +371,16 @@ static inline cop_term cop__new_tuple(struct cop__heap *heap, size_t count)
     return cop__from_box(box);
 }
 
+/* {First, Second}, on the heap of the turn. */
+static inline cop_term cop__pair(cop_term first, cop_term second)
+{
+    cop_term tuple = cop__new_tuple(cop__turn_heap(), 2);
+
+    cop__elements(tuple)[0] = first;
+    cop__elements(tuple)[1] = second;
+    return tuple;
+}
+
 cop_term cop__new_float(struct cop__heap *heap, double value);
 cop_term cop__new_int(struct cop__heap *heap, int64_t value);
 /* The integer of these limbs and this sign, brought to its one form; the limbs are copied. */

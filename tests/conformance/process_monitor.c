@@ -10,10 +10,13 @@ static cop_pid dead_process(void)
     return pid;
 }
 
-/* Each monitor has a fresh reference, is independent of the others, and fires. */
+/* Each monitor has a fresh reference, is independent of the others, and fires; what is queued
+ * before its message stays. */
 CLAUSE(P_68)
 {
     cop_pid pid = cop_spawn(obedient_main, COP_NONE);
+    cop_term reason = COP_NONE;
+    cop_ref last;
     cop_ref first = cop_monitor(pid), second = cop_monitor(pid), third = cop_monitor(pid);
 
     CHECK(first.id != second.id && second.id != third.id && first.id != third.id);
@@ -21,6 +24,18 @@ CLAUSE(P_68)
     cop_send(pid, cop("{exit, gone}"));
     EXPECT("{'DOWN', Ref, process, Pid, gone}", first, pid);
     EXPECT("{'DOWN', Ref, process, Pid, gone}", third, pid);
+    NOTHING();
+
+    cop_send(cop_self(), cop("earlier"));
+    pid = cop_spawn(obedient_main, COP_NONE);
+    first = cop_monitor(pid);
+    last = cop_monitor_opt(pid, .tag = cop("tagged"));
+    CHECK(!cop_receive_down(&reason, last, 0));
+    cop_send(pid, cop("{exit, gone}"));
+    CHECK(cop_receive_down(&reason, last, COP_INFINITY));
+    CHECK_TERM(reason, "gone");
+    CHECK(cop_receive_down(NULL, first, WAIT_MS));
+    CHECK_TERM(cop_receive(), "earlier");
     NOTHING();
 }
 
