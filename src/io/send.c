@@ -160,26 +160,90 @@ static int prefix_of(unsigned char *prefix, const struct cop__fd *slot, size_t s
     return count;
 }
 
-int cop_tcp_send(cop_socket socket, const void *data, size_t size)
+/* --- What may be done with the direction while it is ours
+ * --------------------------------------------------------------- */
+
+static int send_now(struct writer *writer, const void *data, size_t size)
+{
+    unsigned char prefix[4];
+    int count = prefix_of(prefix, writer->slot, size);
+    struct iovec frame[2] = { { .iov_base = prefix, .iov_len = (size_t)count },
+        { .iov_base = (char *)(uintptr_t)data, .iov_len = size } };
+
+    return count < 0 ? count
+           : count   ? send_frame(writer, frame, 2, size + (size_t)count)
+                     : send_frame(writer, frame + 1, 1, size);
+}
+
+static int queue_up(struct writer *writer, const void *data, size_t size)
+{
+    struct cop__fd *slot = writer->slot;
+    unsigned char prefix[4];
+    int count = prefix_of(prefix, slot, size);
+
+    if (count < 0)
+        return count;
+    if (cop__buffer_reserve(&slot->out, size + (size_t)count, slot->send_buffer_max) < 0)
+        return send_now(writer, data, size); /* full, or too large */
+    cop__buffer_append(&slot->out, prefix, (size_t)count, slot->send_buffer_max);
+    cop__buffer_append(&slot->out, data, size, slot->send_buffer_max);
+    return 0;
+}
+
+static int flush(struct writer *writer, const void *data, size_t size)
+{
+    (void)data, (void)size;
+    return send_frame(writer, NULL, 0, 0);
+}
+
+static int flush_and_end(struct writer *writer, const void *data, size_t size)
+{
+    int result = flush(writer, data, size);
+
+    if (result < 0)
+        return result;
+    if (shutdown(writer->slot->fd, SHUT_WR) < 0)
+        result = cop__last_error();
+    writer->slot->send_error = -COP_ECLOSED;
+    return result;
+}
+
+/* Take the direction, do the work, give it back. */
+static inline int with_writer(cop_socket socket,
+    int (*work)(struct writer *writer, const void *data, size_t size), const void *data,
+    size_t size)
 {
     struct writer writer;
-    unsigned char prefix[4];
     int result;
 
     cop__enter();
     result = begin(&writer, socket);
     if (result == 0) {
-        int count = prefix_of(prefix, writer.slot, size);
-        struct iovec frame[2] = { { .iov_base = prefix, .iov_len = (size_t)count },
-            { .iov_base = (char *)(uintptr_t)data, .iov_len = size } };
-
-        result = count < 0 ? count
-                 : count   ? send_frame(&writer, frame, 2, size + (size_t)count)
-                           : send_frame(&writer, frame + 1, 1, size);
+        result = work(&writer, data, size);
         end(&writer);
     }
     cop__leave();
     return result;
+}
+
+int cop_tcp_send(cop_socket socket, const void *data, size_t size)
+{
+    return with_writer(socket, send_now, data, size);
+}
+
+int cop_tcp_write(cop_socket socket, const void *data, size_t size)
+{
+    return with_writer(socket, queue_up, data, size);
+}
+
+int cop_tcp_flush(cop_socket socket)
+{
+    return with_writer(socket, flush, NULL, 0);
+}
+
+int cop_tcp_shutdown_write(cop_socket socket)
+{
+    return with_writer(socket, flush_and_end, NULL, 0);
 }
 
 int cop_tcp_printf(cop_socket socket, const char *format, ...)
@@ -202,68 +266,5 @@ int cop_tcp_printf(cop_socket socket, const char *format, ...)
     result = cop_tcp_send(socket, text, (size_t)size);
     if (text != small)
         cop_free(text);
-    return result;
-}
-
-int cop_tcp_write(cop_socket socket, const void *data, size_t size)
-{
-    struct writer writer;
-    unsigned char prefix[4];
-    int result;
-
-    cop__enter();
-    result = begin(&writer, socket);
-    if (result == 0) {
-        struct cop__fd *slot = writer.slot;
-        int count = prefix_of(prefix, slot, size);
-        struct iovec frame[2] = { { .iov_base = prefix, .iov_len = (size_t)count },
-            { .iov_base = (char *)(uintptr_t)data, .iov_len = size } };
-
-        if (count < 0)
-            result = count;
-        else if (cop__buffer_reserve(&slot->out, size + (size_t)count, slot->send_buffer_max) < 0)
-            result = send_frame(&writer, frame, 2, size + (size_t)count); /* full, or too large */
-        else {
-            cop__buffer_append(&slot->out, prefix, (size_t)count, slot->send_buffer_max);
-            cop__buffer_append(&slot->out, data, size, slot->send_buffer_max);
-        }
-        end(&writer);
-    }
-    cop__leave();
-    return result;
-}
-
-int cop_tcp_flush(cop_socket socket)
-{
-    struct writer writer;
-    int result;
-
-    cop__enter();
-    result = begin(&writer, socket);
-    if (result == 0) {
-        result = send_frame(&writer, NULL, 0, 0);
-        end(&writer);
-    }
-    cop__leave();
-    return result;
-}
-
-int cop_tcp_shutdown_write(cop_socket socket)
-{
-    struct writer writer;
-    int result;
-
-    cop__enter();
-    result = begin(&writer, socket);
-    if (result == 0) {
-        result = send_frame(&writer, NULL, 0, 0);
-        if (result == 0) {
-            if (shutdown(writer.slot->fd, SHUT_WR) < 0)
-                result = cop__last_error();
-            writer.slot->send_error = -COP_ECLOSED;
-        }
-        end(&writer);
-    }
-    cop__leave();
     return result;
 }

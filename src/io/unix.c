@@ -24,8 +24,25 @@ static bool is_abandoned(const struct cop__address *address)
     return refused;
 }
 
-int cop_unix_listen(
-    cop_socket *ret_listener, const char *path, const struct cop_socket_options *options)
+static int listen_at(
+    uint64_t *ret_id, const struct cop__address *address, const struct cop_socket_options *options)
+{
+    int result = cop__stream_listen(ret_id, address, options);
+
+    if (result == -EADDRINUSE && is_abandoned(address) && unlink(address->u.path.sun_path) == 0)
+        result = cop__stream_listen(ret_id, address, options);
+    return result;
+}
+
+static int connect_to(
+    uint64_t *ret_id, const struct cop__address *address, const struct cop_socket_options *options)
+{
+    return cop__stream_connect(ret_id, address, options, cop__options_deadline(options));
+}
+
+static int open_path(cop_socket *ret_socket, const char *path,
+    const struct cop_socket_options *options,
+    int (*open)(uint64_t *, const struct cop__address *, const struct cop_socket_options *))
 {
     struct cop__address address;
     uint64_t id = 0;
@@ -37,31 +54,21 @@ int cop_unix_listen(
     if (result < 0)
         return result;
     cop__enter();
-    result = cop__stream_listen(&id, &address, options);
-    if (result == -EADDRINUSE && is_abandoned(&address) && unlink(path) == 0)
-        result = cop__stream_listen(&id, &address, options);
+    result = open(&id, &address, options);
     cop__leave();
     if (result == 0)
-        ret_listener->id = id;
+        ret_socket->id = id;
     return result;
+}
+
+int cop_unix_listen(
+    cop_socket *ret_listener, const char *path, const struct cop_socket_options *options)
+{
+    return open_path(ret_listener, path, options, listen_at);
 }
 
 int cop_unix_connect(
     cop_socket *ret_socket, const char *path, const struct cop_socket_options *options)
 {
-    struct cop__address address;
-    uint64_t id = 0;
-    int result;
-
-    if (!path || !cop_in_process())
-        return -COP_EBADARG;
-    result = cop__address_path(&address, path);
-    if (result < 0)
-        return result;
-    cop__enter();
-    result = cop__stream_connect(&id, &address, options, cop__options_deadline(options));
-    cop__leave();
-    if (result == 0)
-        ret_socket->id = id;
-    return result;
+    return open_path(ret_socket, path, options, connect_to);
 }
