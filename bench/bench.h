@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the families of benchmarks share: the stop-watch, the line of output, percentiles, the
- * generator, and the check that ends a run whose result is wrong. The benchmarks are defined in
- * docs/bench-definitions.md; they use public headers only. */
+ * generator, the counter, and the check that ends a run whose result is wrong. The benchmarks are
+ * defined in docs/bench-definitions.md; they use public headers only. */
 #ifndef COPPICE_BENCH_H
 #define COPPICE_BENCH_H
 
@@ -55,6 +55,13 @@ static inline int64_t next_random(int64_t x)
 {
     return x * 16807 % 2147483647;
 }
+
+/* The server of all benchmarks of servers: an integer, started with its value, that is added to and
+ * asked for (counter.c). */
+struct counter {
+    int64_t value;
+};
+extern const cop_gen_server counter;
 
 /* Every run checks its own result. */
 #define require(CONDITION) ((CONDITION) ? (void)0 : require_failed(#CONDITION, __FILE__, __LINE__))

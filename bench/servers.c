@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GenServer calls and casts: call, call_full, call_many, cast, selective_call. They all use one
- * server, an integer that is added to. */
+/* GenServer calls and casts: call, call_full, call_many, cast, selective_call. They all use the
+ * counter. */
 #include "bench.h"
 
 enum { TIMED_CALLS_MAX = 100000 };
-
-struct counter {
-    int64_t value;
-};
-
-static cop_step init(void *state, cop_term start)
-{
-    struct counter *c = state;
-
-    cop_must(cop_match(start, "Value", &c->value));
-    return cop_ok();
-}
-
-static cop_step handle_call(void *state, cop_term request)
-{
-    struct counter *c = state;
-    int64_t n;
-
-    if (cop_match(request, "{add, N}", &n))
-        return cop_reply(c->value += n);
-    if (cop_match(request, "get"))
-        return cop_reply(c->value);
-    return cop_unhandled(request);
-}
-
-static cop_step handle_cast(void *state, cop_term request)
-{
-    struct counter *c = state;
-    int64_t n;
-
-    if (!cop_match(request, "{add, N}", &n))
-        return cop_unhandled(request);
-    c->value += n;
-    return cop_noreply();
-}
-
-static const cop_gen_server counter = {
-    .module = "counter",
-    .state_size = sizeof(struct counter),
-    .init = init,
-    .handle_call = handle_call,
-    .handle_cast = handle_cast,
-};
 
 static cop_pid start_counter(void)
 {

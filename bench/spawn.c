@@ -32,54 +32,25 @@ void bench_spawn(struct params params)
 
 /* --- 5b fork_join N ------------------------------------------------------------------------- */
 
-struct cell {
-    int64_t value;
-};
-
-static cop_step init(void *state, cop_term start)
-{
-    struct cell *c = state;
-
-    cop_must(cop_match(start, "Value", &c->value));
-    return cop_ok();
-}
-
-static cop_step handle_info(void *state, cop_term message)
-{
-    struct cell *c = state;
-    cop_pid from;
-
-    if (cop_match(message, "{get, From}", &from))
-        cop_send(from, cop("Value", c->value));
-    return cop_noreply();
-}
-
-static const cop_gen_server cell = {
-    .module = "cell",
-    .state_size = sizeof(struct cell),
-    .init = init,
-    .handle_info = handle_info,
-};
-
 static cop_pid start_server(int64_t value)
 {
     cop_pid pid;
 
-    cop_must(cop_gen_server_start(&pid, &cell, value));
+    cop_must(cop_gen_server_start(&pid, &counter, value));
     return pid;
 }
 
 /* The same without gen_server: a process that gives its stack back. */
 static void handle_raw(void *state, cop_term message)
 {
-    handle_info(state, message);
+    counter.handle_info(state, message);
 }
 
 static const cop_loop raw_loop = { .handle_message = handle_raw };
 
 static void raw_main(cop_term arg)
 {
-    struct cell *c = cop_alloc(sizeof *c);
+    struct counter *c = cop_alloc(sizeof *c);
 
     cop_must(cop_match(arg, "Value", &c->value));
     cop_become(&raw_loop, c);
