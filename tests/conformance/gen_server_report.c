@@ -153,6 +153,49 @@ CLAUSE(GS_107)
     CHECK(strstr(cop_log_format(&event, false), "log") == NULL);
 }
 
+/* The text of report has these words, in this order. */
+static void check_words(cop_term report, const char *const *words)
+{
+    cop_log_event event = { .level = COP_LOG_ERROR, .report = report };
+    const char *text = cop_log_format(&event, false), *at = text;
+
+    for (; *words; words++) {
+        const char *found = strstr(at, *words);
+
+        if (!found)
+            fprintf(stderr, "  no %s in: %s\n", *words, text);
+        CHECK(found != NULL);
+        at = found ? found : at;
+    }
+}
+#define CHECK_WORDS(REPORT, ...) check_words((REPORT), (const char *const[]){ __VA_ARGS__, NULL })
+
+/* The other reports of OTP, and what is none, one fact a line; long ones whole. also: P-123 */
+TEST(texts_of_reports)
+{
+    char *text = cop_alloc(3001);
+    cop_log_event long_text = { .level = COP_LOG_NOTICE, .text = text };
+
+    memset(text, 'x', 3000);
+    CHECK_WORDS(
+        cop("#{label => {proc_lib, crash}, report => [[{pid, me}, {error_info, {error, oops,"
+            " [frame]}}, odd, {links, []}], [{neighbour, [{pid, other}, {status, waiting}]}]]}"),
+        "CRASH REPORT process me", "exception: error oops", "stack: [frame]", "links: []",
+        "neighbour other", "status: waiting");
+    CHECK_WORDS(cop("#{label => {proc_lib, crash}, report => strange}"), "[error]");
+    CHECK_WORDS(cop("#{label => {supervisor, progress}, report => [{supervisor, top},"
+                    " {started, [{pid, me}, {id, worker}]}]}"),
+        "PROGRESS REPORT top", "started", "pid: me", "id: worker");
+    CHECK_WORDS(cop("#{label => {supervisor, child_terminated}, report => [{supervisor, top},"
+                    " {reason, oops}, {offender, [{id, worker}]}]}"),
+        "SUPERVISOR REPORT top: child_terminated", "reason: oops", "offender", "id: worker");
+    CHECK_WORDS(cop("#{label => {my, own}, fact => 1}"), "{my,own}", "fact: 1");
+    CHECK_WORDS(cop("#{fact => 1}"), "REPORT", "fact: 1");
+    CHECK_WORDS(cop("[no, map]"), "[no,map]");
+    CHECK(strlen(cop_log_format(&long_text, true)) > 3000);
+    cop_free(text);
+}
+
 /* --- format_status
  * --------------------------------------------------------------------------------------- */
 

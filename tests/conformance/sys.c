@@ -69,14 +69,155 @@ static cop_term add_one(cop_term state, void *arg)
     return cop("#{value => New, note => {replaced, Old}}", value + 1, value);
 }
 
-/* replace_state: the new state is the answer, and the C struct has it. */
+/* A state with a field of each type. */
+struct every {
+    bool flag;
+    int small;
+    unsigned positive;
+    int64_t wide;
+    uint64_t wide_positive;
+    double number;
+    cop_term term;
+    cop_pid pid;
+    cop_ref ref;
+    cop_atom atom;
+    const char *text;
+};
+
+static const cop_field every_fields[] = {
+    COP_FIELD(struct every, flag),
+    COP_FIELD(struct every, small),
+    COP_FIELD(struct every, positive),
+    COP_FIELD(struct every, wide),
+    COP_FIELD(struct every, wide_positive),
+    COP_FIELD(struct every, number),
+    COP_FIELD(struct every, term),
+    COP_FIELD(struct every, pid),
+    COP_FIELD(struct every, ref),
+    COP_FIELD(struct every, atom),
+    COP_FIELD(struct every, text),
+    COP_FIELDS_END,
+};
+
+static cop_step every_init(void *state, cop_term arg)
+{
+    struct every *every = state;
+
+    (void)arg;
+    every->text = "constant";
+    return cop_ok();
+}
+
+static const cop_gen_server every_type = {
+    .module = "every",
+    .state_size = sizeof(struct every),
+    .fields = every_fields,
+    .init = every_init,
+};
+
+struct putting {
+    cop_pid server;
+    cop_term state;
+    const char *text; /* in place of state: parsed in the server */
+};
+
+/* arg is what the caller of replace has on its stack, and waits with. */
+static cop_term put_text(cop_term state, void *arg)
+{
+    const char *text = arg;
+    cop_term put = COP_NONE;
+
+    (void)state;
+    cop_must(cop_parse(&put, (cop_bytes){ text, strlen(text) }, NULL));
+    return put;
+}
+
+static void run_put(void *arg)
+{
+    struct putting *putting = arg;
+
+    putting->state =
+        cop_sys_replace_state(putting->server, put_text, (void *)(uintptr_t)putting->text);
+}
+
+static cop_term put_identities(cop_term state, void *arg)
+{
+    (void)state, (void)arg;
+    return cop("#{pid => Pid, ref => Ref}", cop_self(), cop_make_ref());
+}
+
+/* Values of each type go in and out; what does not fit changes nothing. */
+static void check_every_type(void)
+{
+    static const char *const wrong[] = { "#{flag => 1}", "#{small => 2147483648}",
+        "#{positive => -1}", "#{wide => 9223372036854775808}", "#{wide_positive => -1}",
+        "#{number => one}", "#{pid => 1}", "#{ref => 1}", "#{atom => 1}",
+        "#{small => 7, other => 1}", "[]" };
+    struct putting putting = { .text = "#{flag => true, small => -5, positive => 4294967295,"
+                                       " wide => -9223372036854775808, number => 0.5,"
+                                       " wide_positive => 18446744073709551615, term => [a, {b}],"
+                                       " pid => undefined, ref => undefined, atom => word}" };
+    cop_term before;
+
+    CHECK_EQ_INT(cop_gen_server_start(&putting.server, &every_type, cop("[]")), 0);
+    CHECK_MATCH(cop_sys_get_state(putting.server),
+        "#{flag := false, small := 0, positive := 0, wide := 0, wide_positive := 0,"
+        " number := 0.0, term := undefined, pid := undefined, ref := undefined,"
+        " atom := undefined, text := <<\"constant\">>}");
+    run_put(&putting);
+    CHECK_MATCH(putting.state,
+        "#{flag := true, small := -5, positive := 4294967295, wide := -9223372036854775808,"
+        " wide_positive := 18446744073709551615, number := 0.5, term := [a, {b}],"
+        " pid := undefined, ref := undefined, atom := word, text := <<\"constant\">>}");
+    before = cop_sys_replace_state(putting.server, put_identities, NULL);
+    CHECK_MATCH(before, "#{pid := Pid}", putting.server);
+    CHECK(!cop_match(before, "#{ref := undefined}"));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        putting.text = wrong[i];
+        CHECK_EQ_INT(TRY(run_put, &putting, NULL), COP_CLASS_ERROR);
+    }
+    putting.text = "#{text => <<\"ignored\">>}"; /* a constant of the program */
+    run_put(&putting);
+    CHECK(cop_identical(cop_sys_get_state(putting.server), before));
+}
+
+static bool replace_own(void *state, cop_term term)
+{
+    struct probe *p = state;
+
+    return cop_match(term, "{own, N}", &p->value);
+}
+
+static cop_term put_own(cop_term state, void *arg)
+{
+    (void)state, (void)arg;
+    return cop("{own, 8}");
+}
+
+static cop_term show_own(void *state)
+{
+    struct probe *p = state;
+
+    return cop("{own, N}", p->value);
+}
+
+/* replace_state: the new state is the answer, and the C struct has it, whatever the types of its
+ * fields, or by functions of the module's own. */
 CLAUSE(SYS_02)
 {
+    static cop_gen_server module;
     cop_pid server = probe_new();
 
     CHECK_TERM(cop_sys_replace_state(server, add_one, NULL),
         "#{note => {replaced,0},terminate_by => 0,value => 1}");
     CHECK_TERM(cop_call(server, cop("get")), "1");
+    check_every_type();
+    module = probe;
+    module.get_state = show_own;
+    module.replace_state = replace_own;
+    CHECK_EQ_INT(cop_gen_server_start(&server, &module, cop("{Self, {ok}}", cop_self())), 0);
+    CHECK_TERM(cop_sys_replace_state(server, put_own, NULL), "{own,8}");
+    CHECK_TERM(cop_call(server, cop("get")), "8");
 }
 
 /* get_status: {status, Pid, {module, Mod}, [PDict, SysState, Parent, Debug, Misc]}. also: SYS-19 */

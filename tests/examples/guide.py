@@ -21,11 +21,12 @@ WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsha
 
 
 def compiler():
-    """The build's compiler, and its sanitizers, since the library needs them too."""
+    """The build's compiler, and its sanitizers and coverage, since the library needs them too."""
     with open(os.path.join(BUILD, "compile_commands.json"), encoding="utf-8") as file:
         words = shlex.split(json.load(file)[0]["command"])
     first_flag = next(i for i, word in enumerate(words) if word.startswith("-"))
-    return words[:first_flag] + [word for word in words if word.startswith("-fsanitize")]
+    needed = ("-fsanitize", "--coverage")
+    return words[:first_flag] + [word for word in words if word.startswith(needed)]
 
 
 def programs(path):
