@@ -10,9 +10,13 @@
 
 enum { BITS_MIN = 2, BITS_KEPT = 6 };
 
+/* Four references made one after the other share a cache line: they differ in the lowest bits of
+ * their counter, which are not hashed. */
 static uint32_t home_of(uint64_t key, uint8_t bits)
 {
-    return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> (64 - bits));
+    uint64_t line = (key & ~(3ull << 28)) * 0x9e3779b97f4a7c15ull;
+
+    return (uint32_t)((line >> 1 >> (65 - bits)) << 2 | (key >> 28 & 3));
 }
 
 static void insert_new(struct cop__map *map, uint64_t key, uint64_t value)
@@ -62,6 +66,11 @@ bool cop__map_put(struct cop__map *map, uint64_t key, uint64_t value)
         *place = value;
         return true;
     }
+    return cop__map_add(map, key, value);
+}
+
+bool cop__map_add(struct cop__map *map, uint64_t key, uint64_t value)
+{
     if (map->count * 2 >= cop__map_capacity(map) && !grow(map))
         return false;
     insert_new(map, key, value);
@@ -88,14 +97,8 @@ static void close_hole(struct cop__map *map, uint32_t hole)
     map->entries[hole].key = 0;
 }
 
-bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
+void cop__map_remove_at(struct cop__map *map, uint64_t *place)
 {
-    uint64_t *place = cop__map_at(map, key);
-
-    if (!place)
-        return false;
-    if (ret_value)
-        *ret_value = *place;
     map->count--;
     close_hole(map, (uint32_t)((struct cop__map_entry *)((char *)place -
                                                          offsetof(struct cop__map_entry, value)) -
@@ -105,6 +108,17 @@ bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
             cop__map_free(map);
         map->used = 0;
     }
+}
+
+bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
+{
+    uint64_t *place = cop__map_at(map, key);
+
+    if (!place)
+        return false;
+    if (ret_value)
+        *ret_value = *place;
+    cop__map_remove_at(map, place);
     return true;
 }
 

@@ -27,9 +27,11 @@ static inline uint32_t cop__map_capacity(const struct cop__map *map)
 }
 
 bool cop__map_put(struct cop__map *map, uint64_t key, uint64_t value); /* false: no memory */
+bool cop__map_add(struct cop__map *map, uint64_t key, uint64_t value); /* of a key it has not */
 /* The place of the value, valid until the next change; NULL when absent. */
 uint64_t *cop__map_at(const struct cop__map *map, uint64_t key);
 bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value);
+void cop__map_remove_at(struct cop__map *map, uint64_t *place); /* as cop__map_at gave it */
 void cop__map_free(struct cop__map *map);
 
 /* for (uint32_t i = 0; (e = cop__map_each(map, &i));) the map must not change meanwhile */

@@ -266,7 +266,7 @@ void cop__wake_for(struct cop__sched *sched)
     light_fence();
     if (cop__likely(cop__load(idle.scheds) == 0 || cop__load(idle.searching) > 0))
         return;
-    if (cop__ring_length(sched) < cop__load(sched->worth)) {
+    if (cop__ring_length(sched) < cop__load(sched->worth) && !cop__global_work()) {
         if (cop__load(idle.watching))
             return;
         if (cop__load(idle.polling)) {
@@ -329,6 +329,7 @@ bool cop__thread_park(struct cop__thr *self)
     return thread_wait(self);
 }
 
+/* Of idle schedulers. Others look after theirs, and at these when they go idle. */
 static uint64_t earliest_timer(void)
 {
     uint64_t earliest = UINT64_MAX;
@@ -336,7 +337,7 @@ static uint64_t earliest_timer(void)
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         uint64_t when = atomic_load(&cop__node.sched[i]->next_timer_ms);
 
-        if (when < earliest)
+        if (when < earliest && !atomic_load(&cop__node.sched[i]->thr))
             earliest = when;
     }
     return earliest;

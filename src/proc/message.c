@@ -37,6 +37,12 @@ static struct cop__msg *block_for(
     return msg;
 }
 
+/* Most parts of a message that is built here are immediates. */
+static inline size_t words_of(cop_term term)
+{
+    return cop__is_boxed(term) || cop__is_cons(term) ? cop__term_words_to_send(term) : 0;
+}
+
 static void note_counted(struct cop__msg *msg, uint64_t *tree, struct cop__counted *counted)
 {
     if (counted) {
@@ -79,12 +85,12 @@ struct cop__msg *cop__msg_tuple(
     struct cop__msg *msg;
 
     for (size_t i = 0; i < count; i++)
-        words += cop__term_words_to_send(items[i]);
+        words += words_of(items[i]);
     msg = block_for(self, kind, words, &tree);
     tree[0] = cop__header(COP__TUPLE, count);
     at = tree + count + 1;
     for (size_t i = 0; i < count; i++) {
-        size_t item_words = cop__term_words_to_send(items[i]);
+        size_t item_words = words_of(items[i]);
 
         tree[1 + i] =
             item_words ? cop__term_copy_to_send(items[i], at, &counted).word : items[i].word;

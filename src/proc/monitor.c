@@ -21,7 +21,7 @@ struct cop__monitor *cop__monitor_new(struct cop__thr *self, struct cop__proc *p
         cop__out_of_memory("a monitor");
     *monitor = (struct cop__monitor){ .class = class };
     monitor->ref = cop__ref_new(proc);
-    if (!cop__map_put(&ext->monitors, monitor->ref, (uint64_t)(uintptr_t)monitor))
+    if (!cop__map_add(&ext->monitors, monitor->ref, (uint64_t)(uintptr_t)monitor))
         cop__out_of_memory("a monitor");
     return monitor;
 }

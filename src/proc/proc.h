@@ -122,7 +122,9 @@ static inline struct cop__thr *cop__charge(struct cop__thr *self, int32_t cost)
  * ------------------------------------------------------------------------------- */
 
 struct cop__timer *cop__timer_new(struct cop__thr *self);
-void cop__timer_arm(struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms);
+/* now_ns: if the caller has just looked at the clock, else 0. */
+void cop__timer_arm(
+    struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms, uint64_t now_ns);
 /* True: it was armed, and will not fire; the node belongs to the wheel, which frees it. */
 bool cop__timer_cancel(struct cop__thr *self, struct cop__timer *timer);
 /* The two halves of cancel: win the race against firing, then give the node to its wheel. */

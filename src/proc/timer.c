@@ -293,16 +293,17 @@ struct cop__timer *cop__timer_new(struct cop__thr *self)
     return timer;
 }
 
-void cop__timer_arm(struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms)
+void cop__timer_arm(
+    struct cop__thr *self, struct cop__timer *timer, uint64_t when_ms, uint64_t now_ns)
 {
     struct cop__sched *sched = self->sched;
     uint64_t now_ms;
 
-    timer->sched = sched->index;
+    timer->sched = (uint8_t)sched->index;
     timer->when_ms = when_ms;
     cop__store(timer->state, COP__TIMER_ARMED);
     if (!sched->wheel.count) { /* nothing can be passed over: catch up */
-        now_ms = ms_of(cop__now_ns());
+        now_ms = ms_of(now_ns ? now_ns : cop__now_ns());
         if (sched->wheel.now_ms < now_ms)
             sched->wheel.now_ms = now_ms;
     }
@@ -396,13 +397,13 @@ void cop__deadline_set(struct cop__thr *self, struct cop__proc *proc, uint64_t d
         if (state == COP__TIMER_ARMED && ext->timer->when_ms <= when_ms)
             return; /* lazy: it will be armed again */
         if (state == COP__TIMER_FIRED || !cop__timer_cancel(self, ext->timer)) {
-            cop__timer_arm(self, ext->timer, when_ms);
+            cop__timer_arm(self, ext->timer, when_ms, 0);
             return;
         }
     }
     ext->timer = cop__timer_new(self);
     ext->timer->dest = cop__id_of(proc);
-    cop__timer_arm(self, ext->timer, when_ms);
+    cop__timer_arm(self, ext->timer, when_ms, 0);
 }
 
 bool cop__deadline_passed(struct cop__proc *proc)

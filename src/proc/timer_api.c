@@ -16,7 +16,8 @@ static struct shard {
 
 static struct shard *shard_of(uint64_t ref)
 {
-    return &shards[(ref >> 28 ^ ref >> 4) % SHARDS]; /* other bits than those the map uses */
+    /* not by the hash of the map, nor by the two bits with which that keeps neighbours together */
+    return &shards[(ref >> 30 ^ ref >> 4) % SHARDS];
 }
 
 void cop__timers_node_start(void)
@@ -62,8 +63,8 @@ static void badarg(const char *function)
     cop__badarg(function);
 }
 
-static cop_ref start(
-    uint64_t when_ns, cop_dest to, cop_term message, bool wrap, const char *function)
+static cop_ref start(uint64_t when_ns, uint64_t now_ns, cop_dest to, cop_term message, bool wrap,
+    const char *function)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     enum cop_dest_kind kind = cop_dest_kind_of(to);
@@ -88,11 +89,11 @@ static cop_ref start(
     }
     shard = shard_of(ref.id);
     cop__spin_lock(&shard->lock);
-    stored = cop__map_put(&shard->timers, ref.id, (uint64_t)(uintptr_t)timer);
+    stored = cop__map_add(&shard->timers, ref.id, (uint64_t)(uintptr_t)timer);
     cop__spin_unlock(&shard->lock);
     if (!stored)
         cop__out_of_memory("a timer");
-    cop__timer_arm(self, timer, (when_ns + 999999) / 1000000);
+    cop__timer_arm(self, timer, (when_ns + 999999) / 1000000, now_ns);
     self = cop__charge(self, 1);
     cop__leave();
     return ref;
@@ -101,9 +102,11 @@ static cop_ref start(
 static cop_ref start_in(
     int64_t time_ms, cop_dest to, cop_term message, bool wrap, const char *function)
 {
+    uint64_t now_ns = cop__now_ns();
+
     if (time_ms < 0 || time_ms > INT64_MAX / 2000000)
         cop__badarg(function);
-    return start(cop__now_ns() + (uint64_t)time_ms * 1000000, to, message, wrap, function);
+    return start(now_ns + (uint64_t)time_ms * 1000000, now_ns, to, message, wrap, function);
 }
 
 /* Absolute times are what cop_monotonic_ms counts. */
@@ -114,7 +117,7 @@ static cop_ref start_at(
 
     if (monotonic_ms < 0 || __builtin_mul_overflow(monotonic_ms, (int64_t)1000000, &at_ns))
         cop__badarg(function);
-    return start((uint64_t)at_ns, to, message, wrap, function);
+    return start((uint64_t)at_ns, 0, to, message, wrap, function);
 }
 
 cop_ref cop_send_after_to(int64_t time_ms, cop_dest to, cop_term message)
@@ -182,7 +185,7 @@ static int64_t look(struct cop__thr *self, uint64_t ref, bool cancel)
                 cancelled = cop__timer_try_cancel(timer);
                 firing = !cancelled;
                 if (cancelled)
-                    cop__map_remove(&shard->timers, ref, NULL);
+                    cop__map_remove_at(&shard->timers, entry);
             }
         }
         cop__spin_unlock(&shard->lock);

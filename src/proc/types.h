@@ -188,16 +188,19 @@ enum cop__timer_state {
 struct cop__timer {
     struct cop__timer *next, **prev;
     uint64_t when_ms;
-    uint64_t dest;                 /* local pid id, or 0: a name */
-    struct cop__msg *message;      /* NULL: wake the process */
-    struct cop__timer *inbox_next; /* in another scheduler's inbox */
+    union {
+        uint64_t dest;                 /* local pid id, or 0: a name */
+        struct cop__timer *inbox_next; /* once cancelled, in another scheduler's inbox */
+    };
+    struct cop__msg *message; /* NULL: wake the process */
     uint64_t ref;
     _Atomic(uint32_t) state;
-    uint32_t name;  /* atom index, resolved when it fires */
-    uint32_t sched; /* index of the wheel's scheduler */
-    uint8_t class, level;
+    uint32_t name; /* atom index, resolved when it fires */
     uint16_t slot;
+    uint8_t sched; /* index of the wheel's scheduler */
+    uint8_t class;
 };
+_Static_assert(sizeof(struct cop__timer) <= 64, "a timer is a block of the first class");
 
 struct cop__monitor {
     uint64_t ref;
