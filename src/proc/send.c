@@ -248,7 +248,7 @@ void cop_send_to(cop_dest to, cop_term message)
 void cop_process_cast(cop_pid to, cop_atom label, cop_term request)
 {
     if (cop__unlikely(to.node || !to.id))
-        send_elsewhere(cop_dest_pid(to), tuple(cop__atom(label.index), request), 0);
+        send_elsewhere(cop_dest_pid(to), cop__pair(cop__atom(label.index), request), 0);
     else
         send_local(to.id, COP__CAST, label.index, request);
 }
