@@ -250,23 +250,26 @@ static bool is_instruction(uint64_t word)
 static void make_flat(struct cop__code *code, const struct compiler *compiler)
 {
     const struct node *root = &compiler->nodes[compiler->used - 1];
+    uint32_t constants = 0;
 
     if (root->kind != COP__PART_TUPLE || root->count == 0 || root->size != root->count + 1)
         return;
-    for (uint32_t i = 0; i < root->count; i++) {
+    for (uint32_t i = 0; i < root->count && compiler->purpose == COP__TO_MATCH; i++) {
         const struct node *part = &compiler->nodes[i];
 
-        if (compiler->purpose == COP__TO_BUILD)
-            continue;
         if (is_constant(part)
-                ? !cop__is_immediate(cop__word(part->word))
+                ? !cop__is_immediate(cop__word(part->word)) || constants++ == COP__ARGUMENTS_MAX
                 : (part->word & 0xff) == COP__OP_SAME || part->word >> 8 >= COP__ARGUMENTS_MAX)
             return;
     }
+    if (root->count > UINT8_MAX)
+        return;
     for (uint32_t i = 0; i < root->count; i++) {
         code->ops[i] = code->ops[compiler->purpose == COP__TO_MATCH ? i + 1 : i];
         if ((code->ops[i] & 0xff) == COP__OP_VARIABLE)
             code->where[code->ops[i] >> 8] = (uint8_t)(i + 1);
+        else if (compiler->purpose == COP__TO_MATCH && !is_instruction(code->ops[i]))
+            code->fixed_at[code->fixed++] = (uint8_t)(i + 1);
     }
     code->count = root->count;
     code->flat = cop__header(COP__TUPLE, root->count);

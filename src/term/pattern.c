@@ -282,22 +282,45 @@ static inline void capture(struct cop__place place, cop_term term)
         store(place, term);
 }
 
-static __attribute__((noinline)) bool match_flat(
+/* One place is of a kind that its term's tag does not decide. */
+static __attribute__((noinline)) bool match_places(
     const struct cop__code *code, const uint64_t *box, const struct cop__place *places)
 {
-    for (size_t i = 0; i < code->count; i++) {
-        uint64_t op = code->ops[i];
-
-        if (!cop__is_header(op)) {
-            if (box[i + 1] != op)
-                return false;
-        } else if ((op & 0xff) == COP__OP_VARIABLE) {
-            if (!accepts(places[op >> 8], cop__word(box[i + 1])))
-                return false;
-        }
-    }
+    for (size_t i = 0; i < code->arguments; i++)
+        if (!accepts(places[i], cop__word(box[code->where[i]])))
+            return false;
     for (size_t i = 0; i < code->arguments; i++)
         capture(places[i], cop__word(box[code->where[i]]));
+    return true;
+}
+
+/* No call while the constants differ, or all places are pids, integers or terms. */
+static inline bool match_flat(
+    const struct cop__code *code, cop_term term, const struct cop__place *places)
+{
+    const uint64_t *box = cop__box(term);
+
+    if (!cop__is_boxed(term) || box[0] != code->flat)
+        return false;
+    for (size_t i = 0; i < code->fixed; i++)
+        if (box[code->fixed_at[i]] != code->ops[code->fixed_at[i] - 1])
+            return false;
+    for (size_t i = 0; i < code->arguments; i++) {
+        uint64_t word = box[code->where[i]], kind = places[i].kind;
+
+        if (kind == COP__TO_PID
+                ? (word & 15) != COP__TAG_PID
+                : kind != COP__TO_TERM && (kind != COP__TO_INT64 || (word & 15) != COP__TAG_SMALL))
+            return match_places(code, box, places);
+    }
+    for (size_t i = 0; i < code->arguments; i++) {
+        uint64_t word = box[code->where[i]], kind = places[i].kind;
+        uint64_t *to = (uint64_t *)(uintptr_t)places[i].word;
+
+        to[0] = kind == COP__TO_INT64 ? (uint64_t)cop__small_value(cop__word(word)) : word;
+        if (kind == COP__TO_PID)
+            to[1] = 0;
+    }
     return true;
 }
 
@@ -399,14 +422,8 @@ bool cop__match(cop_term term, struct cop__pattern *pattern, const struct cop__p
 {
     const struct cop__code *code = code_of(pattern, COP__TO_MATCH);
 
-    if (code->flat) {
-        const uint64_t *box = cop__box(term);
-
-        /* the atom that nearly every message begins with decides most */
-        return cop__is_boxed(term) && box[0] == code->flat &&
-               (box[1] == code->ops[0] || cop__is_header(code->ops[0])) &&
-               match_flat(code, box, places);
-    }
+    if (code->flat)
+        return match_flat(code, term, places);
     if (code->single)
         return match_single(term, places);
     if (!cop_is_none(code->constant))

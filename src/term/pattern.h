@@ -32,10 +32,12 @@ struct cop__code {
     cop_term constant; /* the whole pattern, when it has no variables; else none */
     uint32_t count;    /* of instructions */
     uint32_t arguments;
-    bool single;                       /* the whole pattern is one variable */
-    uint8_t where[COP__ARGUMENTS_MAX]; /* flat: the element of each argument, from 1 */
-    struct cop__counted *counted;      /* large binaries among the constants, held for ever */
-    uint64_t ops[];                    /* then the memory of the constants */
+    bool single;                          /* the whole pattern is one variable */
+    uint8_t where[COP__ARGUMENTS_MAX];    /* flat: the element of each argument, from 1 */
+    uint8_t fixed_at[COP__ARGUMENTS_MAX]; /* flat, matching: the elements that are constants */
+    uint8_t fixed;
+    struct cop__counted *counted; /* large binaries among the constants, held for ever */
+    uint64_t ops[];               /* then the memory of the constants */
 };
 
 enum cop__purpose { COP__TO_BUILD, COP__TO_MATCH };
