@@ -865,11 +865,12 @@ COP_API void cop_set_current_from(cop_term from);
 /* Answer the call that this turn is about. Its block goes back as the reply: the request is not
  * valid any more after this.
  *
+ * Returns  whether the current message is a call and had not been answered.
  * Parks    yields.
- * Context  handle_message of a loop; nothing happens when the current message is no call.
+ * Context  handle_message of a loop.
  * OTP      {reply, Reply, State}.
  */
-COP_API void cop_current_reply(cop_term reply);
+COP_API bool cop_current_reply(cop_term reply);
 
 COP_END_DECLS
 

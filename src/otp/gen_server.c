@@ -150,14 +150,9 @@ static void debug_step(struct gs *gs, cop_step step)
 }
 
 /* The reply of the call under way, in place when it is there. */
-static void reply(cop_term value)
+static inline void reply(cop_term value)
 {
-    cop_atom label;
-    cop_term request;
-
-    if (cop_current_call(&label, &request))
-        cop_current_reply(value);
-    else
+    if (__builtin_expect(!cop_current_reply(value), 0))
         cop_process_reply(cop_current_from(), value);
 }
 
@@ -170,7 +165,7 @@ static bool at_once(cop_step step)
 
 /* Do what *step says. True: another callback had its turn before any message, and *step is what it
  * said. */
-static inline bool obey_once(struct gs *gs, cop_step *step)
+static bool obey_once(struct gs *gs, cop_step *step)
 {
     if (__builtin_expect(bad_timeout(*step), 0))
         bad_return(gs, step_term(*step)); /* GS-86 */
@@ -216,8 +211,20 @@ static inline bool obey_once(struct gs *gs, cop_step *step)
  * (GS-83). */
 void cop__gs_obey(struct gs *gs, cop_step step)
 {
-    while (__builtin_expect(obey_once(gs, &step), 0))
+    while (obey_once(gs, &step))
         ;
+}
+
+/* The same; what nearly all callbacks return comes first. */
+static inline void obey(struct gs *gs, const cop_step *step)
+{
+    bool plain = !step->timeout_ms && !step->hibernate && cop_is_none(step->then) &&
+                 cop_is_none(step->timeout) && !gs->extra;
+
+    if (__builtin_expect(plain && step->op == COP__OP_REPLY && gs->in == GS_IN_CALL, 1))
+        reply(step->reply);
+    else if (!(plain && step->op == COP__OP_NOREPLY))
+        cop__gs_obey(gs, *step);
 }
 
 /* --- One message
@@ -235,16 +242,19 @@ static void woken(struct gs_extra *extra)
 
 static void handle_call(struct gs *gs, cop_term request)
 {
+    cop_step step;
+
     gs->in = GS_IN_CALL;
     gs->last = request;
-    if (__builtin_expect(!gs->module->handle_call, 0))
-        cop__gs_obey(gs, cop_unhandled(request));
-    else
-        cop__gs_obey(gs, gs->module->handle_call(gs->state, request));
+    step = gs->module->handle_call ? gs->module->handle_call(gs->state, request)
+                                   : cop_unhandled(request);
+    obey(gs, &step);
 }
 
 static void handle_cast(struct gs *gs, cop_term request)
 {
+    cop_step step;
+
     gs->in = GS_IN_CAST;
     gs->last = request;
     if (!gs->module->handle_cast) {
@@ -253,7 +263,8 @@ static void handle_cast(struct gs *gs, cop_term request)
 
         cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     }
-    cop__gs_obey(gs, gs->module->handle_cast(gs->state, request));
+    step = gs->module->handle_cast(gs->state, request);
+    obey(gs, &step);
 }
 
 static void handle_info(struct gs *gs, cop_term message)

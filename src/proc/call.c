@@ -227,19 +227,20 @@ void cop_set_current_from(cop_term from)
         cop__ext_of(proc)->current_from = from;
 }
 
-void cop_current_reply(cop_term reply)
+bool cop_current_reply(cop_term reply)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
+    struct cop__msg *call = proc ? proc->current : NULL;
+    bool is_call = call && call->kind == COP__CALL;
 
-    if (proc && proc->current && proc->current->kind == COP__CALL) {
-        struct cop__msg *call = proc->current;
-
+    if (cop__likely(is_call)) {
         proc->current = NULL;
         cop__answer(self, call, COP__REPLY, reply);
         self = cop__charge(self, 1);
     }
     cop__leave();
+    return is_call;
 }
 
 /* The call with this reference that is here and not answered; it stays readable until the turn
