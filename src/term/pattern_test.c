@@ -72,6 +72,8 @@ TEST(captures_what_fits)
     int64_t i64 = 0;
     uint64_t u64 = 0;
     short s = 0;
+    unsigned short us = 0;
+    signed char sc = 0;
     unsigned char uc = 0;
     double d = 0;
     bool b = false;
@@ -92,6 +94,11 @@ TEST(captures_what_fits)
     CHECK(!cop_match(cop("32768"), "A", &s));
     CHECK(cop_match(cop("255"), "A", &uc) && uc == 255);
     CHECK(!cop_match(cop("256"), "A", &uc));
+    CHECK(cop_match(cop("{-128, -32768, 65535}"), "{A, B, C}", &sc, &s, &us));
+    CHECK(sc == -128 && s == -32768 && us == 65535);
+    CHECK(!cop_match(cop("128"), "A", &sc));
+    CHECK(!cop_match(cop("65536"), "A", &us));
+    CHECK(!cop_match(cop("{1, -1}"), "{A, B}", &sc, &us));
     CHECK(cop_match(cop("{1.5, true}"), "{D, B}", &d, &b) && b);
     CHECK(d > 1.4 && d < 1.6);
     CHECK(cop_match(cop("2"), "D", &d));
@@ -104,6 +111,10 @@ TEST(captures_what_fits)
     CHECK_EQ_STR(cop_atom_text(atom).data, "abc");
     CHECK(!cop_match(cop("<<1:1>>"), "B", &bytes));
     CHECK(!cop_match(cop("x"), "P", &pid));
+    CHECK(!cop_match(cop("1"), "A", &atom));
+    CHECK(!cop_match(cop("x"), "R", &ref));
+    CHECK(cop_match(cop("[a, R, #{k => v}]", one), "[A, R, #{k := T}]", &atom, &ref, &t));
+    CHECK_EQ_STR(cop_show(t), "v");
 }
 
 TEST(captures_all_or_nothing)

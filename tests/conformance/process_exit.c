@@ -3,6 +3,8 @@
  * docs/spec/process.md. */
 #include "conformance/node.h"
 
+#include <math.h>
+
 static void error_main(cop_term reason)
 {
     cop_error(reason);
@@ -94,9 +96,68 @@ static void timeout_main(cop_term arg)
     cop_receive_within(-5);
 }
 
-/* Run-time failures keep their tag: badarg, badmatch, noproc, timeout_value. */
+static void error_code_main(cop_term arg)
+{
+    (void)arg;
+    cop_must(-ENOENT);
+}
+
+static void infinite_main(cop_term arg)
+{
+    (void)arg;
+    cop_float(HUGE_VAL);
+}
+
+static void part_of_atom_main(cop_term arg)
+{
+    cop_binary_part(arg, 0, 1);
+}
+
+static void part_outside_main(cop_term arg)
+{
+    cop_binary_part(arg, 1, 2);
+}
+
+static void no_text_main(cop_term arg)
+{
+    (void)arg;
+    cop_string("\xff");
+}
+
+static void huge_binary_main(cop_term arg)
+{
+    char *data;
+
+    (void)arg;
+    cop_binary_new(SIZE_MAX, &data);
+}
+
+static void too_long_call_main(cop_term server)
+{
+    cop_pid pid;
+    cop_term reply;
+
+    cop_must(cop_to_pid(&pid, server));
+    cop_process_call(&reply, pid, cop_atom_new("label"), cop("q"), 1ll << 40);
+}
+
+static void no_reference_main(cop_term arg)
+{
+    (void)arg;
+    cop_unalias((cop_ref){ 0 });
+}
+
+static void no_priority_main(cop_term arg)
+{
+    (void)arg;
+    cop_set_priority((enum cop_priority)99);
+}
+
+/* Run-time failures keep their tag: badarg, badarith, badmatch, noproc, system_limit,
+ * timeout_value. */
 CLAUSE(P_36)
 {
+    cop_pid idle = cop_spawn(idle_main, COP_NONE);
     cop_pid dead = cop_spawn(return_main, COP_NONE);
 
     reason_of_exit(dead);
@@ -104,6 +165,16 @@ CLAUSE(P_36)
     CHECK(cop_match(ends_with(badmatch_main, cop("{letter, a}")), "{{badmatch, _}, _}"));
     CHECK(cop_match(ends_with(noproc_main, cop("Pid", dead)), "{noproc, _}"));
     CHECK(cop_match(ends_with(timeout_main, COP_NONE), "{timeout_value, _}"));
+    CHECK(cop_match(
+        ends_with(error_code_main, COP_NONE), "{{badmatch, {<<\"-ENOENT\">>, enoent}}, _}"));
+    CHECK(cop_match(ends_with(infinite_main, COP_NONE), "{badarith, _}"));
+    CHECK(cop_match(ends_with(part_of_atom_main, cop("a")), "{badarg, _}"));
+    CHECK(cop_match(ends_with(part_outside_main, cop("<<\"ab\">>")), "{badarg, _}"));
+    CHECK(cop_match(ends_with(no_text_main, COP_NONE), "{badarg, _}"));
+    CHECK(cop_match(ends_with(huge_binary_main, COP_NONE), "{system_limit, _}"));
+    CHECK(cop_match(ends_with(too_long_call_main, cop("Pid", idle)), "{timeout_value, _}"));
+    CHECK(cop_match(ends_with(no_reference_main, COP_NONE), "{badarg, _}"));
+    CHECK(cop_match(ends_with(no_priority_main, COP_NONE), "{badarg, _}"));
 }
 
 enum { LIMIT = 256 * 1024 };

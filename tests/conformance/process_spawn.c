@@ -242,6 +242,9 @@ CLAUSE(P_12)
     cop_set_group_leader(other, cop_self());
     cop_spawn(leader_main, self);
     EXPECT("{leader, L}", other);
+    CHECK(cop_group_leader().id == other.id);
+    cop_set_group_leader(leader, other); /* a signal: seen by what is sent after it */
+    CHECK(cop_match(cop_process_info(other, "group_leader"), "{group_leader, L}", leader));
 }
 
 static void report_main(cop_term arg)
