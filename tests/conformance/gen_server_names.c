@@ -59,6 +59,9 @@ CLAUSE(GS_24)
     CHECK_EQ_INT(PROBE_START(&other, NULL, START, T("{ok}"), .name = via), 0);
     EXPECT("{register, {room, 1}, Pid}", other);
     CHECK(cop_whereis_to(&found, via) && found.id == other.id);
+    CHECK_MATCH(cop_sys_get_status(via),
+        "{status, _, _, [_, _, _, _, [{header, {\"Status for generic server\","
+        " {via, my_registry, {room, 1}}}} | _]]}");
     cop_stop_server(via, T("normal"), WAIT_MS);
     EXPECT("{terminate, normal}");
     EXPECT("{unregister, {room, 1}}");

@@ -270,6 +270,10 @@ static cop_step code_change(void *state, cop_term message)
         cop_error(cop("oops"));
     if (cop_match(extra, "throw"))
         cop_throw(cop("odd"));
+    if (cop_match(extra, "exit"))
+        cop_exit(cop("oops"));
+    if (cop_match(extra, "odd"))
+        return cop_noreply();
     p->value = 2;
     return cop_ok();
 }
@@ -296,6 +300,11 @@ CLAUSE(GS_112)
     CHECK_TERM(change(server, "refuse"), "{error,{error,too_old}}");
     CHECK_MATCH(change(server, "crash"), "{error, {'EXIT', {oops, _}}}");
     CHECK_TERM(change(server, "throw"), "{error,odd}");
+    CHECK_TERM(change(server, "exit"), "{error,{'EXIT',oops}}");
+    CHECK_TERM(change(server, "odd"), "{error,undefined}");
+    module.code_change = NULL;
+    CHECK_MATCH(change(server, "none"), "{error, {'EXIT', {undef, _}}}");
+    module.code_change = code_change;
     CHECK_TERM(change(server, "go"), "ok");
     cop_sys_resume(server);
     CHECK_TERM(cop_call(server, cop("get")), "2");

@@ -308,7 +308,9 @@ static void defer_main(cop_term arg)
 
     cop_must(cop_to_pid(owner, arg));
     cop_defer(send_to_owner, owner);
+    cop_defer(send_to_owner, NULL);
     cop_defer(raise_nothing, NULL);
+    cop_defer_cancel(send_to_owner, NULL); /* not the newest; the other one stays */
     cop_defer(catch_in_defer, owner);
     cop_exit(cop("outer"));
 }

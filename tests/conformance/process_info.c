@@ -322,6 +322,29 @@ static void dictionary_main(cop_term arg)
     cop_send(owner, cop_is_none(cop_get(cop("key"))) ? cop("private") : cop("shared"));
 }
 
+static void random_main(cop_term arg)
+{
+    cop_pid owner;
+
+    cop_must(cop_to_pid(&owner, arg));
+    cop_send(owner, cop("{random, N}", cop_random()));
+}
+
+static void draw_numbers(void)
+{
+    uint64_t one = cop_random(), two = cop_random(), other = 0;
+
+    cop_spawn(random_main, cop("Self", cop_self()));
+    EXPECT("{random, N}", &other);
+    CHECK(one != two && one != other && two != other);
+}
+
+/* Each process has a generator of its own: numbers do not come twice. */
+TEST(random_numbers)
+{
+    node_run(draw_numbers, 1);
+}
+
 /* put gives the old value, get the value, erase removes it; keys are compared exactly; it is
  * private. */
 CLAUSE(P_106)

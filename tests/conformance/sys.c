@@ -561,6 +561,12 @@ CLAUSE(SYS_29)
     CHECK_TERM(cop_sys_log(server, cop("get")), "{ok,[]}");
     cop_sys_log(server, cop("true"));
     CHECK_TERM(cop_sys_log(server, cop("get")), "{ok,[]}");
+    CHECK_TERM(cop_sys_log(server, cop("what")), "unknown_debug");
+    CHECK_TERM(cop_sys_statistics(server, cop("what")), "unknown_debug");
+    cop_sys_statistics(server, cop("true"));
+    hear(server, "m", "m");
+    CHECK_MATCH(cop_sys_get_status(server),
+        "{status, _, _, [_, _, _, [{statistics, {_, 1, 0}}, {log, {10, [{in, m}, _]}}], _]}");
 }
 
 /* statistics: what came in, and what was replied by return value. */
@@ -639,6 +645,7 @@ CLAUSE(SYS_31)
     saved = dup(STDOUT_FILENO);
     dup2(fileno(file), STDOUT_FILENO);
     cop_sys_trace(server, true);
+    CHECK_MATCH(cop_sys_get_status(server), "{status, _, _, [_, _, _, [{trace, true}], _]}");
     talk(server);
     cop_sys_trace(server, false);
     cop_send(server, cop("unheard"));
@@ -648,6 +655,46 @@ CLAUSE(SYS_31)
     close(saved);
     fclose(file);
     check_lines(contents(path), server);
+    unlink(path);
+}
+
+/* The lines of a continue and of a time-out; the events kept are printed on demand. also: SYS-29 */
+CLAUSE(SYS_08)
+{
+    cop_pid server = { 0, 0 };
+    const char *path = temporary(), *name;
+    FILE *file = fopen(path, "w");
+    char expected[1024];
+    int saved;
+
+    fflush(stdout);
+    saved = dup(STDOUT_FILENO);
+    dup2(fileno(file), STDOUT_FILENO);
+    CHECK_EQ_INT(PROBE_START(&server, NULL, START, cop("{ok, 1}"), .debug = cop("[trace]")), 0);
+    EXPECT("{info, timeout}");
+    cop_send(server, cop("{do, {noreply, {continue, on}}}"));
+    EXPECT("{continue, on}");
+    cop_sys_no_debug(server);
+    cop_sys_log(server, cop("true"));
+    cop_cast(server, cop("news"));
+    EXPECT("{cast, news}");
+    cop_sys_log(server, cop("print"));
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    fclose(file);
+    name = cop_show(cop_from_pid(server));
+    snprintf(expected, sizeof expected,
+        "*DBG* %s got timeout\n*DBG* %s new state #{note => undefined,terminate_by => 0,value => "
+        "0}\n"
+        "*DBG* %s got {do,{noreply,{continue,on}}}\n"
+        "*DBG* %s new state #{note => undefined,terminate_by => 0,value => 0}\n"
+        "*DBG* %s continue on\n"
+        "*DBG* %s new state #{note => undefined,terminate_by => 0,value => 0}\n"
+        "*DBG* log got cast news\n"
+        "*DBG* log new state #{note => undefined,terminate_by => 0,value => 0}\n",
+        name, name, name, name, name, name);
+    CHECK_EQ_STR(contents(path), expected);
     unlink(path);
 }
 
@@ -707,6 +754,7 @@ CLAUSE(SYS_34)
 CLAUSE(SYS_35)
 {
     cop_pid server = { 0, 0 };
+    const char *path;
 
     PROBE_START(&server, NULL, START, cop("{send_self, first, {ok}}"),
         .debug = cop("[{log, 2}, statistics]"));
@@ -714,6 +762,16 @@ CLAUSE(SYS_35)
     CHECK_MATCH(cop_sys_log(server, cop("get")), "{ok, [{in, first}, {noreply, _}]}");
     CHECK_MATCH(cop_sys_statistics(server, cop("get")),
         "{ok, [_, _, _, {messages_in, 1}, {messages_out, 0}]}");
+
+    path = temporary();
+    PROBE_START(&server, NULL, START, cop("{send_self, first, {forget_owner, {ok}}}"),
+        .debug = cop("[{log_to_file, Path}]", cop_text(path)));
+    cop_call(server, cop("get"));
+    cop_exit_signal(server, cop("kill")); /* its end closes the file */
+    while (cop_is_alive(server))
+        cop_yield();
+    CHECK(strstr(contents(path), "got first") != NULL);
+    unlink(path);
 
     PROBE_START(&server, NULL, START, cop("{send_self, first, {forget_owner, {ok}}}"),
         .debug = cop("[Install, Again, {install, what}, log]",
