@@ -202,6 +202,12 @@ CLAUSE(GS_70)
     server = monitored("{ok}", &ref);
     cop_send(server, cop("{do, {ok}}"));
     EXPECT_DOWN(ref, "{bad_return_value, _}");
+    server = monitored("{ok}", &ref);
+    cop_send(server, cop("{do, ignore}"));
+    EXPECT_DOWN(ref, "{bad_return_value, ignore}");
+    server = monitored("{ok}", &ref);
+    cop_send(server, cop("{do, {init_error, why}}"));
+    EXPECT_DOWN(ref, "{bad_return_value, {error, why}}");
 }
 
 /* A thrown value is what the callback returned. */
@@ -221,6 +227,12 @@ CLAUSE(GS_71)
     server = monitored("{ok}", &ref);
     cop_send(server, cop("{do, {throw, ball}}"));
     EXPECT_DOWN(ref, "{bad_return_value, ball}");
+    server = monitored("{ok}", &ref);
+    cop_send(server, cop("{do, {throw, {stop, shutdown, state}}}"));
+    EXPECT_DOWN(ref, "shutdown");
+    server = monitored("{ok}", &ref);
+    cop_call(server, cop("{throw, {reply, ok, state, hibernate}}"));
+    CHECK(hibernates(server));
 }
 
 /* error(R): terminate({R, Stack}) and exit so; exit(R): terminate(R) and exit so. also: GS-91,
@@ -255,6 +267,7 @@ static const cop_gen_server bare = {
  * the server; terminate is as if it had returned. also: GS-106 */
 CLAUSE(GS_73)
 {
+    static cop_gen_server mute;
     cop_pid server;
     cop_ref ref;
 
@@ -275,6 +288,12 @@ CLAUSE(GS_73)
         cop_gen_server_start_monitor(&server, &ref, &bare, cop("{Self, {ok}}", cop_self())), 0);
     cop_stop_server(server, cop("normal"), WAIT_MS);
     EXPECT_DOWN(ref, "normal");
+    mute = bare;
+    mute.handle_call = NULL;
+    CHECK_EQ_INT(
+        cop_gen_server_start_monitor(&server, &ref, &mute, cop("{Self, {ok}}", cop_self())), 0);
+    cop_send_request(server, cop("q"));
+    EXPECT_DOWN(ref, "{function_clause, _}");
 }
 
 /* undef raised inside a handle_info that is there is a crash as any. */

@@ -221,6 +221,50 @@ CLAUSE(SUP_18)
     CHECK_TERM(cop_supervisor_which_children(cop_dest(sup)), "[{a,undefined,worker,[a]}]");
 }
 
+static cop_step ignoring_init(void *state, cop_term arg)
+{
+    (void)state;
+    return cop_match(arg, "ignore") ? cop_ignore() : cop_stop(cop("why"));
+}
+
+static bool ignoring_tree(cop_supervisor *flags, cop_child **children, cop_term arg)
+{
+    (void)flags, (void)children, (void)arg;
+    return false;
+}
+
+static const cop_gen_server ignoring = { .module = "ignoring", .init = ignoring_init };
+static const cop_supervisor ignored = { .init = ignoring_tree };
+
+static void start_all_kinds(void)
+{
+    const cop_supervisor
+        ignorant = { .children =
+                         COP_CHILDREN({ .name = "s", .gen_server = &ignoring, .arg = "ignore" },
+                             { .name = "t", .supervisor = &ignored }, ) },
+        failing = { .children =
+                        COP_CHILDREN({ .name = "s", .gen_server = &ignoring, .arg = "stop" }, ) },
+        taken = { .children =
+                      COP_CHILDREN({ .name = "taken", .process = exit_main, .arg = "normal" }, ) };
+    cop_pid sup;
+
+    be_tester(COP_LOG_EMERGENCY);
+    sup = start_tree(&ignorant);
+    CHECK_TERM(child_of(sup, "s"), "undefined");
+    CHECK_TERM(child_of(sup, "t"), "undefined");
+    CHECK_TERM(start_error(&failing), "{shutdown,{failed_to_start_child,s,why}}");
+    cop_register("taken", cop_spawn(idle_main, COP_NONE));
+    CHECK(cop_match(
+        start_error(&taken), "{shutdown, {failed_to_start_child, taken, {already_started, _}}}"));
+}
+
+/* A server, a tree and a process as children: what their starts say is taken for the same. */
+TEST(starts_of_all_kinds)
+{
+    node_run(start_all_kinds, 1);
+    node_run(start_all_kinds, 2);
+}
+
 /* A child that fails at start: a report, those before it stop in reverse, later ones never start.
  */
 CLAUSE(SUP_19)

@@ -437,10 +437,56 @@ static bool init_changing(cop_supervisor *flags, cop_child **children, cop_term 
     return true;
 }
 
-/* A change of code: pids stay under the new specification, the unlisted run on, new ones wait. */
+enum { SIMPLE, SIMPLE_TRANSIENT, IGNORED, BAD_INTENSITY, OTHER_KIND, TWO_TEMPLATES, BAD_CHILD };
+static _Atomic int shape;
+
+static bool init_shaped(cop_supervisor *flags, cop_child **children, cop_term arg)
+{
+    static const cop_child one[] = { CHILD("a"), { .name = 0 } },
+                           transient[] = { CHILD("a", .restart = COP_TRANSIENT), { .name = 0 } },
+                           both[] = { CHILD("a"), CHILD("b"), { .name = 0 } },
+                           bad[] = { CHILD("a", .shutdown_ms = -77), { .name = 0 } };
+    const cop_child *now = shape == SIMPLE_TRANSIENT ? transient
+                           : shape == TWO_TEMPLATES  ? both
+                           : shape == BAD_CHILD      ? bad
+                                                     : one;
+
+    (void)arg;
+    *children = cop_alloc(sizeof both);
+    memcpy(*children, now, now == both ? sizeof both : sizeof one);
+    flags->strategy = shape == OTHER_KIND ? COP_ONE_FOR_ALL : COP_SIMPLE_ONE_FOR_ONE;
+    flags->intensity = shape == BAD_INTENSITY ? -5 : 1;
+    return shape != IGNORED;
+}
+
+static cop_term change_to(cop_pid sup, int to)
+{
+    cop_term result;
+
+    shape = to;
+    cop_sys_suspend(sup);
+    result = cop_sys_change_code_of(cop_dest(sup), cop("supervisor"), cop("1"), cop("[]"), 0);
+    cop_sys_resume(sup);
+    return result;
+}
+
+static bool init_twins(cop_supervisor *flags, cop_child **children, cop_term arg)
+{
+    static const cop_child before[] = { CHILD("a"), CHILD("b"), { .name = 0 } };
+    static const cop_child after[] = { CHILD("a"), CHILD("a"), { .name = 0 } };
+
+    (void)arg, (void)flags;
+    *children = cop_alloc(sizeof before);
+    memcpy(*children, changed ? after : before, sizeof before);
+    return true;
+}
+
+/* A change of code: pids stay under the new specification, the unlisted run on, new ones wait. So
+ * for the template of simple_one_for_one; what does not fit is refused and changes nothing. */
 CLAUSE(SUP_95)
 {
-    const cop_supervisor tree = { .init = init_changing };
+    const cop_supervisor tree = { .init = init_changing }, shaped = { .init = init_shaped },
+                         twins = { .init = init_twins };
 
     be_tester(COP_LOG_EMERGENCY);
     changed = false;
@@ -455,4 +501,26 @@ CLAUSE(SUP_95)
     CHECK_TERM(child_of(sup, "c"), "undefined");
     CHECK(cop_match(
         cop_supervisor_get_childspec(cop_dest(sup), cop("b")), "{ok, #{restart := transient}}"));
+
+    shape = SIMPLE;
+    sup = start_tree(&shaped);
+    a = add(sup, 1);
+    CHECK_TERM(change_to(sup, SIMPLE_TRANSIENT), "ok");
+    CHECK(cop_match(
+        cop_supervisor_get_childspec(cop_dest(sup), cop("A", a)), "{ok, #{restart := transient}}"));
+    CHECK_TERM(change_to(sup, IGNORED), "ok");
+    CHECK_TERM(change_to(sup, BAD_INTENSITY), "{error,{error,{invalid_intensity,-5}}}");
+    CHECK(cop_match(change_to(sup, OTHER_KIND), "{error, {error, {invalid_strategy, _}}}"));
+    CHECK(cop_match(change_to(sup, TWO_TEMPLATES), "{error, {error, {bad_start_spec, _}}}"));
+    CHECK(cop_match(change_to(sup, BAD_CHILD), "{error, {error, {start_spec, _}}}"));
+    CHECK(cop_match(
+        cop_supervisor_get_childspec(cop_dest(sup), cop("A", a)), "{ok, #{restart := transient}}"));
+    CHECK(cop_is_alive(a));
+
+    changed = false;
+    sup = start_tree(&twins);
+    changed = true;
+    CHECK(cop_match(change_to(sup, SIMPLE), "{error, {error, {start_spec, _}}}"));
+    changed = false;
+    CHECK(!cop_match(child_of(sup, "b"), "gone"));
 }
