@@ -18,6 +18,11 @@ static struct {
     struct cop__free_block *singles; /* from threads without a scheduler */
 } central[COP__BLOCK_CLASSES];
 
+size_t cop__block_size(uint8_t class)
+{
+    return class_size[class];
+}
+
 static struct cop__free_block *take_batch(uint8_t class)
 {
     struct cop__free_block *batch;

@@ -279,12 +279,29 @@ static bool is_local(cop_term from)
     return cop_match(from, "{Pid, _}", &pid) && pid.node == 0;
 }
 
+cop_pid cop__gs_parent(const struct gs *gs)
+{
+    if (gs->parent == GS_PARENT_OTHER)
+        return gs->extra->parent;
+    return gs->parent == GS_PARENT_SELF ? cop_self() : cop_parent();
+}
+
+static bool exit_of_parent(const struct gs *gs, cop_term message, cop_term *ret_reason)
+{
+    cop_term reason;
+    cop_pid from;
+
+    if (!cop_match(message, "{'EXIT', From, Reason}", &from, &reason) || from.node ||
+        from.id != cop__gs_parent(gs).id)
+        return false;
+    *ret_reason = reason;
+    return true;
+}
+
 /* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. Each
  * system message is a turn. */
 static void while_suspended(struct gs *gs)
 {
-    cop_pid parent = { gs->parent, 0 };
-
     while (gs->extra->suspended) {
         cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
         cop_term message, from, request, reason;
@@ -296,7 +313,7 @@ static void while_suspended(struct gs *gs)
                 cop_turn_next(COP_NONE);
                 break;
             }
-            if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
+            if (exit_of_parent(gs, message, &reason)) {
                 cop_receive_take(&scan);
                 gs->last = message;
                 gs->in = GS_IN_NONE;
@@ -309,7 +326,6 @@ static void while_suspended(struct gs *gs)
 /* A message that is no call under way in this node. */
 void cop__gs_dispatch(struct gs *gs, cop_term message)
 {
-    cop_pid parent = { gs->parent, 0 };
     cop_term from, request, reason;
 
     if (cop_match(message, "{'$gen_cast', Request}", &request)) {
@@ -317,7 +333,7 @@ void cop__gs_dispatch(struct gs *gs, cop_term message)
     } else if (cop_match(message, "{'$gen_call', From, Request}", &from, &request)) {
         cop_set_current_from(from);
         handle_call(gs, request);
-    } else if (cop_match(message, "{'EXIT', Parent, Reason}", parent, &reason)) {
+    } else if (exit_of_parent(gs, message, &reason)) {
         gs->last = message;
         gs->in = GS_IN_NONE;
         cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-60, GS-62 */

@@ -28,21 +28,25 @@ struct gs_extra {
     cop_term via_key;      /* kept */
     cop_term last_message; /* only while a callback runs */
     int how;               /* in what callback: enum gs_in */
+    cop_pid parent;        /* GS_PARENT_OTHER */
 };
 
 enum gs_in { GS_IN_NONE, GS_IN_CALL, GS_IN_CAST, GS_IN_INFO, GS_IN_CONTINUE };
+enum gs_parent { GS_PARENT_STARTER, GS_PARENT_SELF, GS_PARENT_OTHER };
 
 struct gs {
     const cop_gen_server *module;
     struct gs_extra *extra; /* NULL: nothing unusual */
-    uint64_t parent;        /* local pid id */
     cop_term last;          /* message under way; lives as long as its turn */
     uint8_t in;             /* enum gs_in */
+    uint8_t parent;         /* enum gs_parent: whose exit ends the server */
     bool terminating;
     _Alignas(16) char state[];
 };
+_Static_assert(sizeof(struct gs) == 32, "with a word of state it is a small block of cop_alloc");
 
 struct gs_extra *cop__gs_extra(struct gs *gs);
+cop_pid cop__gs_parent(const struct gs *gs);
 extern const cop_loop cop__gs_loop;
 
 /* gen_server.c */

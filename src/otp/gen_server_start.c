@@ -12,12 +12,12 @@ cop_term cop__gs_module_name(const cop_gen_server *module)
     return cop_from_atom(cop_atom_new(name));
 }
 
-static struct gs *new_server(const cop_gen_server *module, uint64_t parent)
+static struct gs *new_server(const cop_gen_server *module, enum gs_parent parent)
 {
     struct gs *gs = cop_alloc(sizeof *gs + module->state_size);
 
     gs->module = module;
-    gs->parent = parent;
+    gs->parent = (uint8_t)parent;
     return gs;
 }
 
@@ -159,7 +159,7 @@ static void server_main(cop_term start)
     cop_must(cop_match(start, START_PATTERN, &module_address, &arg, &parent, &name, &via_address,
         &key, &hibernate_after_ms, &debug));
     module = (const cop_gen_server *)(uintptr_t)module_address;
-    gs = new_server(module, parent ? (uint64_t)cop_parent().id : cop_self().id); /* GS-03 */
+    gs = new_server(module, parent ? GS_PARENT_STARTER : GS_PARENT_SELF); /* GS-03 */
     if (module->trap_exit)
         cop_trap_exit(true);
     take_name(
@@ -293,7 +293,11 @@ void cop_gen_server_enter_loop_with(const cop_gen_server *module, const void *st
         cop_exit(cop("process_was_not_started_by_proc_lib")); /* GS-114 */
     if (!cop_whereis_to(&parent, cop_dest_term(first)))
         parent = cop_self();
-    gs = new_server(module, parent.id);
+    gs = new_server(module, parent.id == cop_self().id ? GS_PARENT_SELF : GS_PARENT_STARTER);
+    if (parent.id != cop_self().id && parent.id != cop_parent().id) {
+        cop__gs_extra(gs)->parent = parent;
+        gs->parent = GS_PARENT_OTHER;
+    }
     memcpy(gs->state, state, module->state_size);
     take_options(gs, options->hibernate_after_ms, options->debug);
     if (action.op == COP__OP_NOREPLY)

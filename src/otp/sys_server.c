@@ -101,7 +101,7 @@ static cop_term get_status(struct gs *gs)
     bool suspended = gs->extra && gs->extra->suspended;
     cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil();
     cop_term mode = suspended ? cop("suspended") : cop("running");
-    cop_pid parent = { gs->parent, 0 };
+    cop_pid parent = cop__gs_parent(gs);
     cop_term misc = cop("[{header, Header}, {data, [{\"Status\", Status}, {\"Parent\", Parent},"
                         " {\"Logged events\", Log}]}, {data, [{\"State\", State}]}]",
         header(gs), mode, parent, log, shown_state(gs, log));

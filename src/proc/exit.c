@@ -161,7 +161,7 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
     drop_monitors(self, proc);
     cop__dictionary_free(proc);
-    cop__memory_free_all(proc);
+    cop__memory_free_all(self, proc);
     cop__ext_free(self, proc);
     cop__origin_release(self, proc->origin, 1);
     proc->origin = NULL;

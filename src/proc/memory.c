@@ -11,9 +11,12 @@
 #include <string.h>
 
 struct cop__memory {
-    struct cop__memory *next, **prev;
+    struct cop__memory *next;
+    uintptr_t place; /* what points here; in its low three bits the class of the block */
     uint64_t body[];
 };
+enum { CLASS_MASK = 7, CLASS_SYSTEM = 7, SMALL_MAX = 512 };
+_Static_assert((int)COP__BLOCK_CLASSES < (int)CLASS_SYSTEM, "the class of a block fits three bits");
 
 /* A kept term. A small one is copied when it is sent; the block of a larger one is shared with the
  * messages that hold it, and goes with the last of these. */
@@ -63,20 +66,30 @@ void cop__ext_trim(struct cop__thr *self, struct cop__proc *proc)
     cop__ext_free(self, proc);
 }
 
+static struct cop__memory **place_of(const struct cop__memory *memory)
+{
+    return (struct cop__memory **)(memory->place & ~(uintptr_t)CLASS_MASK);
+}
+
+static void set_place(struct cop__memory *memory, struct cop__memory **place)
+{
+    memory->place = (uintptr_t)place | (memory->place & CLASS_MASK);
+}
+
 static void link_in(struct cop__memory **list, struct cop__memory *memory)
 {
     memory->next = *list;
-    memory->prev = list;
+    set_place(memory, list);
     if (memory->next)
-        memory->next->prev = &memory->next;
+        set_place(memory->next, &memory->next);
     *list = memory;
 }
 
 static void link_out(struct cop__memory *memory)
 {
-    *memory->prev = memory->next;
+    *place_of(memory) = memory->next;
     if (memory->next)
-        memory->next->prev = memory->prev;
+        set_place(memory->next, place_of(memory));
 }
 
 static struct cop__memory *memory_of(void *body)
@@ -84,12 +97,30 @@ static struct cop__memory *memory_of(void *body)
     return (struct cop__memory *)((char *)body - offsetof(struct cop__memory, body));
 }
 
-static struct cop__memory *new_in(struct cop__memory **list, size_t size)
+/* What is small, and certain to be freed by a thread of this node, is a block. */
+static struct cop__memory *new_block(struct cop__thr *self, size_t size)
 {
-    struct cop__memory *memory = size > SIZE_MAX / 2 ? NULL : calloc(1, sizeof *memory + size);
+    uint8_t class;
+    struct cop__memory *memory = cop__block_get(&self->base, size, &class);
 
     if (!memory)
         return NULL;
+    memset(memory, 0, size);
+    memory->place = class == COP__BLOCK_LARGE ? CLASS_SYSTEM : class;
+    return memory;
+}
+
+static struct cop__memory *new_system(size_t size)
+{
+    struct cop__memory *memory = calloc(1, size);
+
+    if (memory)
+        memory->place = CLASS_SYSTEM;
+    return memory;
+}
+
+static void own(struct cop__memory **list, struct cop__memory *memory)
+{
     if (list) {
         link_in(list, memory);
     } else {
@@ -97,7 +128,6 @@ static struct cop__memory *new_in(struct cop__memory **list, size_t size)
         link_in(&foreign_memory, memory);
         cop__spin_unlock(&foreign_lock);
     }
-    return memory;
 }
 
 /* --- The limit of spawn's heap_size_max and of the flag max_heap_size (P-40)
@@ -108,7 +138,9 @@ static size_t list_size(struct cop__memory *memory)
     size_t size = 0;
 
     for (; memory; memory = memory->next)
-        size += malloc_usable_size(memory);
+        size += (memory->place & CLASS_MASK) == CLASS_SYSTEM
+                    ? malloc_usable_size(memory)
+                    : cop__block_size((uint8_t)(memory->place & CLASS_MASK));
     return size;
 }
 
@@ -145,11 +177,18 @@ __attribute__((constructor)) static void serve_heap_growth(void)
     cop__heap_grow_hook = heap_grows;
 }
 
-void *cop__memory_new(struct cop__proc *proc, size_t size)
+static void *new_memory(struct cop__thr *self, struct cop__proc *proc, size_t size)
 {
-    struct cop__memory *memory = new_in(proc ? &proc->memory : NULL, size);
+    struct cop__memory *memory = NULL;
 
-    return memory ? memory->body : NULL;
+    if (size <= SMALL_MAX - sizeof *memory)
+        memory = new_block(self, sizeof *memory + size);
+    else if (size <= SIZE_MAX / 2)
+        memory = new_system(sizeof *memory + size);
+    if (!memory)
+        return NULL;
+    own(proc ? &proc->memory : NULL, memory);
+    return memory->body;
 }
 
 /* Out of the list of its process, or of that of threads without one. */
@@ -164,10 +203,15 @@ static void disown(struct cop__proc *proc, struct cop__memory *memory)
     }
 }
 
-static void memory_free(struct cop__proc *proc, struct cop__memory *memory)
+static void memory_free(struct cop__thr *self, struct cop__proc *proc, struct cop__memory *memory)
 {
+    uint8_t class = (uint8_t)(memory->place & CLASS_MASK);
+
     disown(proc, memory);
-    free(memory);
+    if (class == CLASS_SYSTEM)
+        free(memory);
+    else
+        cop__block_put(&self->base, memory, class);
 }
 
 void *cop_alloc(size_t size)
@@ -176,7 +220,7 @@ void *cop_alloc(size_t size)
     void *body;
 
     check_limit(self, size);
-    body = cop__memory_new(self->current, size);
+    body = new_memory(self, self->current, size);
     cop__leave();
     if (!body)
         cop_error(cop__atom(COP__ATOM_system_limit));
@@ -190,7 +234,7 @@ void cop_free(void *memory)
     if (!memory)
         return;
     self = (struct cop__thr *)cop__enter();
-    memory_free(self->current, memory_of(memory));
+    memory_free(self, self->current, memory_of(memory));
     cop__leave();
 }
 
@@ -234,15 +278,16 @@ void cop_keep(cop_term *place, cop_term term)
 
     check_limit(self, words * sizeof(uint64_t));
     if (words) {
+        /* perhaps freed with a message, by whoever: not a block */
         struct cop__memory *memory =
-            new_in(self->current ? &cop__ext_of(self->current)->kept : NULL,
-                sizeof(struct kept) + words * sizeof(uint64_t));
+            new_system(sizeof *memory + sizeof(struct kept) + words * sizeof(uint64_t));
         struct kept *kept;
 
         if (!memory) {
             cop__leave();
             cop_error(cop__atom(COP__ATOM_system_limit));
         }
+        own(self->current ? &cop__ext_of(self->current)->kept : NULL, memory);
         kept = (struct kept *)memory->body;
         atomic_init(&kept->shared.refs, 1);
         kept->shared.release = release_kept;
@@ -263,10 +308,10 @@ void cop_keep_clear(cop_term *place)
     cop__leave();
 }
 
-void cop__memory_free_all(struct cop__proc *proc)
+void cop__memory_free_all(struct cop__thr *self, struct cop__proc *proc)
 {
     while (proc->memory)
-        memory_free(proc, proc->memory);
+        memory_free(self, proc, proc->memory);
     while (proc->ext && proc->ext->kept)
         let_go(proc, (struct kept *)proc->ext->kept->body);
 }

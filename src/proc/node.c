@@ -156,7 +156,7 @@ static void drop_processes(void)
             cop__block_put(
                 &self->base, proc->ext->timer, proc->ext->timer->class); /* in no wheel any more */
         cop__dictionary_free(proc);
-        cop__memory_free_all(proc);
+        cop__memory_free_all(self, proc);
         cop__ext_free(self, proc);
         cop__origin_release(self, proc->origin, 1);
         cop__turn_clear(self, proc);

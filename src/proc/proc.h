@@ -160,8 +160,7 @@ static inline struct cop__ext *cop__ext_of(struct cop__proc *proc) /* made when 
 void cop__ext_trim(
     struct cop__thr *self, struct cop__proc *proc); /* frees it when nothing is in it */
 void cop__ext_free(struct cop__thr *self, struct cop__proc *proc);
-void *cop__memory_new(struct cop__proc *proc, size_t size);
-void cop__memory_free_all(struct cop__proc *proc);
+void cop__memory_free_all(struct cop__thr *self, struct cop__proc *proc);
 void cop__dictionary_free(struct cop__proc *proc);
 void cop__defers_run(struct cop__proc *proc, struct cop__defer *until); /* raise.c */
 /* The end of a turn: its messages and the terms on its heap go. */
