@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers: one hierarchical wheel per scheduler, 1 ms ticks, 256 + 4 x 64 slots (2^32 ms, the
- * longest time-out of P-28), a bit per slot. Only the thread that holds the scheduler touches its
- * wheel.
+/* Timers: one hierarchical wheel per scheduler, 1 ms ticks, 1024 + 4 x 64 slots (2^34 ms, more
+ * than the longest time-out of P-28), a bit per slot. Only the thread that holds the scheduler
+ * touches its wheel.
  *
  * Another thread cancels by CAS on the node's state and leaves it on the wheel owner's inbox to be
  * unlinked. The firing side does CAS to FIRING, pushes the message, then stores FIRED; a canceller
@@ -19,7 +19,7 @@
 #include <string.h>
 #include "term/atoms.h"
 
-enum { NEAR = 256, FAR = 64 };
+enum { NEAR = COP__WHEEL_NEAR, FAR = 64 };
 
 static uint64_t ms_of(uint64_t ns)
 {
@@ -34,10 +34,10 @@ uint64_t cop__now_ns(void)
 /* --- The wheel
  * ------------------------------------------------------------------------------------ */
 
-/* Level 0 has a slot per tick; level n >= 1 a slot per 256 * 64^(n-1) ticks. */
+/* Level 0 has a slot per tick; level n >= 1 a slot per 1024 * 64^(n-1) ticks. */
 static unsigned level_shift(unsigned level)
 {
-    return level == 0 ? 0 : 8 + 6 * (level - 1);
+    return level == 0 ? 0 : COP__WHEEL_NEAR_BITS + 6 * (level - 1);
 }
 
 static unsigned slot_base(unsigned level)
@@ -211,6 +211,7 @@ static void run_slot(struct cop__thr *self, struct cop__sched *sched)
     while (timer) {
         struct cop__timer *next = timer->next;
 
+        __builtin_prefetch(timer->message, 1);
         wheel->count--;
         timer->next = due;
         timer->prev = NULL; /* not linked any more: a cancel from now on must not unlink it */

@@ -268,12 +268,17 @@ _Static_assert(sizeof(struct cop__ext) <= 256, "ext is one block of the third cl
  */
 
 enum { COP__RING = 256, COP__STACKS_HOT = 64, COP__BUDGET = 512, COP__OVERLOAD_COST = 64 };
-enum { COP__WHEEL_LEVELS = 5, COP__WHEEL_SLOTS = 256 + 4 * 64 };
+enum {
+    COP__WHEEL_LEVELS = 5,
+    COP__WHEEL_NEAR_BITS = 10,
+    COP__WHEEL_NEAR = 1 << COP__WHEEL_NEAR_BITS
+};
+enum { COP__WHEEL_SLOTS = COP__WHEEL_NEAR + (COP__WHEEL_LEVELS - 1) * 64 };
 
 struct cop__wheel {
     uint64_t now_ms; /* all before this have fired */
     uint64_t count;
-    uint64_t occupied[4 + 4]; /* a bit per slot */
+    uint64_t occupied[COP__WHEEL_SLOTS / 64]; /* a bit per slot */
     struct cop__timer *slots[COP__WHEEL_SLOTS];
 };
 
