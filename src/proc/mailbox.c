@@ -65,10 +65,11 @@ void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen)
 /* More than this many in one fetch is overload; a quarter of it ends it. */
 enum { OVERLOAD = 256 };
 
-static struct cop__msg *reverse(struct cop__msg *newest, uint32_t *ret_count)
+static struct cop__msg *reverse(struct cop__msg *newest, uint32_t *ret_count, uint8_t *ret_kind_max)
 {
     struct cop__msg *oldest = NULL;
     uint32_t count = 0;
+    uint8_t kind_max = 0;
 
     while (newest) {
         struct cop__msg *next = newest->next;
@@ -77,8 +78,11 @@ static struct cop__msg *reverse(struct cop__msg *newest, uint32_t *ret_count)
         oldest = newest;
         newest = next;
         count++;
+        if (oldest->kind > kind_max)
+            kind_max = oldest->kind;
     }
     *ret_count = count;
+    *ret_kind_max = kind_max;
     return oldest;
 }
 
@@ -116,16 +120,26 @@ void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg)
 bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
-    struct cop__msg *msg, *next;
+    struct cop__msg *newest, *msg, *next;
     uint32_t count;
+    uint8_t kind_max;
 
     if (!(word & (COP__MBOX_PTR | COP__MBOX_PEND)))
         return false;
     /* FULL and the tag stay; nobody else changes them while the process runs, but FULL by us. */
     word = atomic_exchange_explicit(
         &proc->mbox, word & (COP__MBOX_TAG | COP__MBOX_FULL), memory_order_acquire);
-    msg = reverse((struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR), &count);
+    newest = (struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR);
+    msg = reverse(newest, &count, &kind_max);
     note_load(proc, word, count);
+    if (msg && kind_max <= COP__CALL) { /* nothing but messages: not touched once more */
+        if (proc->last)
+            proc->last->next = msg;
+        else
+            proc->first = msg;
+        proc->last = newest;
+        return true;
+    }
     for (; msg; msg = next) {
         next = msg->next;
         if (cop__likely(msg->kind <= COP__CALL)) {
@@ -151,11 +165,12 @@ struct cop__msg *cop__mailbox_close(struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
     uint32_t count;
+    uint8_t kind_max;
     struct cop__msg *outer, *all = proc->first;
 
     word = atomic_exchange_explicit(
         &proc->mbox, (word & COP__MBOX_TAG) | COP__MBOX_DEAD, memory_order_acq_rel);
-    outer = reverse((struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR), &count);
+    outer = reverse((struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR), &count, &kind_max);
     if (proc->last)
         proc->last->next = outer;
     else
