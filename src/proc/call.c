@@ -92,8 +92,7 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
     struct cop__msg *msg;
 
     while (!(msg = find_reply(self, proc, ref, &mark, server))) {
-        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
-            cop__fetch(self, proc);
+        if (cop__fetch(self, proc)) {
             self = cop__obey(self, proc);
             continue;
         }

@@ -50,8 +50,7 @@ static void answer_owed(struct cop__thr *self, struct cop__proc *proc, cop_term 
             struct cop__msg *answer = cop__msg_new(self, COP__DOWN_REPLY, reason);
 
             answer->ref = current->ref;
-            if (!cop__push(self, current->from, answer))
-                cop__msg_free(self, answer);
+            cop__push_answer(self, current->from, answer);
         }
         current->next = proc->turn;
         proc->turn = current;

@@ -7,7 +7,7 @@
 #include "proc/idle.h"
 #include "term/atoms.h"
 
-enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024, TURNS_PER_LOOK = 32 };
+enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024 };
 
 static void set_parked(struct cop__proc *proc)
 {
@@ -46,9 +46,8 @@ static inline struct cop__msg *next_message(struct cop__thr *self, struct cop__p
     struct cop__msg *msg = proc->first;
 
     if (!msg) {
-        if (cop__likely(!(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))))
+        if (!cop__fetch(self, proc))
             return NULL;
-        cop__fetch(self, proc);
         msg = proc->first;
         if (!msg)
             return NULL;

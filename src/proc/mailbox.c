@@ -117,15 +117,13 @@ void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg)
         cop__queue_append(proc, msg);
 }
 
-bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
+void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
     struct cop__msg *newest, *msg, *next;
     uint32_t count;
     uint8_t kind_max;
 
-    if (!(word & (COP__MBOX_PTR | COP__MBOX_PEND)))
-        return false;
     /* FULL and the tag stay; nobody else changes them while the process runs, but FULL by us. */
     word = atomic_exchange_explicit(
         &proc->mbox, word & (COP__MBOX_TAG | COP__MBOX_FULL), memory_order_acquire);
@@ -138,7 +136,7 @@ bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
         else
             proc->first = msg;
         proc->last = newest;
-        return true;
+        return;
     }
     for (; msg; msg = next) {
         next = msg->next;
@@ -158,7 +156,6 @@ bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
             cop__signal_received(self, proc, msg);
         }
     }
-    return true;
 }
 
 struct cop__msg *cop__mailbox_close(struct cop__proc *proc)

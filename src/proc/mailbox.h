@@ -30,7 +30,15 @@ static inline void cop__ready(struct cop__thr *self, struct cop__proc *proc)
 /* Push to whoever `id` names. False: refused, and the block is still the caller's. */
 bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
 /* Outer word to inner queue, acting on signals. True: something came. */
-bool cop__fetch(struct cop__thr *self, struct cop__proc *proc);
+void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc);
+static inline bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (cop__likely(!(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))))
+        return false;
+    cop__fetch_slow(self, proc);
+    return true;
+}
+
 struct cop__msg *cop__mailbox_close(struct cop__proc *proc); /* all that is left, oldest first */
 void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen);
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "proc/types.h"
-#include "term/layout.h"
+#include "term/copy.h"
 
 /* A block with a copy of term; kinds above CAST have from and ref, 0 for now, and their body. */
 struct cop__msg *cop__msg_new(struct cop__thr *self, enum cop__msg_kind kind, cop_term term);
@@ -30,45 +30,26 @@ static inline uint64_t cop__msg_head(enum cop__msg_kind kind, uint8_t class)
            (uint64_t)(kind <= COP__CAST ? COP__MSG_SHORT : 0) << 16;
 }
 
-/* A tuple of at most 8 immediates, or an immediate: *ret_box and *ret_count say which. */
-static inline bool cop__term_is_flat(cop_term term, const uint64_t **ret_box, size_t *ret_count)
-{
-    const uint64_t *box;
-    size_t count;
-
-    if (cop__is_immediate(term)) {
-        *ret_box = NULL;
-        *ret_count = 0;
-        return true;
-    }
-    if (cop__unlikely(!cop__is_boxed(term)))
-        return false;
-    box = cop__box(term);
-    count = cop__header_count(*box);
-    if (cop__header_type(*box) != COP__TUPLE || count > 8)
-        return false;
-    for (size_t i = 1; i <= count; i++)
-        if (!cop__is_immediate(cop__word(box[i])))
-            return false;
-    *ret_box = box;
-    *ret_count = count;
-    return true;
-}
-
 /* What cop__msg_new does, for a flat term and with a block at hand; else NULL. The kind is a
  * constant. */
 static inline struct cop__msg *cop__msg_quick(
     struct cop__thr *self, enum cop__msg_kind kind, cop_term term)
 {
     struct cop__blocks *blocks = self->base.blocks;
-    const uint64_t *box;
-    size_t count;
+    const uint64_t *box = NULL;
+    size_t count = 0;
     struct cop__free_block *block;
     struct cop__msg *msg;
     uint8_t class;
 
-    if (COP__BLOCK_MALLOC || cop__unlikely(!blocks) || !cop__term_is_flat(term, &box, &count))
+    if (COP__BLOCK_MALLOC || cop__unlikely(!blocks))
         return NULL;
+    if (!cop__is_immediate(term)) {
+        box = cop__box(term);
+        if (cop__unlikely(!cop__is_boxed(term)) || !cop__is_flat_tuple(box))
+            return NULL;
+        count = cop__header_count(*box);
+    }
     class = box && cop__msg_head_size(kind) + (1 + count) * sizeof(*box) > 64;
     block = blocks->free[class];
     if (cop__unlikely(!block))

@@ -124,12 +124,7 @@ static inline struct cop__msg *wait_forever(
     struct cop__msg *msg;
 
     do {
-        if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND))) {
-            cop__fetch(self, proc);
-            self = cop__obey(self, proc);
-        } else {
-            self = cop__wait_any(self, proc);
-        }
+        self = cop__fetch(self, proc) ? cop__obey(self, proc) : cop__wait_any(self, proc);
         msg = prev ? prev->next : proc->first;
     } while (!msg);
     return msg;
@@ -143,8 +138,7 @@ static __attribute__((noinline)) struct cop__msg *wait_after(
     bool first = true;
 
     do {
-        if (cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND)) {
-            cop__fetch(self, proc);
+        if (cop__fetch(self, proc)) {
             self = cop__obey(self, proc);
         } else if (!wait_until(self, proc, deadline_ns, first)) {
             return NULL;

@@ -52,19 +52,6 @@ static inline bool is_pointer(cop_term term)
     return !cop__is_immediate(term) && !cop_is_none(term);
 }
 
-/* A flat tuple, the usual message: immediates only. */
-static inline bool is_flat(const uint64_t *box)
-{
-    size_t count = cop__header_count(*box);
-
-    if (cop__header_type(*box) != COP__TUPLE || count > 8)
-        return false;
-    for (size_t i = 1; i <= count; i++)
-        if (is_pointer(cop__word(box[i])))
-            return false;
-    return true;
-}
-
 /* The cells of a list up to its end, or to a sealed rest; heads that are pointers go on the stack.
  * The term after them. */
 static inline cop_term count_cells(
@@ -95,7 +82,7 @@ static inline size_t count_words(cop_term term, bool to_send)
 
     if (!is_pointer(term))
         return 0;
-    if (cop__is_boxed(term) && is_flat(cop__box(term)))
+    if (cop__is_boxed(term) && cop__is_flat_tuple(cop__box(term)))
         return 1 + cop__count(term);
     cop__stack_init(&stack);
     for (;;) {
@@ -258,7 +245,7 @@ static inline cop_term copy_all(
 
     if (!is_pointer(term))
         return term;
-    if (cop__is_boxed(term) && is_flat(cop__box(term))) {
+    if (cop__is_boxed(term) && cop__is_flat_tuple(cop__box(term))) {
         memcpy(to, cop__box(term), (1 + cop__count(term)) * sizeof(*to));
         return cop__from_box(to);
     }

@@ -6,6 +6,19 @@
 
 #include "term/layout.h"
 
+/* A tuple of at most 8 immediates, the usual message. */
+static inline bool cop__is_flat_tuple(const uint64_t *box)
+{
+    size_t count = cop__header_count(*box);
+
+    if (cop__header_type(*box) != COP__TUPLE || count > 8)
+        return false;
+    for (size_t i = 1; i <= count; i++)
+        if (!cop__is_immediate(cop__word(box[i])))
+            return false;
+    return true;
+}
+
 /* The words cop__term_copy needs; 0 for an immediate. */
 size_t cop__term_words(cop_term term);
 

@@ -327,10 +327,6 @@ static inline bool match_flat(
 /* "Value" */
 static inline bool match_single(cop_term term, const struct cop__place *place)
 {
-    if (place->kind == COP__TO_INT64 && cop__is_small(term)) {
-        *(int64_t *)(uintptr_t)place->word = cop__small_value(term);
-        return true;
-    }
     if (!accepts(*place, term))
         return false;
     capture(*place, term);
