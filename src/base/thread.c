@@ -6,7 +6,10 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/raise.h"
 
@@ -73,3 +76,26 @@ struct cop__thread *cop__thread_new_foreign(void)
     cop__thread_current = &foreign->thread;
     return &foreign->thread;
 }
+
+#if COP__TORTURE
+void cop__torture_parity(struct cop__thread *self, uint32_t expected)
+{
+    if ((atomic_load_explicit(&self->rt, memory_order_relaxed) & 1) == expected)
+        return;
+    fprintf(stderr, "coppice: rt is %s on %s\n", expected ? "even" : "odd",
+        expected ? "leave" : "enter");
+    abort();
+}
+
+/* Most of the time nothing; now and then long enough that another thread gets in between. */
+void cop__torture_step(void)
+{
+    static _Atomic(uint32_t) steps;
+    uint32_t step = atomic_fetch_add_explicit(&steps, 1, memory_order_relaxed) * 2654435761u;
+
+    if (step % 64 == 0)
+        sched_yield();
+    if (step % 4096 == 1)
+        nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+}
+#endif

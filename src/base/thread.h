@@ -62,14 +62,29 @@ static inline struct cop__thread *cop__self_thread(void)
 /* Set by the process layer; gives the thread the record of which may differ from `self`. */
 extern struct cop__thread *(*cop__enter_slow)(struct cop__thread *self);
 
+/* A torture build (-DCOP__TORTURE=1) checks that enter and leave alternate, and stops for a moment
+ * at the steps of protocols, so that what rarely meets meets often. */
+#ifndef COP__TORTURE
+#define COP__TORTURE 0
+#endif
+#if COP__TORTURE
+void cop__torture_parity(struct cop__thread *self, uint32_t expected);
+void cop__torture_step(void);
+#else
+#define cop__torture_parity(SELF, EXPECTED) ((void)0)
+#define cop__torture_step()                 ((void)0)
+#endif
+
 static inline struct cop__thread *cop__enter(void)
 {
     struct cop__thread *self = cop__self_thread();
 
+    cop__torture_parity(self, 0);
     /* pairs with the membarrier of the monitor's claim */
     atomic_store_explicit(
         &self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
+    cop__torture_step();
     if (__builtin_expect(atomic_load_explicit(&self->claim, memory_order_relaxed) != 0, 0))
         self = cop__enter_slow(self);
     return self;
@@ -79,10 +94,21 @@ static inline void cop__leave(void)
 {
     struct cop__thread *self = cop__own_thread(); /* re-read: we may have moved inside */
 
+    cop__torture_parity(self, 1);
+    cop__torture_step();
     atomic_signal_fence(memory_order_seq_cst);
     /* release: our writes to the scheduler come before a new owner's reads */
     atomic_store_explicit(
         &self->rt, atomic_load_explicit(&self->rt, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* For what both user code and the runtime call: enters only from user code, and says whether. */
+static inline bool cop__enter_unless_inside(void)
+{
+    if (atomic_load_explicit(&cop__self_thread()->rt, memory_order_relaxed) & 1)
+        return false;
+    cop__enter();
+    return true;
 }
 
 static inline struct cop__heap *cop__turn_heap(void)

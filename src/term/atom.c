@@ -195,6 +195,7 @@ int cop_atom_from_bytes(cop_atom *ret_atom, cop_bytes text)
 {
     uint32_t hash = hash_text(text.data, text.size), index = lookup(hash, text);
     int64_t characters;
+    bool entered;
 
     if (!index) {
         if (!atomic_load_explicit(&current, memory_order_relaxed))
@@ -206,13 +207,14 @@ int cop_atom_from_bytes(cop_atom *ret_atom, cop_bytes text)
             return -COP_EBADARG;
         if (characters > COP__ATOM_CHARACTERS_MAX)
             return -COP_ESYSTEMLIMIT;
-        cop__enter();
+        entered = cop__enter_unless_inside();
         pthread_mutex_lock(&lock);
         index = find(atomic_load_explicit(&current, memory_order_relaxed), hash, text);
         if (!index) /* nobody was faster */
             index = insert(hash, text);
         pthread_mutex_unlock(&lock);
-        cop__leave();
+        if (entered)
+            cop__leave();
         if (!index)
             return -COP_ESYSTEMLIMIT;
     }

@@ -30,11 +30,12 @@ uint64_t cop__node_handle(uint32_t name, uint32_t creation)
 {
     /* acquire: pairs with the release below. Few nodes are known; a walk over them is quick. */
     uint32_t seen = atomic_load_explicit(&used, memory_order_acquire), handle;
+    bool entered;
 
     handle = find(1, seen, name, creation);
     if (handle)
         return handle;
-    cop__enter();
+    entered = cop__enter_unless_inside();
     pthread_mutex_lock(&lock);
     handle = find(seen, atomic_load_explicit(&used, memory_order_relaxed), name, creation);
     if (!handle) {
@@ -47,7 +48,8 @@ uint64_t cop__node_handle(uint32_t name, uint32_t creation)
         }
     }
     pthread_mutex_unlock(&lock);
-    cop__leave();
+    if (entered)
+        cop__leave();
     return handle;
 }
 
