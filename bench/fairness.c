@@ -4,8 +4,6 @@
 #include "bench.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 static cop_step init(void *state, cop_term start)
@@ -25,14 +23,6 @@ static cop_step handle_call(void *state, cop_term request)
 }
 
 static const cop_gen_server echo = { .module = "echo", .init = init, .handle_call = handle_call };
-
-/* A scheduler is not yet taken away from code that never calls the runtime, so with as many loops
- * as schedulers nobody else would ever run again, and this program would not end. */
-static void skip(const char *name)
-{
-    printf("benchmark=%s peer=coppice skip=1 reason=no_hand_off_yet\n", name);
-    exit(0);
-}
 
 /* --- The client of both --------------------------------------------------------------------- */
 
@@ -87,7 +77,6 @@ static void spin_main(cop_term arg)
 
 void bench_fair_cpu(struct params params)
 {
-    skip("fair_cpu");
     int64_t spinners = param_number(params, 0), time_ms = param_number(params, 1);
     struct watch watch = { 0 };
 
@@ -118,7 +107,6 @@ static void block_main(cop_term arg)
 
 void bench_fair_block(struct params params)
 {
-    skip("fair_block");
     int64_t blockers = param_number(params, 0), block_ms = param_number(params, 1);
     int64_t time_ms = param_number(params, 2);
     struct watch watch = { 0 };

@@ -12,6 +12,7 @@ struct cop_options {
     uint32_t processes_max; /* 0: 16,000,000 slots reserved, no memory */
     uint32_t atoms_max;     /* 0: 1,048,576 */
     bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
+    uint32_t threads_max;   /* 0: COPPICE_THREADS, else 256; at most 1,024 */
 };
 
 typedef int cop_main(int argc, char **argv);
@@ -90,6 +91,8 @@ struct cop_node_statistics {
     uint64_t steals;                   /* successful ones */
     uint64_t spawned, exited, reductions;
     uint64_t processes, schedulers, stacks, run_queue; /* now */
+    uint64_t hand_offs;         /* schedulers taken from processes that blocked or computed */
+    uint64_t threads, detached; /* now: all, and of these in user code without a scheduler */
 };
 
 /* Counters of the runtime, for tests and benchmarks. Each is exact, but they are not read at one

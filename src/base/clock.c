@@ -14,6 +14,15 @@ uint64_t cop__clock_monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t cop__clock_cpu_ns(clockid_t clock)
+{
+    struct timespec used;
+
+    if (clock_gettime(clock, &used) != 0)
+        return 0; /* the thread has ended */
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 int64_t cop__clock_system_ms(void)
 {
     struct timespec now;

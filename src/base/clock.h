@@ -4,8 +4,10 @@
 #define COP_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 uint64_t cop__clock_monotonic_ns(void);
+uint64_t cop__clock_cpu_ns(clockid_t clock); /* what a thread has used (pthread_getcpuclockid) */
 int64_t cop__clock_system_ms(void);
 uint64_t cop__clock_seed(void); /* from the system's generator; COPPICE_SEED fixes it */
 

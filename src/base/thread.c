@@ -6,11 +6,10 @@
 #include "base/thread.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/lock.h"
 #include "base/raise.h"
 
 /* Named in asm, where the link-time optimiser does not see it. */
@@ -90,12 +89,12 @@ void cop__torture_parity(struct cop__thread *self, uint32_t expected)
 /* Most of the time nothing; now and then long enough that another thread gets in between. */
 void cop__torture_step(void)
 {
-    static _Atomic(uint32_t) steps;
+    static _Atomic(uint32_t) steps, never;
     uint32_t step = atomic_fetch_add_explicit(&steps, 1, memory_order_relaxed) * 2654435761u;
 
     if (step % 64 == 0)
         sched_yield();
     if (step % 4096 == 1)
-        nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+        cop__futex_wait(&never, 0, &(const struct timespec){ 0, 20000 });
 }
 #endif

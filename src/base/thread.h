@@ -18,7 +18,7 @@ struct cop__blocks; /* caches of small blocks, base/block.h */
 
 struct cop__thread {
     _Atomic(uint32_t) rt;       /* own writes only; odd: inside the runtime */
-    _Atomic(uint32_t) claim;    /* not 0: somebody wants this thread to look (proc/claim.h) */
+    _Atomic(uint32_t) claim;    /* not 0: somebody wants this thread to look (proc/handoff.h) */
     struct cop__heap *heap;     /* heap of the running process, else the thread's own */
     struct cop__blocks *blocks; /* caches of the scheduler this thread holds, NULL without one */
 };

@@ -8,16 +8,19 @@
  * sleeper, who has time, pays for that with membarrier, and the putter with a compiler barrier. */
 #include "proc/idle.h"
 
-#include <stdlib.h>
+#include <coppice/runtime.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/poller.h"
+#include "proc/handoff.h"
 #include "proc/run_queue.h"
 
 /* membarrier(2): the kernel's header is not everywhere a C library is. */
 enum { MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16 };
-enum { THREADS_MAX = 256, THREAD_STACK = 256 * 1024 };
+/* Spares beyond these end when nobody has wanted them for so long. */
+enum { SPARES_BEYOND_SCHEDS = 1 };
+#define SPARE_NS 10000000000ull
 
 static struct {
     _Alignas(64) _Atomic(uint32_t) scheds; /* how many are idle */
@@ -25,13 +28,13 @@ static struct {
     struct cop__spinlock lock;             /* the two lists */
     struct cop__sched *first;
     struct cop__thr *spare;
+    _Atomic(uint32_t) spares;
     _Atomic(uint32_t) polling;          /* a thread waits in the poller */
     _Atomic(uint32_t) watching;         /* it looks at the rings now and then */
     _Atomic(uint32_t) kicked;           /* it was kicked, and has not looked since */
+    _Atomic(uint32_t) polled;           /* somebody has looked at it since the monitor asked */
     _Atomic(uint64_t) poll_deadline_ms; /* until when */
-    _Atomic(uint32_t) threads;
-    _Atomic(uint32_t) detached; /* of these, in blocking sections */
-    struct cop__thr *thread[THREADS_MAX];
+    _Atomic(uint32_t) detached;         /* threads in user code that have no scheduler */
     _Atomic(uint64_t) wakes, waits, polls;
     bool membarrier;
 } idle;
@@ -42,11 +45,16 @@ static void count(_Atomic(uint64_t) *counter)
 }
 
 /* The sleeper's side of the pair above. */
-static void heavy_fence(void)
+void cop__heavy_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
     if (idle.membarrier)
         syscall(SYS_membarrier, MEMBARRIER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+bool cop__fence_is_heavy(void)
+{
+    return idle.membarrier;
 }
 
 /* The putter's side. */
@@ -61,10 +69,12 @@ static inline void light_fence(void)
 /* --- Giving and taking schedulers --------------------------------------------------------------
  */
 
-static void take(struct cop__thr *self, struct cop__sched *sched)
+void cop__take(struct cop__thr *self, struct cop__sched *sched)
 {
     self->sched = sched;
     self->base.blocks = &sched->blocks;
+    /* Whatever became of the last one. Before `thr`, through which the monitor finds us. */
+    cop__store(self->base.claim, COP__CLAIM_OWN);
     cop__store_release(sched->thr, self);
 }
 
@@ -92,40 +102,80 @@ static struct cop__sched *take_idle(void)
     return sched;
 }
 
-static bool take_any(struct cop__thr *self)
+bool cop__take_any(struct cop__thr *self)
 {
     struct cop__sched *sched;
 
     cop__spin_lock(&idle.lock);
     sched = take_idle();
     cop__spin_unlock(&idle.lock);
-    if (sched)
-        take(self, sched);
-    return sched != NULL;
+    if (!sched)
+        return false;
+    cop__take(self, sched);
+    cop__monitor_wake();
+    return true;
 }
 
-static void *thread_main(void *arg);
-
-static struct cop__thr *new_thread(struct cop__sched *sched, bool searching)
+/* Under the lock, like taking one: who takes one after this sees *ret_asleep,
+ * which goes from 0 to 1. */
+bool cop__all_idle(_Atomic(uint32_t) *ret_asleep)
 {
-    uint32_t index = atomic_fetch_add(&idle.threads, 1);
-    struct cop__thr *thr =
-        index < THREADS_MAX ? aligned_alloc(64, (sizeof *thr + 63) & ~(size_t)63) : NULL;
-    pthread_attr_t attributes;
-    int failed;
+    uint32_t awake = 0;
+    bool all;
 
-    if (!thr)
-        cop__out_of_memory("a thread");
-    *thr = (struct cop__thr){ .index = index, .given = sched, .searching = searching };
-    cop__store(thr->base.rt, 1);
-    idle.thread[index] = thr;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    failed = pthread_create(&thr->thread, &attributes, thread_main, thr);
-    pthread_attr_destroy(&attributes);
-    if (failed)
-        cop__out_of_memory("a thread");
+    cop__spin_lock(&idle.lock);
+    all = cop__load(idle.scheds) == cop__node.scheds &&
+          atomic_compare_exchange_strong(ret_asleep, &awake, 1);
+    cop__spin_unlock(&idle.lock);
+    return all;
+}
+
+uint32_t cop__idle_count(void)
+{
+    return cop__load(idle.scheds);
+}
+
+/* --- Spare threads -------------------------------------------------------------------------------
+ */
+
+/* The lock is held. */
+static struct cop__thr *take_spare(void)
+{
+    struct cop__thr *thr = idle.spare;
+
+    if (thr) {
+        idle.spare = thr->next;
+        atomic_fetch_sub_explicit(&idle.spares, 1, memory_order_relaxed);
+    }
     return thr;
+}
+
+/* A spare that has waited long enough. False: somebody has just taken it, and gives it work. */
+static bool leave_spares(struct cop__thr *self)
+{
+    struct cop__thr **place;
+    bool found;
+
+    cop__spin_lock(&idle.lock);
+    for (place = &idle.spare; *place && *place != self; place = &(*place)->next)
+        ;
+    found = *place == self;
+    if (found) {
+        *place = self->next;
+        atomic_fetch_sub_explicit(&idle.spares, 1, memory_order_relaxed);
+    }
+    cop__spin_unlock(&idle.lock);
+    return found;
+}
+
+bool cop__spare_there(void)
+{
+    return cop__load(idle.spares) > 0;
+}
+
+void cop__detached_count(int32_t change)
+{
+    atomic_fetch_add(&idle.detached, (uint32_t)change);
 }
 
 static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
@@ -191,6 +241,47 @@ static enum work { WORK_NONE, WORK_SOME, WORK_WORTH } look_around(void)
     return cop__global_work() ? WORK_WORTH : work;
 }
 
+/* Nobody can hold it: idle it is, until a thread comes back from user code. Its lifo slot is seen
+ * by its holder only, and nobody counts how fast its ring goes down. */
+static void leave_idle(struct cop__sched *sched)
+{
+    struct cop__proc *next = cop__load(sched->lifo);
+
+    cop__store(sched->lifo, NULL);
+    if (next)
+        cop__global_put(next);
+    while ((next = cop__ring_take(sched)))
+        cop__global_put(next);
+    cop__spin_lock(&idle.lock);
+    put_idle(sched);
+    cop__spin_unlock(&idle.lock);
+}
+
+/* What a thread looks at that has put something where others find it. */
+static void look_again(void)
+{
+    cop__heavy_fence();
+    if (look_around() == WORK_WORTH)
+        cop__wake_idle();
+}
+
+void cop__hand_over(struct cop__sched *sched)
+{
+    struct cop__thr *thr;
+
+    cop__spin_lock(&idle.lock);
+    thr = take_spare();
+    cop__spin_unlock(&idle.lock);
+    atomic_fetch_add(&idle.searching, 1);
+    if (thr) {
+        give(thr, sched, true);
+    } else if (!cop__thread_start(sched, true)) {
+        leave_idle(sched);
+        atomic_fetch_sub(&idle.searching, 1);
+        look_again();
+    }
+}
+
 /* --- Searching and waking ------------------------------------------------------------------------
  */
 
@@ -215,6 +306,19 @@ void cop__search_end(struct cop__thr *self)
         cop__wake_for(self->sched);
 }
 
+/* An idle scheduler was taken and there is no thread for it. While it was gone, one that came back
+ * from user code may have found none and gone to sleep. */
+static void put_back(struct cop__sched *sched)
+{
+    cop__spin_lock(&idle.lock);
+    put_idle(sched);
+    cop__spin_unlock(&idle.lock);
+    atomic_fetch_sub(&idle.searching, 1);
+    cop__heavy_fence();
+    if (cop__spare_there() && look_around() != WORK_NONE)
+        cop__wake_idle();
+}
+
 static void wake_one(void)
 {
     struct cop__sched *sched;
@@ -222,17 +326,14 @@ static void wake_one(void)
     uint32_t none = 0;
     bool poller = false;
 
-    if (!atomic_compare_exchange_strong(&idle.searching, &none, 1))
+    if (cop__load(cop__node.stopping) || !atomic_compare_exchange_strong(&idle.searching, &none, 1))
         return; /* somebody searches and will find it */
     cop__spin_lock(&idle.lock);
     sched = idle.first;
     if (sched) {
-        thr = idle.spare;
+        thr = take_spare();
         poller = !thr && cop__load(idle.polling);
-        if (thr)
-            idle.spare = thr->next;
-        else if (!poller &&
-                 atomic_load(&idle.threads) - atomic_load(&idle.detached) >= cop__node.scheds)
+        if (!thr && !poller && cop__threads_live() - atomic_load(&idle.detached) >= cop__node.scheds)
             sched = NULL; /* a thread is on its way to the list, and will look again */
         if (sched && !poller)
             sched = take_idle();
@@ -246,8 +347,9 @@ static void wake_one(void)
     }
     if (thr)
         give(thr, sched, true);
-    else
-        new_thread(sched, true); /* all others are detached in blocking sections */
+    else if (!cop__thread_start(sched, true)) /* all others are in user code */
+        put_back(sched);
+    cop__monitor_wake();
 }
 
 void cop__wake_idle(void)
@@ -279,13 +381,15 @@ void cop__wake_for(struct cop__sched *sched)
 
 void cop__wake_all(void)
 {
-    struct cop__thr *thr;
+    struct cop__thr *thr = NULL;
 
     kick();
     cop__spin_lock(&idle.lock);
-    thr = cop__load(cop__node.stopping) ? idle.spare : NULL;
-    if (thr)
+    if (cop__load(cop__node.stopping)) {
+        thr = idle.spare;
         idle.spare = NULL;
+        cop__store(idle.spares, 0);
+    }
     cop__spin_unlock(&idle.lock);
     while (thr) {
         struct cop__thr *next = thr->next;
@@ -298,35 +402,46 @@ void cop__wake_all(void)
 /* --- Waiting -------------------------------------------------------------------------------------
  */
 
-static bool thread_wait(struct cop__thr *self)
+/* False: the node stops, or this thread is one too many. */
+static bool thread_wait(struct cop__thr *self, bool may_end)
 {
+    static const struct timespec rest = { SPARE_NS / 1000000000, 0 };
+    uint64_t since_ns = may_end ? cop__now_ns() : 0;
+
     count(&idle.waits);
-    while (!cop__load_acquire(self->wake))
-        cop__futex_wait(&self->wake, 0, NULL);
+    while (!cop__load_acquire(self->wake)) {
+        cop__futex_wait(&self->wake, 0, may_end ? &rest : NULL);
+        if (may_end && !cop__load(self->wake) && cop__now_ns() - since_ns >= SPARE_NS) {
+            if (leave_spares(self))
+                return false;
+            may_end = false;
+        }
+    }
     cop__store(self->wake, 0);
     if (!self->given)
         return false;
-    take(self, self->given);
+    cop__take(self, self->given);
     self->given = NULL;
     return true;
 }
 
 bool cop__thread_park(struct cop__thr *self)
 {
+    bool may_end;
+
     cop__spin_lock(&idle.lock);
     if (cop__load(cop__node.stopping)) {
         cop__spin_unlock(&idle.lock);
         return false;
     }
+    /* Last in, first out: those that wait for ever are always the lowest. */
+    may_end = atomic_fetch_add_explicit(&idle.spares, 1, memory_order_relaxed) >=
+              cop__node.scheds + SPARES_BEYOND_SCHEDS;
     self->next = idle.spare;
     idle.spare = self;
     cop__spin_unlock(&idle.lock);
-    /* Between our last look and the list a waker may have found no thread to give its scheduler to.
-     */
-    heavy_fence();
-    if (look_around() == WORK_WORTH)
-        cop__wake_idle();
-    return thread_wait(self);
+    look_again(); /* a waker may have found no thread to give its scheduler to */
+    return thread_wait(self, may_end);
 }
 
 /* Of idle schedulers. Others look after theirs, and at these when they go idle. */
@@ -364,7 +479,7 @@ static bool watch(enum work *ret_work, uint32_t *quiet)
         atomic_store(&idle.watching, 1);
     } else if (cop__load(idle.watching) && ++*quiet > QUIET_LOOKS) {
         atomic_store(&idle.watching, 0);
-        heavy_fence();
+        cop__heavy_fence();
         *ret_work = look_around();
         if (*ret_work == WORK_SOME)
             atomic_store(&idle.watching, 1);
@@ -399,15 +514,31 @@ static bool poll_wait(struct cop__thr *self)
             break;
         count(&idle.polls);
         happened = cop__poller_wait(events, COP__POLL_MAX, until_ns);
+        cop__polled();
         atomic_exchange(&idle.kicked, 0); /* before the look: see kick */
         now_ns = cop__now_ns();
     }
     atomic_store(&idle.watching, 0);
     atomic_store(&idle.polling, 0);
-    have = take_any(self);
+    have = cop__take_any(self);
     for (int i = 0; i < happened; i++)
         cop__on_poll_event(events[i].data, events[i].events);
     return have;
+}
+
+/* Read before it is written: many look, and the line stays with all of them. */
+void cop__polled(void)
+{
+    if (!cop__load(idle.polled))
+        cop__store(idle.polled, 1);
+}
+
+bool cop__poller_attended(void)
+{
+    bool attended = cop__load(idle.polled) || cop__load(idle.polling);
+
+    cop__store(idle.polled, 0);
+    return attended;
 }
 
 void cop__idle(struct cop__thr *self)
@@ -425,11 +556,11 @@ void cop__idle(struct cop__thr *self)
         self->searching = false;
         atomic_fetch_sub(&idle.searching, 1);
     }
-    heavy_fence();
+    cop__heavy_fence();
     if (cop__load(cop__node.stopping))
         return;
     work = look_around();
-    if (work == WORK_WORTH && take_any(self))
+    if (work == WORK_WORTH && cop__take_any(self))
         return;
     if (atomic_compare_exchange_strong(&idle.polling, &none, 1)) {
         if (poll_wait(self))
@@ -441,86 +572,10 @@ void cop__idle(struct cop__thr *self)
     cop__thread_park(self);
 }
 
-/* --- Blocking sections
- * ---------------------------------------------------------------------------- */
+/* --- Start, and counters -------------------------------------------------------------------------
+ */
 
-void cop__blocking_begin(void)
-{
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__sched *sched = self->sched;
-    struct cop__thr *spare;
-
-    if (sched && self->current) {
-        cop__store(sched->current, NULL);
-        self->sched = NULL;
-        self->base.blocks = NULL;
-        cop__spin_lock(&idle.lock);
-        spare = idle.spare;
-        if (spare)
-            idle.spare = spare->next;
-        cop__spin_unlock(&idle.lock);
-        atomic_fetch_add(&idle.searching, 1);
-        atomic_fetch_add(&idle.detached, 1);
-        if (spare)
-            give(spare, sched, true);
-        else
-            new_thread(sched, true);
-    }
-    cop__leave();
-}
-
-void cop__blocking_end(void)
-{
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-
-    if (self->current && !self->sched) {
-        bool have = take_any(self);
-
-        atomic_fetch_sub(&idle.detached, 1);
-        if (!have)
-            self = cop__switch_out(self, COP__ACT_LOST);
-    }
-    cop__leave();
-}
-
-/* On the base stack: the process whose thread has lost its scheduler goes to the global queue. */
-void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc)
-{
-    self->act = COP__ACT_NONE;
-    cop__store(proc->on, NULL);
-    cop__global_put(proc);
-    cop__wake_idle();
-}
-
-/* --- Threads
- * -------------------------------------------------------------------------------------- */
-
-static void *thread_main(void *arg)
-{
-    struct cop__thr *self = arg;
-    static const size_t own_heap = 512;
-    uint64_t *lent = malloc(own_heap * sizeof *lent);
-
-    if (!lent)
-        cop__out_of_memory("a thread");
-    cop__heap_init(&self->heap, lent, own_heap);
-    self->base.heap = &self->heap;
-    cop__thread_current = &self->base;
-#if COP__TSAN
-    self->fiber.fiber = __tsan_get_current_fiber();
-#endif
-    if (self->given) {
-        take(self, self->given);
-        self->given = NULL;
-    }
-    cop__scheduler_main(self);
-    cop__thread_current = NULL;
-    cop__heap_reset(&self->heap);
-    free(lent);
-    return NULL;
-}
-
-bool cop__threads_start(uint32_t count_wanted)
+void cop__idle_start(uint32_t searching)
 {
     static bool registered;
 
@@ -528,38 +583,26 @@ bool cop__threads_start(uint32_t count_wanted)
         idle.membarrier = syscall(SYS_membarrier, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
     registered = true;
     cop__store(idle.scheds, 0);
-    cop__store(idle.searching, count_wanted);
+    cop__store(idle.searching, searching);
     cop__store(idle.polling, 0);
     cop__store(idle.watching, 0);
     cop__store(idle.kicked, 0);
-    cop__store(idle.threads, 0);
+    cop__store(idle.polled, 0);
     cop__store(idle.detached, 0);
+    cop__store(idle.spares, 0);
     cop__store(idle.wakes, 0);
     cop__store(idle.waits, 0);
     cop__store(idle.polls, 0);
     idle.first = NULL;
     idle.spare = NULL;
-    for (uint32_t i = 0; i < count_wanted; i++)
-        new_thread(cop__node.sched[i], true);
-    return true;
 }
 
-void cop__threads_join(void)
+void cop__idle_statistics(struct cop_node_statistics *ret)
 {
-    uint32_t threads = atomic_load(&idle.threads);
-
-    cop__wake_all();
-    for (uint32_t i = 0; i < threads; i++) {
-        pthread_join(idle.thread[i]->thread, NULL);
-        free(idle.thread[i]);
-        idle.thread[i] = NULL;
-        cop__wake_all();
-    }
-}
-
-void cop__threads_statistics(uint64_t *ret_wakes, uint64_t *ret_waits, uint64_t *ret_polls)
-{
-    *ret_wakes = cop__load(idle.wakes);
-    *ret_waits = cop__load(idle.waits);
-    *ret_polls = cop__load(idle.polls);
+    ret->futex_wakes = cop__load(idle.wakes);
+    ret->futex_waits = cop__load(idle.waits);
+    ret->polls = cop__load(idle.polls);
+    ret->detached = cop__load(idle.detached);
+    ret->threads = cop__threads_live();
+    ret->hand_offs = cop__hand_offs();
 }

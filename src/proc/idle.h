@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schedulers apart from threads: who waits, who searches, who is woken. Between sched.c and idle.c.
- */
+/* Schedulers apart from threads: who waits, who searches, who is woken, which threads there are.
+ * Between sched.c, idle.c, threads.c and handoff.c. */
 #ifndef COP_PROC_IDLE_H
 #define COP_PROC_IDLE_H
 
@@ -11,16 +11,35 @@ bool cop__global_work(void);
 void cop__global_put(struct cop__proc *proc);
 void cop__global_start(void);
 void cop__switched_in(void);
+void cop__poll_now(void); /* take the events there are; rt odd, and no process runs here */
 
 /* idle.c */
+void cop__idle_start(uint32_t searching);
 void cop__idle(struct cop__thr *self); /* gives the scheduler up; returns with one, or at stop */
 void cop__wake_for(struct cop__sched *sched); /* it has more than it runs now: W2 */
 bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns);
 bool cop__search_begin(struct cop__thr *self); /* false: enough others are stealing */
-void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc);
-bool cop__thread_park(struct cop__thr *self); /* wait for a scheduler; false: the node stops */
-bool cop__threads_start(uint32_t count);
-void cop__threads_join(void);
-void cop__threads_statistics(uint64_t *ret_wakes, uint64_t *ret_waits, uint64_t *ret_polls);
+bool cop__thread_park(struct cop__thr *self);  /* wait for a scheduler; false: end */
+void cop__take(struct cop__thr *self, struct cop__sched *sched);
+bool cop__take_any(struct cop__thr *self);         /* an idle scheduler; false: none */
+void cop__hand_over(struct cop__sched *sched);     /* what nobody holds, to another thread */
+void cop__detached_count(int32_t change);          /* threads that run on without a scheduler */
+bool cop__all_idle(_Atomic(uint32_t) *ret_asleep); /* then *ret_asleep is 1, before it changes */
+bool cop__poller_attended(void);                   /* since this was asked last */
+void cop__polled(void);                            /* somebody has looked at the poller */
+void cop__heavy_fence(void);                       /* every thread passes a full fence */
+bool cop__fence_is_heavy(void);                    /* it does: the system has membarrier */
+uint32_t cop__idle_count(void);                    /* schedulers */
+bool cop__spare_there(void);
+
+/* threads.c */
+bool cop__threads_start(uint32_t count, uint32_t max);
+bool cop__threads_join(void); /* false: some are in user code that does not return */
+bool cop__thread_start(struct cop__sched *sched, bool searching); /* false: no more threads */
+uint32_t cop__threads_live(void);
+bool cop__threads_room(void); /* one more may be started */
+
+struct cop_node_statistics;
+void cop__idle_statistics(struct cop_node_statistics *ret);
 
 #endif

@@ -42,6 +42,7 @@ static bool start_schedulers(uint32_t count)
     uint64_t now_ns = cop__now_ns(), seed = cop__clock_seed();
 
     cop__global_start();
+    cop__idle_start(count); /* as many threads will search */
     cop__node.scheds = count;
     for (uint32_t i = 0; i < count; i++) {
         struct cop__sched *sched = aligned_alloc(64, (sizeof *sched + 63) & ~(size_t)63);
@@ -163,9 +164,13 @@ static void drop_processes(void)
     }
 }
 
-static void stop_node(void)
+/* False: user code runs on, and may use what a node is made of: nothing is given back. */
+static bool stop_node(void)
 {
-    cop__threads_join();
+    if (!cop__threads_join()) {
+        cop__os_signals_stop();
+        return false;
+    }
     drop_processes();
     for (struct cop__node_hook *hook = hooks; hook; hook = hook->next)
         if (hook->stop)
@@ -177,6 +182,7 @@ static void stop_node(void)
     cop__names_stop();
     cop__stacks_stop();
     cop__table_stop();
+    return true;
 }
 
 /* --- The first process
@@ -237,11 +243,12 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     cop__node.first = cop_spawn_with(first_main, COP_NONE,
         &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 },
         NULL);
-    cop__threads_start(cop__node.scheds);
+    if (!cop__threads_start(cop__node.scheds, options ? options->threads_max : 0))
+        start_failed("threads");
     while (!atomic_load(&cop__node.stopping))
         cop__futex_wait(&cop__node.stopping, 0, NULL);
-    stop_node();
-    atomic_store(&running, 0);
+    if (stop_node())
+        atomic_store(&running, 0); /* else no other node may follow in this program */
     return cop__node.exit_status;
 }
 
@@ -271,7 +278,7 @@ void cop_statistics(struct cop_node_statistics *ret)
 {
     *ret = (struct cop_node_statistics){ .schedulers = cop__node.scheds,
         .spawned = cop__load(cop__node.spawned) };
-    cop__threads_statistics(&ret->futex_wakes, &ret->futex_waits, &ret->polls);
+    cop__idle_statistics(ret);
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];
 

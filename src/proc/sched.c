@@ -5,6 +5,7 @@
  * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the
  * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
 #include "proc/proc.h"
+#include "proc/handoff.h"
 #include "proc/idle.h"
 #include "proc/run_queue.h"
 #include "proc/switch.h"
@@ -178,12 +179,12 @@ struct cop__proc *cop__ring_steal(struct cop__sched *thief, struct cop__sched *v
     }
 }
 
-static void poll_now(struct cop__thr *self)
+void cop__poll_now(void)
 {
     struct cop__poll_event events[COP__POLL_MAX];
     int count = cop__poller_wait(events, COP__POLL_MAX, 0);
 
-    (void)self;
+    cop__polled();
     for (int i = 0; i < count; i++)
         cop__on_poll_event(events[i].data, events[i].events);
 }
@@ -253,7 +254,7 @@ static struct cop__proc *find_work(struct cop__thr *self)
                 if ((proc = take_global(sched)))
                     return proc;
                 if (cop__poller_in_use())
-                    poll_now(self);
+                    cop__poll_now();
             }
             if (sched->tick % LOW_EVERY == 0 && (proc = take_from(&global.low)))
                 return proc;
@@ -275,11 +276,13 @@ static struct cop__proc *find_work(struct cop__thr *self)
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
             cop__timers_run(self);
         if (cop__poller_in_use())
-            poll_now(self);
+            cop__poll_now();
         if ((proc = cop__ring_take(sched)) || (proc = take_from(&global.low)) ||
             (proc = steal(self)))
             return proc;
-        cop__idle(self); /* comes back with a scheduler, or when the node stops */
+        cop__idle(self);
+        if (!self->sched)
+            return NULL; /* the node stops, or this thread is one too many */
     }
 }
 

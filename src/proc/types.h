@@ -6,6 +6,7 @@
 
 #include <coppice/process.h>
 #include <setjmp.h>
+#include <time.h>
 
 #include "base/block.h"
 #include "base/heap.h"
@@ -337,9 +338,10 @@ struct cop__thr {
     bool searching;
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
-    struct cop__thr *next;
-    uint32_t index;
-    struct cop__heap heap; /* for terms built outside any process */
+    struct cop__thr *next;    /* in the list of spares, or of ended threads */
+    bool joinable;            /* has run: to be joined before the record is used again */
+    clockid_t cpu_clock;      /* set before it takes its first scheduler; read by the monitor */
+    struct cop__heap heap;    /* for terms built outside any process */
     struct cop__fiber fiber;
     pthread_t thread;
 };
