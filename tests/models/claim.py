@@ -1,71 +1,153 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Taking a scheduler away from a thread that runs user code, in all interleavings (docs/adr/0007).
+"""Taking a scheduler away from a thread in user code, in all interleavings (docs/adr/0007, 0009).
 
-The owner goes from user code into the runtime and back. It marks that in `rt` with a plain store,
-which may linger in its store buffer, and then looks at `claim`. A monitor sets claim by CAS, makes
-the store visible with membarrier, and looks at rt: even means the owner is in user code, and the
-scheduler is taken and given to another thread; odd means it backs out. Only one of the two may get
-it, and one of them must.
+Two schedulers, and the thread A that runs a process; B stands for all other threads. A goes from
+user code into the runtime and back. It marks that in `rt` with a plain store, which may linger in
+its store buffer, and then looks at `claim`. In the runtime it may go idle or begin to block, and
+gives its scheduler away; without one it takes an idle one or is given one. The monitor finds A by
+the `thr` of a scheduler, sets claim by CAS, makes the stores visible with membarrier, and looks at
+rt and thr: if A is in user code and still holds that scheduler, the monitor takes it for B;
+otherwise it backs out. At any time it may ask A to yield instead.
 
-    two owners    the owner is in the runtime, and the scheduler is another thread's
-    no owner      the owner gave the scheduler up, and the monitor has backed out
+    two owners      A is in the runtime with a scheduler that is not its own
+    no owner        a scheduler is A's, but A thinks that it has lost it
+    taken twice     the monitor takes what is not A's any more
+    no scheduler    A works in the runtime without one
 """
 import sys
 from collections import deque, namedtuple
 
-# owner_at: user, look (rt stored, claim not yet read), slow (claim was not 0), runtime, gone
-# buffered: a store to rt not yet visible; rt: as others see it; claim: 0 free, 1 wanted, 2 taken
-# monitor_at: idle, fence, check; seen_rt: what the monitor has read; holder: owner or other
-State = namedtuple("State", "owner_at buffered rt claim monitor_at seen_rt holder")
-START = State("user", None, 0, 0, "idle", None, "owner")
+OWN, CLAIM, LOST, YIELD = "own", "claim", "lost", "yield"
+
+# at: user, look (rt stored, claim not yet read), slow (claim was not OWN), runtime, bare (in the
+#   runtime, without a scheduler); buffered: a store to rt not yet visible; rt: as others see it
+# has: the scheduler A thinks it has, or None; thr: who holds each, as the monitor reads it
+# owner: who holds each in truth: A, B, idle, or given (to a thread that has not yet taken it)
+# monitor: idle, swap, fence, rt, thr, take, back; target: the scheduler it is about
+State = namedtuple("State", "at buffered rt claim has thr owner monitor target")
+START = State("user", None, 0, OWN, 0, ("A", None), ("A", "idle"), "idle", None)
 
 BUGS = {
     "a failed CAS counts as a loss": "no owner",
+    "a request to yield counts as a loss": "no owner",
+    "who takes a scheduler leaves claim as it was": "no owner",
     "no membarrier before the look at rt": "two owners",
     "the owner does not look at claim": "two owners",
-    "claim is taken by a plain store": "two owners",
+    "LOST is stored, whatever claim is": "two owners",
+    "a thread without a scheduler yields": "no scheduler",
+    "the monitor does not look at thr again": "taken twice",
+    "a lost scheduler still names its thread": "taken twice",
+    "a blocking section leaves its name behind": "taken twice",
 }
+
+
+def put(pair, index, value):
+    return tuple(value if i == index else old for i, old in enumerate(pair))
+
+
+def taken(s, index, bug):
+    """cop__take: claim, then thr."""
+    keeps = bug == "who takes a scheduler leaves claim as it was"
+    return s._replace(at="runtime", has=index, claim=s.claim if keeps else OWN,
+                      thr=put(s.thr, index, "A"), owner=put(s.owner, index, "A"))
+
+
+def slow_step(s, bug):
+    """A CAS drains the store buffer; claim is what it was when the CAS was made."""
+    inside = "bare" if s.has is None else "runtime"
+    if s.claim == CLAIM:
+        return s._replace(at=inside, claim=OWN)
+    if s.claim == OWN and bug != "a failed CAS counts as a loss":
+        return s._replace(at=inside)  # the monitor has backed out meanwhile
+    if s.claim == YIELD and bug == "a thread without a scheduler yields":
+        return s._replace(at="runtime", claim=OWN)
+    if s.claim == YIELD and bug != "a request to yield counts as a loss":
+        return s._replace(at=inside, claim=OWN)
+    return s._replace(at="bare", has=None)
+
+
+def give_away(s, owner, leave_name=False):
+    return s._replace(has=None, owner=put(s.owner, s.has, owner),
+                      thr=s.thr if leave_name else put(s.thr, s.has, None))
 
 
 def owner_steps(s, bug):
     if s.buffered is not None:  # the store becomes visible, at any time
         yield s._replace(buffered=None, rt=s.buffered)
-    if s.owner_at == "user" and s.buffered is None:
-        yield s._replace(owner_at="look", buffered=1)  # cop__enter, first half
-    elif s.owner_at == "look":  # second half
+    if s.at == "look":
         blind = bug == "the owner does not look at claim"
-        yield s._replace(owner_at="runtime" if s.claim == 0 or blind else "slow")
-    elif s.owner_at == "slow" and s.buffered is None:  # a CAS from 1 to 0 drains the buffer
-        if s.claim == 1:
-            yield s._replace(owner_at="runtime", claim=0)
-        elif s.claim == 2 or bug == "a failed CAS counts as a loss":
-            yield s._replace(owner_at="gone")
-        else:  # the monitor has backed out meanwhile
-            yield s._replace(owner_at="runtime")
-    elif s.owner_at == "runtime" and s.buffered is None:
-        yield s._replace(owner_at="user", buffered=0)  # cop__leave
+        if s.claim != OWN and not blind:
+            yield s._replace(at="slow")
+        else:  # the end of a blocking section finds that it has none
+            yield s._replace(at="bare" if s.has is None else "runtime")
+    if s.buffered is not None:
+        return
+    if s.at == "user":
+        yield s._replace(at="look", buffered=1)  # cop__enter
+    elif s.at == "slow":
+        yield slow_step(s, bug)
+    elif s.at == "runtime":
+        yield s._replace(at="user", buffered=0)  # cop__leave
+        yield give_away(s, "idle")._replace(at="bare")  # nothing to do
+        yield give_away(s, "given", bug == "a blocking section leaves its name behind")._replace(
+            at="user", buffered=0)
+    elif s.at == "bare":  # takes an idle one, or waits until it is given one
+        for index in (0, 1):
+            if s.owner[index] == "idle":
+                yield taken(s, index, bug)
+
+
+def others_steps(s):
+    for index in (0, 1):
+        if s.owner[index] in ("idle", "given"):
+            yield s._replace(owner=put(s.owner, index, "B"), thr=put(s.thr, index, "B"))
+        elif s.owner[index] == "B":
+            yield s._replace(owner=put(s.owner, index, "idle"), thr=put(s.thr, index, None))
 
 
 def monitor_steps(s, bug):
-    if s.monitor_at == "idle" and s.holder == "owner" and s.claim == 0:
-        yield s._replace(monitor_at="fence", claim=1)
-    elif s.monitor_at == "fence":
+    if s.monitor == "idle":
+        for index in (0, 1):
+            if s.thr[index] == "A":
+                yield s._replace(monitor="swap", target=index)
+    elif s.monitor == "swap":
+        if s.claim in (OWN, YIELD):
+            yield s._replace(monitor="fence", claim=CLAIM)
+        if s.claim == OWN:
+            yield s._replace(monitor="idle", target=None, claim=YIELD)
+        yield s._replace(monitor="idle", target=None)
+    elif s.monitor == "fence":
         if s.buffered is None or bug == "no membarrier before the look at rt":
-            yield s._replace(monitor_at="check", seen_rt=s.rt)
-    elif s.monitor_at == "check":
-        if s.seen_rt:
-            yield s._replace(monitor_at="idle", seen_rt=None, claim=0 if s.claim == 1 else s.claim)
-        elif s.claim == 1 or bug == "claim is taken by a plain store":
-            yield s._replace(monitor_at="idle", seen_rt=None, claim=2, holder="other")
-        else:  # the owner was faster
-            yield s._replace(monitor_at="idle", seen_rt=None)
+            yield s._replace(monitor="rt")
+    elif s.monitor == "rt":
+        yield s._replace(monitor="back" if s.rt else "thr")
+    elif s.monitor == "thr":
+        same = s.thr[s.target] == "A" or bug == "the monitor does not look at thr again"
+        yield s._replace(monitor="take" if same else "back")
+    elif s.monitor == "back":
+        yield s._replace(monitor="idle", target=None, claim=OWN if s.claim == CLAIM else s.claim)
+    elif s.monitor == "take":
+        if s.claim != CLAIM and bug != "LOST is stored, whatever claim is":
+            yield s._replace(monitor="idle", target=None)  # the owner was faster
+        else:
+            names = bug == "a lost scheduler still names its thread"
+            yield s._replace(monitor="idle", target=None, claim=LOST,
+                             owner=put(s.owner, s.target, "given"),
+                             thr=s.thr if names else put(s.thr, s.target, None))
 
 
-def wrong(s):
-    if s.owner_at == "runtime" and s.holder == "other":
+def wrong(s, after):
+    """What is wrong with the step from s to after, or with after."""
+    if s.monitor == "take" and after.claim == LOST and s.claim == CLAIM:
+        if s.owner[s.target] != "A":
+            return "taken twice"
+    if after.at == "runtime" and after.has is None:
+        return "no scheduler"
+    if after.at == "runtime" and after.owner[after.has] != "A":
         return "two owners"
-    if s.owner_at == "gone" and s.holder == "owner" and s.monitor_at == "idle":
+    if after.monitor == "idle" and any(
+            owner == "A" and after.has != index for index, owner in enumerate(after.owner)):
         return "no owner"
     return None
 
@@ -75,10 +157,10 @@ def explore(bug):
     seen, todo = {START}, deque([START])
     while todo:
         state = todo.popleft()
-        problem = wrong(state)
-        if problem:
-            return len(seen), problem
-        for after in [*owner_steps(state, bug), *monitor_steps(state, bug)]:
+        for after in [*owner_steps(state, bug), *others_steps(state), *monitor_steps(state, bug)]:
+            problem = wrong(state, after)
+            if problem:
+                return len(seen), problem
             if after not in seen:
                 seen.add(after)
                 todo.append(after)
