@@ -64,6 +64,8 @@ static inline void *cop__block_get(struct cop__thread *self, size_t size, uint8_
     uint8_t class = cop__block_class(size);
     struct cop__free_block *block;
 
+    if (self->blocks)
+        cop__torture_parity(self, 1); /* the caches are the scheduler's, not the thread's */
     *ret_class = class;
     if (class == COP__BLOCK_LARGE)
         return cop__block_large(size);
@@ -83,6 +85,8 @@ static inline bool cop__block_put_quick(struct cop__thread *self, void *memory, 
     struct cop__free_block *block = memory;
     struct cop__blocks *blocks = self->blocks;
 
+    if (blocks)
+        cop__torture_parity(self, 1);
     if (__builtin_expect(class == COP__BLOCK_LARGE || !blocks, 0) ||
         __builtin_expect(blocks->count[class] >= 2 * COP__BLOCK_BATCH - 1, 0))
         return false;

@@ -81,8 +81,7 @@ void cop__torture_parity(struct cop__thread *self, uint32_t expected)
 {
     if ((atomic_load_explicit(&self->rt, memory_order_relaxed) & 1) == expected)
         return;
-    fprintf(stderr, "coppice: rt is %s on %s\n", expected ? "even" : "odd",
-        expected ? "leave" : "enter");
+    fprintf(stderr, "coppice: rt is %s where it must not be\n", expected ? "even" : "odd");
     abort();
 }
 

@@ -62,8 +62,9 @@ static inline struct cop__thread *cop__self_thread(void)
 /* Set by the process layer; gives the thread the record of which may differ from `self`. */
 extern struct cop__thread *(*cop__enter_slow)(struct cop__thread *self);
 
-/* A torture build (-DCOP__TORTURE=1) checks that enter and leave alternate, and stops for a moment
- * at the steps of protocols, so that what rarely meets meets often. */
+/* A torture build (-DCOP__TORTURE=1) checks that enter and leave alternate and that only the
+ * runtime uses what belongs to the scheduler, and stops for a moment at the steps of protocols, so
+ * that what rarely meets meets often. */
 #ifndef COP__TORTURE
 #define COP__TORTURE 0
 #endif

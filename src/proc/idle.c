@@ -333,7 +333,8 @@ static void wake_one(void)
     if (sched) {
         thr = take_spare();
         poller = !thr && cop__load(idle.polling);
-        if (!thr && !poller && cop__threads_live() - atomic_load(&idle.detached) >= cop__node.scheds)
+        if (!thr && !poller &&
+            cop__threads_live() - atomic_load(&idle.detached) >= cop__node.scheds)
             sched = NULL; /* a thread is on its way to the list, and will look again */
         if (sched && !poller)
             sched = take_idle();
