@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 static _Atomic uint64_t runner; /* the local pid of the process in cop_run, or 0 */
+static _Atomic bool stopping;
 
 static void stop_everything(cop_term arg)
 {
@@ -33,12 +34,19 @@ static void stop_everything(cop_term arg)
 
 void cop__node_stop(int status)
 {
+    atomic_store(&stopping, true);
     (void)cop_spawn(stop_everything, cop_int(status));
 }
 
 void cop__node_stop_prepare(void)
 {
+    atomic_store(&stopping, false);
     cop__on_stop_node = cop__node_stop;
+}
+
+bool cop__node_is_stopping(void)
+{
+    return atomic_load(&stopping);
 }
 
 void cop__node_stop_runner(cop_pid pid)

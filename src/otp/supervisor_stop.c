@@ -6,6 +6,13 @@
  * selective receive: requests and exits of other children stay queued. */
 #include "supervisor_int.h"
 
+#include "application_int.h"
+
+/* A killed process that is in C code which calls nothing ends at its next call. A supervisor waits
+ * for that, since a second process in its place would be worse; but the end of the node does not
+ * wait for ever. */
+enum { KILLED_PATIENCE_MS = 2000 };
+
 /* Reasons of a termination that need no report: SUP-29, SUP-30 */
 static bool is_acceptable(const struct cop__spec *spec, cop_term reason)
 {
@@ -53,7 +60,11 @@ static cop_term shut_down(cop_pid pid, int64_t shutdown_ms)
     }
     if (cop_is_none(reason)) {
         cop_exit_signal(pid, cop("kill"));
-        cop_receive_down(&reason, monitor, COP_INFINITY);
+        while (!cop_receive_down(&reason, monitor, KILLED_PATIENCE_MS))
+            if (cop__node_is_stopping()) {
+                cop_demonitor(monitor);
+                return cop("still_running");
+            }
     }
     return unlink_flush(pid, monitor, reason);
 }
@@ -123,14 +134,20 @@ static int64_t until(int64_t deadline_ms)
  * come. The 'EXIT' of a child precedes its 'DOWN'; the first of the two tells. */
 static void wait_all(struct cop__sup *sup, int64_t deadline_ms, cop_term *counts)
 {
+    bool killed = false;
+
     while (sup->children.count) {
         cop_term message = cop_receive_within(until(deadline_ms)), reason;
         struct cop__child *child;
         cop_pid pid;
 
         if (cop_is_none(message)) {
-            signal_all(sup, cop("kill"));
-            deadline_ms = COP_INFINITY;
+            if (!killed)
+                signal_all(sup, cop("kill"));
+            else if (cop__node_is_stopping())
+                return;
+            killed = true;
+            deadline_ms = cop_monotonic_ms() + KILLED_PATIENCE_MS;
         } else if (cop_match(message, "{'EXIT', Pid, Reason}", &pid, &reason)) {
             child = cop__children_by_pid(&sup->children, pid);
             if (child)

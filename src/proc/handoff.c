@@ -40,7 +40,7 @@ _Atomic(uint32_t) cop__monitor_asleep; /* one of these; a futex */
 /* What was seen of a scheduler at the last look at which it had changed. */
 struct seen {
     struct cop__thr *thr;
-    uint32_t turns;
+    uint64_t turns;
     uint64_t since_ns, cpu_ns;
 };
 
@@ -80,7 +80,7 @@ static struct cop__thr *come_back(struct cop__thr *self)
 
     self->sched = NULL;
     self->base.blocks = NULL;
-    if (cop__take_any(self)) {
+    if (!cop__load(cop__node.stopping) && cop__take_any(self)) {
         cop__detached_count(-1);
         cop__store(self->sched->current, self->current);
         cop__store(self->sched->turns, cop__load(self->sched->turns) + 1);
@@ -119,6 +119,14 @@ static struct cop__thread *enter_slow(struct cop__thread *base)
     self = cop__switch_out(self, COP__ACT_YIELD);
     *cop__errno() = error;
     return &self->base;
+}
+
+/* At the stop: a process that never waits leaves its scheduler at its next call. */
+void cop__ask_to_yield(struct cop__thr *thr)
+{
+    uint32_t own = COP__CLAIM_OWN;
+
+    atomic_compare_exchange_strong(&thr->base.claim, &own, COP__CLAIM_YIELD);
 }
 
 __attribute__((constructor)) static void serve_enter(void)
@@ -178,7 +186,7 @@ static bool in_runtime(const struct cop__thr *thr)
 }
 
 /* Take `sched` from `thr`, if it is still in user code. True: the scheduler is ours. */
-static bool claim(struct cop__sched *sched, struct cop__thr *thr, uint32_t turns)
+static bool claim(struct cop__sched *sched, struct cop__thr *thr, uint64_t turns)
 {
     uint32_t was = COP__CLAIM_OWN;
 
@@ -224,7 +232,6 @@ static void look_at_stuck(
 {
     const struct times *times = monitor.times;
     struct cop__thr *thr = seen->thr;
-    uint32_t own = COP__CLAIM_OWN;
     bool blocked;
 
     if (in_runtime(thr))
@@ -244,7 +251,7 @@ static void look_at_stuck(
             seen->thr = NULL;
         }
     } else if (for_ns >= times->yield_ns) {
-        atomic_compare_exchange_strong(&thr->base.claim, &own, COP__CLAIM_YIELD);
+        cop__ask_to_yield(thr);
     }
 }
 
@@ -263,7 +270,7 @@ static void look(uint64_t now_ns)
         struct cop__sched *sched = cop__node.sched[i];
         struct cop__thr *thr = cop__load_acquire(sched->thr);
         struct seen *seen = &monitor.seen[i];
-        uint32_t turns = cop__load(sched->turns);
+        uint64_t turns = cop__load(sched->turns);
 
         if (!thr || !cop__load(sched->current)) {
             seen->thr = NULL;

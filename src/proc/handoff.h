@@ -16,6 +16,7 @@ enum cop__claim {
 void cop__monitor_start(void);
 void cop__monitor_stop(void);
 uint64_t cop__hand_offs(void);
+void cop__ask_to_yield(struct cop__thr *thr);
 
 /* The monitor sleeps while all schedulers are idle; who takes one that was idle calls this. */
 extern _Atomic(uint32_t) cop__monitor_asleep;

@@ -173,6 +173,8 @@ bool cop__threads_join(void)
     cop__monitor_stop();
     while ((live = atomic_load(&threads.live))) {
         cop__wake_all();
+        for (uint32_t i = 0; i < threads.records; i++)
+            cop__ask_to_yield(threads.record[i]);
         if (cop__now_ns() >= until_ns) {
             fprintf(stderr,
                 "coppice: stopped, but %u threads are still in code that does not return; they are "

@@ -186,6 +186,17 @@ static void start_link_main(cop_term order)
     cop_exit(cop("survived"));
 }
 
+/* Why a process that does start_link_main with init's result ended. */
+static cop_term reason_of_starter(cop_term how)
+{
+    cop_term reason = COP_NONE;
+    cop_ref ref;
+
+    cop_spawn_monitor(start_link_main, how, &ref);
+    EXPECT("{'DOWN', Ref, process, _, Reason}", ref, &reason);
+    return reason;
+}
+
 /* {error, R}: {error, R}, exit normal, no report; a linked starter that does not trap lives on. */
 CLAUSE(GS_11)
 {
@@ -193,7 +204,7 @@ CLAUSE(GS_11)
     cop_trap_exit(true);
     fails(cop("{error, why}"), "{error,why}");
     CHECK_EQ_STR(exit_of(cop("{error, why}")), "normal");
-    CHECK_TERM(reason_of_exit(cop_spawn(start_link_main, cop("{error, why}"))), "survived");
+    CHECK_TERM(reason_of_starter(cop("{error, why}")), "survived");
     CHECK_EQ_INT(reports_number(), 0);
 }
 
@@ -338,9 +349,9 @@ CLAUSE(GS_21)
 /* A starter that is linked and does not trap dies with R when init stops with R; not for normal. */
 CLAUSE(GS_22)
 {
-    CHECK_TERM(reason_of_exit(cop_spawn(start_link_main, cop("{stop, why}"))), "why");
-    CHECK_TERM(reason_of_exit(cop_spawn(start_link_main, cop("{stop, shutdown}"))), "shutdown");
-    CHECK_TERM(reason_of_exit(cop_spawn(start_link_main, cop("{stop, normal}"))), "survived");
+    CHECK_TERM(reason_of_starter(cop("{stop, why}")), "why");
+    CHECK_TERM(reason_of_starter(cop("{stop, shutdown}")), "shutdown");
+    CHECK_TERM(reason_of_starter(cop("{stop, normal}")), "survived");
 }
 
 /* Messages that come during init are handled after it, and after its continue. */

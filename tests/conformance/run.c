@@ -34,6 +34,15 @@ static void talker(cop_term arg)
     cop_exit(reason);
 }
 
+/* Computes without a call, for ever. */
+static void spinner(cop_term arg)
+{
+    (void)arg;
+    say("spin");
+    for (volatile int i = 0;; i++)
+        continue;
+}
+
 static void crasher(cop_term arg)
 {
     (void)arg;
@@ -46,6 +55,12 @@ static const cop_supervisor orderly = { .children = COP_CHILDREN(
 static const cop_supervisor stubborn = {
     .children = COP_CHILDREN(
         { .name = "s", .process = talker, .arg = "stubborn", .shutdown_ms = COP_INFINITY }, )
+};
+static const cop_supervisor spinning = {
+    .children = COP_CHILDREN({ .name = "a", .process = talker, .arg = "a" },
+        { .name = "s", .process = spinner, .arg = "s", .shutdown_ms = 10 },
+        { .name = "t", .process = spinner, .arg = "t", .shutdown_ms = 10 },
+        { .name = "b", .process = talker, .arg = "b" }, )
 };
 static const cop_supervisor quitter = { .children = COP_CHILDREN(
                                             { .name = "a", .process = talker, .arg = "a" },
@@ -141,6 +156,22 @@ TEST(signals)
         return;
     stops_in_order(SIGTERM);
     stops_in_order(SIGINT);
+}
+
+/* A child that computes for ever cannot be killed yet, but does not keep the program from ending,
+ * nor its siblings from ending in order. As many of them as schedulers. */
+TEST(spinning_children)
+{
+    if (signals_are_held_back())
+        return;
+    struct program program = start_program(&spinning);
+
+    CHECK_EQ_STR(said(program, "b"), "aspinspinb");
+    kill(program.pid, SIGTERM);
+    CHECK_EQ_STR(said(program, "-b"), "-b");
+    CHECK_EQ_STR(said(program, "-a"), "-a");
+    CHECK(strstr(said(program, ""), "2 threads are still in code that does not return") != NULL);
+    CHECK_EQ_INT(status_of(program), 0);
 }
 
 /* A second SIGINT says so and stops at once, also when a child will not end. */

@@ -76,6 +76,6 @@ STRESS(all_comes_back)
     CHECK(after.spawned - before.spawned >= (uint64_t)count);
     CHECK(after.stacks <= before.stacks + 64);
     if (!STRESS_SANITIZED)
-        CHECK(after_kb - before_kb < 8 * 1024);
+        CHECK(after_kb - before_kb < 12 * 1024); /* timers of ten minutes are still there */
     NOTHING();
 }
