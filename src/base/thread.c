@@ -5,6 +5,7 @@
  * it a record with a heap of its own, which is freed when the thread ends. */
 #include "base/thread.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,10 +91,12 @@ void cop__torture_step(void)
 {
     static _Atomic(uint32_t) steps, never;
     uint32_t step = atomic_fetch_add_explicit(&steps, 1, memory_order_relaxed) * 2654435761u;
+    int error = errno;
 
     if (step % 64 == 0)
         sched_yield();
     if (step % 4096 == 1)
         cop__futex_wait(&never, 0, &(const struct timespec){ 0, 20000 });
+    errno = error;
 }
 #endif
