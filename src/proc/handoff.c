@@ -5,7 +5,7 @@
  * The hard idea: the owner must be able to enter the runtime with a store and a load, and yet only
  * one of owner and monitor may get the scheduler. The owner makes `rt` odd and then looks at
  * `claim`; the monitor sets `claim`, makes every store visible with membarrier, and then looks at
- * `rt`. One of the two sees the other (rules H1 to H6 in README.md; tests/models/claim.py).
+ * `rt`. One of the two sees the other (rules H1 to H7 in README.md; tests/models/claim.py).
  *
  * A process that runs on without a scheduler is *detached*. It notices at its next call of the
  * library, and goes to the global queue if no scheduler is idle. Until then only its thread knows

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Taking a scheduler away from a thread in user code, in all interleavings (docs/adr/0007, 0009).
+"""Taking a scheduler away from a thread in user code, in all interleavings (docs/adr/0007, 0010).
 
 Two schedulers, and the thread A that runs a process; B stands for all other threads. A goes from
 user code into the runtime and back. It marks that in `rt` with a plain store, which may linger in
