@@ -331,8 +331,9 @@ static void wake_one(void)
     cop__spin_lock(&idle.lock);
     sched = idle.first;
     if (sched) {
-        thr = take_spare();
-        poller = !thr && cop__load(idle.polling);
+        /* the last idle scheduler is for the thread in the poller, which knows what is worth it */
+        poller = cop__load(idle.polling) && (!sched->next_idle || !idle.spare);
+        thr = poller ? NULL : take_spare();
         if (!thr && !poller &&
             cop__threads_live() - atomic_load(&idle.detached) >= cop__node.scheds)
             sched = NULL; /* a thread is on its way to the list, and will look again */
