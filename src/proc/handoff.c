@@ -111,9 +111,9 @@ static struct cop__thread *enter_slow(struct cop__thread *base)
     }
     if (claim == COP__CLAIM_CLAIM)
         return base;
-    /* It was YIELD. A process that is ending goes on: it is short, and takes no signals any more.
-     */
-    if (!self->current || cop__load(self->current->flags) & COP__P_EXITING)
+    /* It was YIELD. At the end of a blocking section there is nothing to yield (H5); a process that
+     * is ending goes on. */
+    if (!self->sched || !self->current || cop__load(self->current->flags) & COP__P_EXITING)
         return base;
     error = *cop__errno();
     self = cop__switch_out(self, COP__ACT_YIELD);

@@ -39,7 +39,7 @@ static void spinner(cop_term arg)
 {
     (void)arg;
     say("spin");
-    for (volatile int i = 0;; i++)
+    for (volatile uint32_t i = 0;; i++)
         continue;
 }
 
