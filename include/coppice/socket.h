@@ -45,7 +45,8 @@ struct cop_socket_options {
 COP_API int cop_tcp_listen_with(
     cop_socket *ret_listener, int port, const struct cop_socket_options *options);
 
-/* Connect to a host by name or number, trying its addresses in turn.
+/* Connect to a host by name or number, trying its addresses in turn. localhost and names that end
+ * in .localhost are this machine, as RFC 6761 has it, whatever its files say.
  *
  * Returns  0 and a socket of the caller; else -ECONNREFUSED, -COP_ETIMEOUT, -ENOENT (no such
  *          host), -COP_EBADARG and other -errno.

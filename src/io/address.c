@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses to and from text. Layer 3. Names are looked up by the system in a blocking section. */
+/* Addresses to and from text. Layer 3. Names are looked up by the system in a blocking section, but
+ * for localhost, which is this machine even where no file says so (RFC 6761). */
 #include "io/address.h"
 
 #include <arpa/inet.h>
@@ -7,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proc/park.h"
 
@@ -34,6 +36,17 @@ static int resolve_error(int error)
     return error == EAI_AGAIN ? -EAGAIN : error == EAI_MEMORY ? -ENOMEM : -ENOENT;
 }
 
+/* localhost, and names that end in .localhost: 6.3 of RFC 6761. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t size = strlen(host), length = sizeof name - 1;
+
+    if (size < length || strcasecmp(host + size - length, name) != 0)
+        return false;
+    return size == length || host[size - length - 1] == '.';
+}
+
 int cop__address_resolve(struct cop__address *ret_addresses, const char *host, int port)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
@@ -42,6 +55,11 @@ int cop__address_resolve(struct cop__address *ret_addresses, const char *host, i
 
     if (cop__address_parse(ret_addresses, host, port))
         return 1;
+    if (is_localhost(host)) {
+        cop__address_parse(&ret_addresses[0], "127.0.0.1", port);
+        cop__address_parse(&ret_addresses[1], "::1", port);
+        return 2;
+    }
     cop__blocking_begin();
     error = getaddrinfo(host, NULL, &hints, &found);
     cop__blocking_end();

@@ -53,8 +53,12 @@ int cop_tcp_connect_with(
         return count;
     cop__enter();
     for (int i = 0; i < count; i++) {
-        result = cop__stream_connect(&id, &addresses[i], options, deadline_ns);
-        if (result == 0 || result == -COP_ETIMEOUT)
+        int one = cop__stream_connect(&id, &addresses[i], options, deadline_ns);
+
+        /* that a host refused says more than that this machine has no IPv6 */
+        if (one == 0 || one == -COP_ETIMEOUT || result != -ECONNREFUSED)
+            result = one;
+        if (one == 0 || one == -COP_ETIMEOUT)
             break;
     }
     cop__leave();

@@ -508,9 +508,14 @@ NODE_TEST(connect)
     CHECK_EQ_INT(cop_tcp_connect(&client, "localhost", port), 0);
     CHECK_EQ_INT(cop_tcp_close(client), 0);
     CHECK_EQ_INT(cop_tcp_accept(&client, listener, .timeout_ms = LONG_MS), 0);
+    /* known to no file and no server, on no machine */
+    CHECK_EQ_INT(cop_tcp_connect(&client, "a.LocalHost", port), 0);
+    CHECK_EQ_INT(cop_tcp_close(client), 0);
+    CHECK_EQ_INT(cop_tcp_accept(&client, listener, .timeout_ms = LONG_MS), 0);
     CHECK_EQ_INT(cop_tcp_accept(&client, listener, .timeout_ms = 5), -COP_ETIMEOUT);
     CHECK_EQ_INT(cop_tcp_close(listener), 0);
     CHECK_EQ_INT(cop_tcp_connect(&client, "127.0.0.1", port), -ECONNREFUSED);
+    CHECK_EQ_INT(cop_tcp_connect(&client, "localhost", port), -ECONNREFUSED); /* IPv6 or not */
     CHECK_EQ_INT(cop_tcp_connect(&client, "127.0.0.1", 65536), -COP_EBADARG);
     CHECK_EQ_INT(cop_tcp_listen(&listener, port), 0);
     CHECK_EQ_INT(cop_tcp_listen(&client, port), -EADDRINUSE);

@@ -436,7 +436,7 @@ def test_redis_cli(kv, _):
 
 LIBRARY = """
 import redis, sys
-r = redis.Redis(port=int(sys.argv[1]))
+r = redis.Redis(host="127.0.0.1", port=int(sys.argv[1]))
 r.flushall()
 assert r.ping() and r.set("a", 1) and r.get("a") == b"1" and r.incr("a", 41) == 42
 assert r.mset({"b": 2, "c": b"\\x00\\r\\n"}) and r.mget("a", "b", "c", "d") == [b"42", b"2", b"\\x00\\r\\n", None]
