@@ -4,7 +4,7 @@
 SAN    = address
 PREFIX = /usr/local
 
-all: setup                ## install what is missing, build library, tools and examples into build/
+all: setup-build          ## install what is missing, build library, tools and examples into build/
 	@scripts/build
 
 demo: all                 ## build and run the key-value server, and watch it heal
@@ -25,7 +25,7 @@ fuzz: setup               ## every fuzz target for SECONDS=60 (needs clang)
 cross: setup              ## long form of the clang, musl and aarch64 builds
 	@scripts/cross --long
 
-bench: all                ## the benchmarks beside the BEAM, as a table of ratios
+bench: all setup          ## the benchmarks beside the BEAM, as a table of ratios
 	@scripts/bench
 
 coverage: setup           ## line coverage of src/, file by file
@@ -43,7 +43,10 @@ clean:                    ## remove all that was built
 setup:
 	@scripts/setup
 
+setup-build:
+	@scripts/setup build
+
 help:                     ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-.PHONY: all demo test check stress fuzz cross bench coverage install format clean setup help
+.PHONY: all demo test check stress fuzz cross bench coverage install format clean setup setup-build help
