@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+enum { SWEPT_AT_EXIT = 4 }; /* timers looked at; more than it had, as a rule */
+
 static void release_resources(struct cop__proc *proc)
 {
     while (proc->ext && proc->ext->resources) {
@@ -154,6 +156,8 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
             cop__msg_free(self, left);
         left = next;
     }
+    if (self->sched && (cop__load(proc->flags) & COP__P_TIMED))
+        cop__timers_sweep(self, SWEPT_AT_EXIT);
     answer_owed(self, proc, reason);
     break_links(self, proc, reason);
     fire_monitors(self, proc, reason);

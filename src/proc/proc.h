@@ -133,6 +133,14 @@ void cop__timer_discard(struct cop__thr *self, struct cop__timer *timer);
 void cop__timers_run(struct cop__thr *self);
 void cop__wheel_start(struct cop__sched *sched, uint64_t now_ms);
 void cop__wheel_stop(struct cop__thr *self, struct cop__sched *sched);
+/* Frees timers toward processes that have ended: looks at so many of those of the own wheel that
+ * are not due within a second. */
+void cop__timers_sweep(struct cop__thr *self, unsigned count);
+void cop__timer_cancel_if_dead(struct cop__thr *self, struct cop__timer *timer); /* timer_api.c */
+static inline bool cop__timer_is_far(const struct cop__timer *timer)
+{
+    return timer->slot >= COP__WHEEL_NEAR;
+}
 /* A timer with a message is due: send it and free the node (timer_api.c). */
 void cop__timer_deliver(struct cop__thr *self, struct cop__timer *timer);
 void cop__timers_node_start(void);

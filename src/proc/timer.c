@@ -10,7 +10,11 @@
  *
  * Receive time-outs are lazy: a process has one node, which may be armed earlier than its deadline;
  * when it fires too early it is armed again. A call with a time-out of 5 s thus touches the wheel
- * once in 5 s, not once a call. */
+ * once in 5 s, not once a call.
+ *
+ * Timers toward a process that ends count as cancelled at once (P-56), but who ends does not know
+ * them. A cursor goes round the higher levels and drops such nodes: two steps for each timer put
+ * there, so that at most as many as the others and those since the last round are kept. */
 #include "proc/proc.h"
 
 #include "base/clock.h"
@@ -19,7 +23,7 @@
 #include <string.h>
 #include "term/atoms.h"
 
-enum { NEAR = COP__WHEEL_NEAR, FAR = 64 };
+enum { NEAR = COP__WHEEL_NEAR, FAR = 64, HIGHER = COP__WHEEL_SLOTS - NEAR };
 
 static uint64_t ms_of(uint64_t ns)
 {
@@ -95,6 +99,8 @@ static void insert(struct cop__wheel *wheel, struct cop__timer *timer)
 
 static void unlink_timer(struct cop__wheel *wheel, struct cop__timer *timer)
 {
+    if (wheel->cursor == timer)
+        wheel->cursor = timer->next;
     *timer->prev = timer->next;
     if (timer->next)
         timer->next->prev = timer->prev;
@@ -159,8 +165,9 @@ static void fire(struct cop__thr *self, struct cop__timer *timer)
         return; /* cancelled; its node comes through the inbox */
     }
     if (!timer->message) {
-        struct cop__proc *proc = cop__proc_of(timer->dest);
-        uint32_t gen = (uint32_t)(timer->dest >> 32);
+        uint64_t dest = cop__load(timer->dest);
+        struct cop__proc *proc = cop__proc_of(dest);
+        uint32_t gen = (uint32_t)(dest >> 32);
 
         cop__store_release(timer->state, COP__TIMER_FIRED);
         /* from here on the process may use the node again */
@@ -215,6 +222,8 @@ static void run_slot(struct cop__thr *self, struct cop__sched *sched)
         wheel->count--;
         timer->next = due;
         timer->prev = NULL; /* not linked any more: a cancel from now on must not unlink it */
+        if (wheel->cursor == timer)
+            wheel->cursor = NULL;
         due = timer;
         timer = next;
     }
@@ -231,7 +240,7 @@ static void to_inbox(struct cop__sched *owner, struct cop__timer *timer)
     struct cop__timer *first = cop__load(owner->timer_inbox);
 
     do
-        timer->inbox_next = first;
+        cop__store_release(timer->inbox_next, first);
     while (!atomic_compare_exchange_weak_explicit(
         &owner->timer_inbox, &first, timer, memory_order_release, memory_order_relaxed));
 }
@@ -250,7 +259,7 @@ static void empty_inbox(struct cop__thr *self, struct cop__sched *sched)
         atomic_exchange_explicit(&sched->timer_inbox, NULL, memory_order_acquire);
 
     while (timer) {
-        struct cop__timer *next = timer->inbox_next;
+        struct cop__timer *next = cop__load(timer->inbox_next);
 
         if (timer->prev)
             unlink_timer(&sched->wheel, timer);
@@ -343,6 +352,29 @@ bool cop__timer_cancel(struct cop__thr *self, struct cop__timer *timer)
     return false;
 }
 
+void cop__timers_sweep(struct cop__thr *self, unsigned count)
+{
+    struct cop__wheel *wheel = &self->sched->wheel;
+
+    for (; count; count--) {
+        struct cop__timer *timer = wheel->cursor;
+
+        if (!timer) {
+            unsigned from = (wheel->swept + 1) % HIGHER;
+            unsigned distance = next_occupied(&wheel->occupied[NEAR / 64], HIGHER, from);
+
+            if (distance >= HIGHER)
+                return;
+            wheel->swept = (from + distance) % HIGHER;
+            timer = wheel->slots[NEAR + wheel->swept];
+        }
+        wheel->cursor = timer->next;
+        __builtin_prefetch(timer->next);
+        if (timer->message)
+            cop__timer_cancel_if_dead(self, timer);
+    }
+}
+
 void cop__wheel_start(struct cop__sched *sched, uint64_t now_ms)
 {
     memset(&sched->wheel, 0, sizeof sched->wheel);
@@ -403,7 +435,7 @@ void cop__deadline_set(struct cop__thr *self, struct cop__proc *proc, uint64_t d
         }
     }
     ext->timer = cop__timer_new(self);
-    ext->timer->dest = cop__id_of(proc);
+    cop__store(ext->timer->dest, cop__id_of(proc));
     cop__timer_arm(self, ext->timer, when_ms, 0);
 }
 

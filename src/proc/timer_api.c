@@ -7,7 +7,7 @@
 #include "proc/proc.h"
 #include "term/atoms.h"
 
-enum { SHARDS = 64 };
+enum { SHARDS = 64, SWEPT_AT_START = 2 };
 
 static struct shard {
     _Alignas(64) struct cop__spinlock lock;
@@ -47,7 +47,8 @@ static bool forget(uint64_t ref)
 void cop__timer_deliver(struct cop__thr *self, struct cop__timer *timer)
 {
     struct cop__msg *msg = timer->message;
-    uint64_t dest = timer->name ? cop__whereis(timer->name) : timer->dest; /* P-110: resolved now */
+    uint64_t dest =
+        timer->name ? cop__whereis(timer->name) : cop__load(timer->dest); /* P-110: resolved now */
 
     timer->message = NULL;
     if (!dest || !cop__push(self, dest, msg))
@@ -78,7 +79,7 @@ static cop_ref start(uint64_t when_ns, uint64_t now_ns, cop_dest to, cop_term me
     ref.id = cop__ref_new(self->current);
     timer = cop__timer_new(self);
     timer->ref = ref.id;
-    timer->dest = kind == COP_DEST_PID ? to.what : 0;
+    cop__store(timer->dest, kind == COP_DEST_PID ? to.what : 0);
     timer->name = kind == COP_DEST_NAME ? cop_dest_name_of(to).index : 0;
     if (wrap) {
         cop_term items[3] = { cop__atom(COP__ATOM_timeout), cop__word(ref.id), message };
@@ -94,6 +95,11 @@ static cop_ref start(uint64_t when_ns, uint64_t now_ns, cop_dest to, cop_term me
     if (!stored)
         cop__out_of_memory("a timer");
     cop__timer_arm(self, timer, (when_ns + 999999) / 1000000, now_ns);
+    if (cop__timer_is_far(timer)) {
+        if (self->current && cop__load(timer->dest) == cop__id_of(self->current))
+            cop__store(self->current->flags, cop__load(self->current->flags) | COP__P_TIMED);
+        cop__timers_sweep(self, SWEPT_AT_START);
+    }
     self = cop__charge(self, 1);
     cop__leave();
     return ref;
@@ -147,16 +153,18 @@ static int64_t remaining_ms(const struct cop__timer *timer)
     return timer->when_ms * 1000000 <= now_ns ? 0 : (int64_t)(timer->when_ms - now_ns / 1000000);
 }
 
-/* A timer toward a process that has ended counts as cancelled (P-56). */
+/* A timer toward a process that has ended counts as cancelled (P-56). False also when another
+ * thread has cancelled it: dest is read first, so that an armed timer's is a pid and not an
+ * inbox_next. */
 static bool toward_the_dead(const struct cop__timer *timer)
 {
+    uint64_t dest = cop__load_acquire(timer->dest);
     struct cop__proc *proc;
 
-    if (timer->name)
+    if (timer->name || cop__load_acquire(timer->state) != COP__TIMER_ARMED)
         return false;
-    proc = cop__proc_of(timer->dest);
-    return cop__load_acquire(proc->gen) != timer->dest >> 32 ||
-           (cop__load(proc->mbox) & COP__MBOX_DEAD);
+    proc = cop__proc_of(dest);
+    return cop__load_acquire(proc->gen) != dest >> 32 || (cop__load(proc->mbox) & COP__MBOX_DEAD);
 }
 
 /* Cancel, or only look. Waits while the timer fires, so that -1 means its message has been pushed.
@@ -195,6 +203,12 @@ static int64_t look(struct cop__thr *self, uint64_t ref, bool cancel)
             return remaining;
         cop__pause();
     }
+}
+
+void cop__timer_cancel_if_dead(struct cop__thr *self, struct cop__timer *timer)
+{
+    if (toward_the_dead(timer))
+        look(self, timer->ref, true);
 }
 
 static struct cop__thr *enter_with(cop_ref timer, const char *function)

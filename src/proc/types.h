@@ -122,6 +122,7 @@ enum {
     COP__P_LARGE_STACK = 128,
     COP__P_PARKED = 256,  /* waits; for process_info */
     COP__P_CRASHED = 512, /* next run is crash_main */
+    COP__P_TIMED = 1024,  /* has started timers toward itself */
 };
 
 struct cop__ext;
@@ -190,8 +191,9 @@ struct cop__timer {
     struct cop__timer *next, **prev;
     uint64_t when_ms;
     union {
-        uint64_t dest;                 /* local pid id, or 0: a name */
-        struct cop__timer *inbox_next; /* once cancelled, in another scheduler's inbox */
+        _Atomic(uint64_t) dest; /* local pid id, or 0: a name */
+        /* once cancelled, in another scheduler's inbox; a release, for who looks for dead ones */
+        _Atomic(struct cop__timer *) inbox_next;
     };
     struct cop__msg *message; /* NULL: wake the process */
     uint64_t ref;
@@ -279,6 +281,8 @@ enum { COP__WHEEL_SLOTS = COP__WHEEL_NEAR + (COP__WHEEL_LEVELS - 1) * 64 };
 struct cop__wheel {
     uint64_t now_ms; /* all before this have fired */
     uint64_t count;
+    struct cop__timer *cursor; /* the next to be swept; NULL: the first of the next slot */
+    unsigned swept;            /* slot of the higher levels, counted from the first of these */
     uint64_t occupied[COP__WHEEL_SLOTS / 64]; /* a bit per slot */
     struct cop__timer *slots[COP__WHEEL_SLOTS];
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stress tests: many processes, random choices, invariants that hold at the end. Each has a short
- * form of a few seconds, and a long one with STRESS=long in the environment. Random choices come
- * from one seed, which is printed; STRESS_SEED=N repeats it (the choices, not the interleaving). */
+ * form of a few seconds, and a long one with COPPICE_STRESS=long in the environment. Random choices
+ * come from one seed, which is printed; COPPICE_STRESS_SEED=N repeats it (the choices, not the
+ * interleaving). */
 #ifndef COP_STRESS_STRESS_H
 #define COP_STRESS_STRESS_H
 
@@ -20,7 +21,7 @@
 
 static inline bool stress_long(void)
 {
-    const char *form = getenv("STRESS");
+    const char *form = getenv("COPPICE_STRESS");
 
     return form && strcmp(form, "long") == 0;
 }
@@ -46,7 +47,7 @@ static inline uint64_t stress_mix(uint64_t x)
 static inline uint64_t stress_seed(void)
 {
     static uint64_t seed;
-    const char *wanted = getenv("STRESS_SEED");
+    const char *wanted = getenv("COPPICE_STRESS_SEED");
 
     if (!seed) {
         seed = wanted ? strtoull(wanted, NULL, 10)
@@ -73,6 +74,19 @@ static inline uint32_t stress_below(struct stress_random *random, uint32_t limit
 {
     random->state += 0x9e3779b97f4a7c15ull;
     return (uint32_t)(stress_mix(random->state) % limit);
+}
+
+/* Resident memory of this program. */
+static inline int64_t stress_resident_kb(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    long total = 0, resident = 0;
+
+    if (file && fscanf(file, "%ld %ld", &total, &resident) != 2)
+        resident = 0;
+    if (file)
+        fclose(file);
+    return (int64_t)resident * 4;
 }
 
 #define STRESS(NAME)                 \

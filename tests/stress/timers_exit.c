@@ -107,3 +107,55 @@ STRESS(none_is_lost)
     CHECK_EQ_INT(got, starters * each);
     NOTHING();
 }
+
+enum { TEN_MINUTES_MS = 600000, BATCH = 200 };
+
+/* Ends with timers toward itself that are far from due. */
+static void forgetful_main(cop_term arg)
+{
+    for (int i = 0; i < 3; i++)
+        cop_send_after(TEN_MINUTES_MS, cop_self(), arg);
+}
+
+static void short_lived_main(cop_term arg)
+{
+    (void)arg;
+    cop_receive_match("stop");
+}
+
+/* Processes that come and go, each with timers toward it: what it started itself, or its parent. */
+static void forget_timers(int count)
+{
+    for (int done = 0; done < count; done += BATCH) {
+        for (int i = 0; i < BATCH; i++) {
+            cop_ref monitor;
+            cop_pid pid = cop_spawn_monitor(i % 2 ? forgetful_main : short_lived_main,
+                cop("{some, [payload, \"of a timer\"]}"), &monitor);
+
+            if (i % 2 == 0) {
+                cop_send_after(TEN_MINUTES_MS, pid, cop("late"));
+                cop_send_after(TEN_MINUTES_MS / 2, pid, cop("{stop, \"late\"}"));
+                cop_send(pid, cop("stop"));
+            }
+        }
+        for (int i = 0; i < BATCH; i++)
+            EXPECT("{'DOWN', _, process, _, normal}");
+        cop_turn_end();
+    }
+}
+
+/* P-56: a timer toward a process that has ended is cancelled, and its memory does not wait until it
+ * would have been due. */
+STRESS(none_is_kept_for_the_dead)
+{
+    int count = stress_count(100000, 5000000, 20000);
+    int64_t before_kb;
+
+    forget_timers(count / 10);
+    before_kb = stress_resident_kb();
+    forget_timers(count);
+    printf("%d processes, %" PRId64 " KiB more\n", count, stress_resident_kb() - before_kb);
+    if (!STRESS_SANITIZED)
+        CHECK(stress_resident_kb() - before_kb < 4 * 1024);
+    NOTHING();
+}
