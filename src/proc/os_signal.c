@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operating-system signals as messages. The handler only notes the signal and posts a semaphore,
- * which is all a handler may do; a thread of its own sends {signal, Name} to whoever asked. */
+ * which is all a handler may do; a thread of its own sends {signal, Name} to whoever asked.
+ *
+ * TSan holds a signal back until the thread that got it makes a call that TSan knows to block, and
+ * schedulers wait in raw futex and epoll calls. There the signal thread runs from the start, and it
+ * alone does not block signals: it waits in sem_wait, which TSan knows. */
 #include <coppice/runtime.h>
 
 #include "proc/proc.h"
@@ -55,6 +59,12 @@ static void deliver(int number)
 static void *signal_thread(void *unused)
 {
     (void)unused;
+#if COP__TSAN
+    sigset_t none;
+
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+#endif
     for (;;) {
         while (sem_wait(&arrived) != 0)
             ;
@@ -66,24 +76,47 @@ static void *signal_thread(void *unused)
     }
 }
 
+static void start_thread(void)
+{
+    sigset_t all, old;
+
+    sem_init(&arrived, 0, 0);
+    atomic_store(&stop, 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    if (pthread_create(&thread, NULL, signal_thread, NULL) != 0)
+        cop__out_of_memory("a thread");
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    started = true;
+}
+
+#if COP__TSAN
+static sigset_t held_before;
+
+void cop__os_signals_start(void)
+{
+    sigset_t held;
+
+    start_thread();
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        sigaddset(&held, names[i].number);
+    pthread_sigmask(SIG_BLOCK, &held, &held_before); /* the threads started next inherit it */
+}
+#else
+void cop__os_signals_start(void)
+{
+}
+#endif
+
 int cop_os_signal(int number, cop_pid receiver)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
     if (!name_of(number) || receiver.node)
         return -EINVAL;
-    if (!started) {
-        sigset_t all, old;
-
-        sem_init(&arrived, 0, 0);
-        atomic_store(&stop, 0);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &old);
-        if (pthread_create(&thread, NULL, signal_thread, NULL) != 0)
-            cop__out_of_memory("a thread");
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        started = true;
-    }
+    if (!started)
+        start_thread();
     atomic_store(&receivers[number], receiver.id);
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -102,4 +135,7 @@ void cop__os_signals_stop(void)
     pthread_join(thread, NULL);
     sem_destroy(&arrived);
     started = false;
+#if COP__TSAN
+    pthread_sigmask(SIG_SETMASK, &held_before, NULL);
+#endif
 }

@@ -242,6 +242,7 @@ cop_term cop__turn_copy(cop_term term);
 cop_term cop__initial_call(const struct cop__proc *proc);
 cop_term cop__dictionary_of(const struct cop__proc *proc);
 cop_term cop__label_of(const struct cop__proc *proc); /* none when there is none */
+void cop__os_signals_start(void);                     /* before the threads of the node */
 void cop__os_signals_stop(void);
 /* An orderly stop, served by src/otp when a tree runs (the third upward call). */
 extern void (*cop__on_stop_node)(int status);

@@ -123,6 +123,7 @@ bool cop__thread_start(struct cop__sched *sched, bool searching)
     if (thr->joinable)
         pthread_join(thr->thread, NULL); /* it has said its last word */
     thr->joinable = false;
+    thr->thread = 0;
     thr->given = sched;
     thr->searching = searching;
     thr->sched = NULL;
@@ -164,6 +165,21 @@ bool cop__threads_start(uint32_t count, uint32_t max)
     return true;
 }
 
+/* Some do not end: those that have are joined, and nobody waits for the others. */
+static void leave_behind(void)
+{
+    cop__spin_lock(&threads.lock);
+    for (struct cop__thr *thr = threads.ended; thr; thr = thr->next) {
+        if (thr->joinable)
+            pthread_join(thr->thread, NULL);
+        thr->thread = 0;
+    }
+    for (uint32_t i = 0; i < threads.records; i++)
+        if (threads.record[i]->thread)
+            pthread_detach(threads.record[i]->thread);
+    cop__spin_unlock(&threads.lock);
+}
+
 /* Nothing starts a thread any more: wake_one looks at `stopping`, and the monitor has ended. */
 bool cop__threads_join(void)
 {
@@ -180,6 +196,7 @@ bool cop__threads_join(void)
                 "coppice: stopped, but %u threads are still in code that does not return; they are "
                 "left behind\n",
                 live);
+            leave_behind();
             return false;
         }
         cop__futex_wait(&threads.live, live, &stop_look);

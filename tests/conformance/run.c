@@ -159,22 +159,8 @@ static void stops_in_order(int number)
 }
 
 /* SIGTERM and SIGINT stop the tree in reverse order; the status is 0. */
-/* TSan holds a signal back until its thread makes a call it knows to block; schedulers wait in raw
- * futex and epoll calls, so it would come never. */
-static bool signals_are_held_back(void)
-{
-#if defined(__SANITIZE_THREAD__)
-    printf("skipped: TSan holds signals back from threads that wait in raw system calls\n");
-    return true;
-#else
-    return false;
-#endif
-}
-
 TEST(signals)
 {
-    if (signals_are_held_back())
-        return;
     stops_in_order(SIGTERM);
     stops_in_order(SIGINT);
 }
@@ -183,8 +169,6 @@ TEST(signals)
  * nor its siblings from ending in order. As many of them as schedulers. */
 TEST(spinning_children)
 {
-    if (signals_are_held_back())
-        return;
     struct program program = start_program(&spinning);
 
     CHECK_EQ_STR(said_by_all(program, 4), "abss");
@@ -198,8 +182,6 @@ TEST(spinning_children)
 /* A second SIGINT says so and stops at once, also when a child will not end. */
 TEST(second_interrupt)
 {
-    if (signals_are_held_back())
-        return;
     struct program program = start_program(&stubborn);
     int status = 0;
 
