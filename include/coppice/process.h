@@ -372,9 +372,14 @@ COP_API void cop_receive_take(cop_receive_scan *scan);
 #ifndef __cplusplus
 #define cop_receive_match(...) cop_receive_match_within(COP_INFINITY, __VA_ARGS__)
 #define cop_receive_match_within(TIMEOUT_MS, ...) \
-    cop__receive_match(TIMEOUT_MS, COP__PATTERN(__VA_ARGS__))
-COP_API bool cop__receive_match(
+    cop__received(cop__receive_match(TIMEOUT_MS, COP__PATTERN(__VA_ARGS__)))
+/* none: the time has passed. */
+COP_API cop_term cop__receive_match(
     int64_t timeout_ms, struct cop__pattern *pattern, const struct cop__place *places);
+static inline bool cop__received(cop_term outcome)
+{
+    return outcome.word != 0;
+}
 #endif
 
 /* --- Ending, exit signals ------------------------------------------------------------------- */

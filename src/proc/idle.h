@@ -10,7 +10,6 @@
 bool cop__global_work(void);
 void cop__global_put(struct cop__proc *proc);
 void cop__global_start(void);
-void cop__switched_in(void);
 void cop__poll_now(void); /* take the events there are; rt odd, and no process runs here */
 
 /* idle.c */

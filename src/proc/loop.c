@@ -3,8 +3,7 @@
  *
  * An idle loop is its descriptor and its state. Each activation runs on a borrowed stack: it takes
  * messages until there are none or its share is used up, and each message is one turn. */
-#include "proc/proc.h"
-#include "proc/idle.h"
+#include "proc/activation.h"
 #include "term/atoms.h"
 
 enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024 };
@@ -59,7 +58,8 @@ static inline struct cop__msg *next_message(struct cop__thr *self, struct cop__p
 }
 
 /* The mailbox is empty. Returns when there is something to do after all. */
-static struct cop__thr *wait_idle(struct cop__thr *self, struct cop__proc *proc)
+static inline __attribute__((always_inline)) struct cop__thr *wait_idle(
+    struct cop__thr *self, struct cop__proc *proc)
 {
     if (proc->ext && proc->ext->deadline_ns) {
         if (cop__deadline_passed(proc)) {
@@ -74,10 +74,14 @@ static struct cop__thr *wait_idle(struct cop__thr *self, struct cop__proc *proc)
             cop__deadline_set(self, proc, proc->ext->deadline_ns); /* it fired early: lazy */
         }
     }
-    return cop__switch_out(self, COP__ACT_IDLE); /* never comes back: a new activation follows */
+    cop__switch_out_here(self, COP__ACT_IDLE); /* a new activation follows */
+    __builtin_unreachable();
 }
 
-static void turns(struct cop__thr *self, struct cop__proc *proc)
+/* In the frame of the activation, like the switch at its end: so a loop leaves no entry in the
+ * return predictor (switch.h). */
+static inline __attribute__((always_inline)) COP_NORETURN void turns(
+    struct cop__thr *self, struct cop__proc *proc)
 {
     uint32_t done = 0,
              max = cop__load(proc->mbox) & COP__MBOX_FULL ? TURNS_OVERLOAD_MAX : TURNS_MAX;
@@ -135,13 +139,11 @@ static struct cop__thr *wake_up(struct cop__thr *self, struct cop__proc *proc)
 }
 
 /* rt is odd when it starts: a base loop runs inside the runtime. */
-void cop__run_entry(void *arg)
+void cop__run_entry(struct cop__thr *self, struct cop__proc *left)
 {
-    struct cop__proc *proc = arg;
-    struct cop__thr *self;
+    struct cop__proc *proc = self->current;
 
-    cop__switched_in();
-    self = cop__self_thr();
+    self = cop__arrived((struct cop__arrival){ self, left });
     if (cop__unlikely(cop__load(proc->flags) & COP__P_CRASHED)) {
         cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_CRASHED);
         cop__crash_main(self, proc);
@@ -164,7 +166,6 @@ void cop__run_entry(void *arg)
         self = (struct cop__thr *)cop__enter();
         cop__exit_process(self, proc, cop__atom(COP__ATOM_normal));
     }
-    __builtin_unreachable();
 }
 
 void cop_become(const cop_loop *loop, void *state)

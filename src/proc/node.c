@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/poller.h"
+#include "proc/activation.h"
 #include "proc/idle.h"
-#include "proc/proc.h"
 #include "term/atoms.h"
 
 #include <pthread.h>
@@ -200,6 +200,7 @@ static void stop_all(int status)
 {
     cop__node.exit_status = status;
     atomic_store(&cop__node.stopping, 1);
+    atomic_fetch_add(&cop__urgent, 1);
     cop__futex_wake(&cop__node.stopping, 1);
     cop__wake_all();
 }

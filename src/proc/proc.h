@@ -103,7 +103,8 @@ void cop__wake_idle(void);
 void cop__wake_all(void);
 bool cop__sched_start(uint32_t count);
 void cop__sched_stop(void);
-void cop__run_entry(void *arg); /* loop.c: first frame of every activation */
+/* loop.c: first frame of every activation */
+COP_NORETURN void cop__run_entry(struct cop__thr *self, struct cop__proc *left);
 void cop__search_end(struct cop__thr *self);
 
 /* Wait for a message or signal, and take in what came (receive.c). */

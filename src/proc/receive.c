@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Receiving (P-25 to P-33), waiting, sleeping, and the end of a turn in a plain process.
  *
- * A scan remembers the last message it refused; after new ones came only these are looked at. */
-#include "proc/proc.h"
-#include "proc/idle.h"
+ * A scan remembers the last message it refused; after new ones came only these are looked at. The
+ * hot receives wait in one frame, cop__receive_search, so that what the return predictor holds of
+ * one process is right for the next. */
+#include "proc/activation.h"
 #include "term/atoms.h"
 
 /* What a cop_receive_scan keeps in its internal words. */
@@ -87,12 +88,18 @@ static struct cop__thr *look(struct cop__thr *self, struct cop__proc *proc)
 }
 
 /* Park until a message or signal may have come, and take in what came. */
-struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc)
+static inline __attribute__((always_inline)) struct cop__thr *wait_any_here(
+    struct cop__thr *self, struct cop__proc *proc)
 {
-    self = cop__switch_out(self, COP__ACT_WAIT_ANY);
+    self = cop__switch_out_here(self, COP__ACT_WAIT_ANY);
     if (cop__unlikely(cop__load(proc->mbox) & (COP__MBOX_PTR | COP__MBOX_PEND)))
         self = look(self, proc);
     return self;
+}
+
+struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc)
+{
+    return wait_any_here(self, proc);
 }
 
 static struct cop__proc *receiver(struct cop__thr *self, const char *function)
@@ -116,18 +123,6 @@ static __attribute__((noinline)) bool wait_until(
     cop__deadline_set(self, proc, deadline_ns);
     cop__wait_any(self, proc);
     return true;
-}
-
-static inline struct cop__msg *wait_forever(
-    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *prev)
-{
-    struct cop__msg *msg;
-
-    do {
-        self = cop__fetch(self, proc) ? cop__obey(self, proc) : cop__wait_any(self, proc);
-        msg = prev ? prev->next : proc->first;
-    } while (!msg);
-    return msg;
 }
 
 /* Wait for a message to come after prev, until the deadline. NULL: the time has passed. */
@@ -157,30 +152,51 @@ static inline struct cop__msg *next_after(
 {
     struct cop__msg *msg = prev ? prev->next : proc->first;
 
-    if (msg)
-        return msg;
-    return deadline_ns == UINT64_MAX ? wait_forever(self, proc, prev)
-                                     : wait_after(self, proc, prev, deadline_ns);
+    return msg ? msg : wait_after(self, proc, prev, deadline_ns);
 }
 
-static inline cop_term receive(struct cop__proc *proc, struct cop__msg *msg)
-{
-    cop_term term = cop__msg_term(msg);
-
-    take(proc, NULL, msg);
-    cop__charge(cop__own_thr(), 1);
-    return term;
-}
-
-/* rt odd; it leaves. */
-static __attribute__((noinline)) cop_term receive_slow(struct cop__thr *self)
+/* The oldest message that matches, or the first to come that does; a pattern of NULL matches all,
+ * and gives the message. none: the time has passed. rt odd; it leaves. */
+__attribute__((used)) cop_term cop__receive_search(struct cop__thr *self, uint64_t deadline_ns,
+    struct cop__pattern *pattern, const struct cop__place *places)
 {
     struct cop__proc *proc = receiver(self, "receive");
-    cop_term term = receive(proc, next_after(self, proc, NULL, UINT64_MAX));
+    struct cop__msg *prev = NULL, *msg = proc->first;
+    cop_term term;
 
+    for (;; prev = msg, msg = msg->next) {
+        while (!msg) {
+            if (cop__fetch(self, proc))
+                self = cop__obey(self, proc);
+            else if (cop__likely(deadline_ns == UINT64_MAX))
+                self = wait_any_here(self, proc);
+            else if (!wait_after(self, proc, prev, deadline_ns)) {
+                cop__leave();
+                return COP_NONE;
+            }
+            msg = prev ? prev->next : proc->first;
+        }
+        term = cop__msg_term(msg);
+        if (!pattern || cop__match_site(term, pattern, places))
+            break;
+        self = cop__own_thr();
+    }
+    take(proc, prev, msg);
+    if (cop__unlikely(deadline_ns != UINT64_MAX))
+        cop__deadline_clear(proc);
+    cop__charge(cop__own_thr(), 1);
     cop__leave();
-    return term;
+    return pattern ? cop__atom(COP__ATOM_true) : term;
 }
+
+/* What waits in a receive goes on in another process's, and the return into the program would be
+ * expected there: a jump is foretold by itself (switch_x86_64.S). */
+#if defined(__x86_64__) && !defined(COP_SWITCH_UCONTEXT)
+cop_term cop__receive_by_jump(struct cop__thr *self, uint64_t deadline_ns,
+    struct cop__pattern *pattern, const struct cop__place *places);
+#else
+#define cop__receive_by_jump cop__receive_search
+#endif
 
 /* When a message is there, no call. */
 cop_term cop_receive(void)
@@ -191,7 +207,7 @@ cop_term cop_receive(void)
 
     if (cop__unlikely(
             !proc || !(msg = proc->first) || is_in_place(msg) || proc->ext || self->budget <= 0))
-        return receive_slow(self);
+        return cop__receive_by_jump(self, UINT64_MAX, NULL, NULL);
     proc->first = msg->next;
     if (!msg->next)
         proc->last = NULL;
@@ -205,41 +221,18 @@ cop_term cop_receive(void)
 cop_term cop_receive_within(int64_t timeout_ms)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__proc *proc = receiver(self, "receive");
-    struct cop__msg *msg = next_after(self, proc, NULL, cop__deadline_in(timeout_ms));
-    cop_term term = COP_NONE;
 
-    if (msg) {
-        cop__deadline_clear(proc);
-        term = receive(proc, msg);
-    }
-    cop__leave();
-    return term;
+    return cop__receive_search(self, cop__deadline_in(timeout_ms), NULL, NULL);
 }
 
-/* The oldest message that matches, or the first to come that does. */
-bool cop__receive_match(
+cop_term cop__receive_match(
     int64_t timeout_ms, struct cop__pattern *pattern, const struct cop__place *places)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__proc *proc = receiver(self, "receive");
-    uint64_t deadline_ns = timeout_ms == COP_INFINITY ? UINT64_MAX : cop__deadline_in(timeout_ms);
-    struct cop__msg *prev = NULL, *msg = proc->first;
 
-    for (;; prev = msg, msg = msg->next) {
-        if (!msg && !(msg = next_after(self, proc, prev, deadline_ns)))
-            break;
-        if (cop__match_site(cop__msg_term(msg), pattern, places)) {
-            take(proc, prev, msg);
-            if (deadline_ns != UINT64_MAX)
-                cop__deadline_clear(proc);
-            cop__charge(cop__own_thr(), 1);
-            break;
-        }
-        self = cop__own_thr();
-    }
-    cop__leave();
-    return msg != NULL;
+    if (cop__likely(timeout_ms == COP_INFINITY))
+        return cop__receive_by_jump(self, UINT64_MAX, pattern, places);
+    return cop__receive_search(self, cop__deadline_in(timeout_ms), pattern, places);
 }
 
 cop_receive_scan cop_receive_begin(int64_t timeout_ms)

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schedulers: where a process that became runnable waits for its turn, which one is next, and the
- * base loop that runs it. idle.c has what happens when there is nothing.
+ * base loop that runs it. activation.h has how one process follows another, and idle.c what happens
+ * when there is none.
  *
- * Search order: every 64th pick the global queue and the poller; due timers; the lifo slot; the
+ * Search order: every 64th turn the global queue and the poller; due timers; the lifo slot; the
  * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
-#include "proc/proc.h"
+#include "proc/activation.h"
 #include "proc/handoff.h"
 #include "proc/idle.h"
-#include "proc/run_queue.h"
-#include "proc/switch.h"
 
 #include "base/clock.h"
 #include "base/poller.h"
 
-enum { LIFO_RUN_MAX = 16, GLOBAL_SHARE_MAX = 64, LOW_EVERY = 8, CLOCK_EVERY = 16 };
+enum { GLOBAL_SHARE_MAX = 64, LOOK_AT_ALL_EVERY = 4 * COP__LOOK_EVERY };
 
 /* One mutex-like lock for what is rare: overflow of rings, processes made runnable from outside,
  * and those of other priorities than normal. Counters beside it for a look without locking. */
@@ -22,15 +21,19 @@ static struct {
     struct list {
         struct cop__proc *first, **last;
         _Atomic(uint32_t) count;
+        bool urgent; /* counted in cop__urgent too */
     } normal, low, high, max;
 } global;
 
+_Atomic(uint32_t) cop__urgent;
+
 void (*cop__on_poll_event)(uint64_t data, uint32_t events);
 
-static void list_init(struct list *list)
+static void list_init(struct list *list, bool urgent)
 {
     list->first = NULL;
     list->last = &list->first;
+    list->urgent = urgent;
     cop__store(list->count, 0);
 }
 
@@ -40,6 +43,8 @@ static void list_put(struct list *list, struct cop__proc *proc)
     *list->last = proc;
     list->last = &proc->next;
     cop__store(list->count, cop__load(list->count) + 1);
+    if (list->urgent)
+        atomic_fetch_add(&cop__urgent, 1);
 }
 
 static struct cop__proc *list_take(struct list *list)
@@ -52,6 +57,8 @@ static struct cop__proc *list_take(struct list *list)
     if (!list->first)
         list->last = &list->first;
     cop__store(list->count, cop__load(list->count) - 1);
+    if (list->urgent)
+        atomic_fetch_sub(&cop__urgent, 1);
     return proc;
 }
 
@@ -222,56 +229,34 @@ static struct cop__proc *take_lifo(struct cop__sched *sched)
     return proc;
 }
 
-/* The next process, if finding it takes no look beyond this scheduler and nothing else is due. */
-static inline struct cop__proc *next_at_hand(struct cop__thr *self)
-{
-    struct cop__sched *sched = self->sched;
-    struct cop__proc *proc = NULL;
-
-    if (cop__unlikely((sched->tick + 1) % CLOCK_EVERY == 0 || cop__load(cop__node.stopping) ||
-                      cop__load(global.max.count) || cop__load(global.high.count)))
-        return NULL;
-    if (cop__likely(sched->lifo_run < LIFO_RUN_MAX) && (proc = take_lifo(sched)))
-        sched->lifo_run++;
-    else if ((proc = cop__ring_take(sched)))
-        sched->lifo_run = 0;
-    if (proc)
-        sched->tick++;
-    return proc;
-}
-
 static struct cop__proc *find_work(struct cop__thr *self)
 {
     struct cop__proc *proc;
 
     for (;;) {
         struct cop__sched *sched = self->sched;
+        uint64_t turn = cop__load(sched->turns) + 1;
+        bool look = turn % COP__LOOK_EVERY == 0;
 
         if (cop__unlikely(cop__load(cop__node.stopping)))
             return NULL;
-        if (cop__unlikely(++sched->tick % CLOCK_EVERY == 0)) {
-            if (sched->tick % 64 == 0) {
+        if (cop__unlikely(look)) {
+            if (turn % LOOK_AT_ALL_EVERY == 0) {
                 if ((proc = take_global(sched)))
                     return proc;
                 if (cop__poller_in_use())
                     cop__poll_now();
             }
-            if (sched->tick % LOW_EVERY == 0 && (proc = take_from(&global.low)))
+            if ((proc = take_from(&global.low)))
                 return proc;
             if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
                 cop__timers_run(self);
         }
-        if (cop__unlikely(cop__load(global.max.count)) && (proc = take_from(&global.max)))
+        if (cop__unlikely(cop__load(cop__urgent)) &&
+            ((proc = take_from(&global.max)) || (proc = take_from(&global.high))))
             return proc;
-        if (cop__unlikely(cop__load(global.high.count)) && (proc = take_from(&global.high)))
-            return proc;
-        if (sched->lifo_run < LIFO_RUN_MAX && (proc = take_lifo(sched))) {
-            sched->lifo_run++;
-            return proc;
-        }
-        sched->lifo_run = 0;
-        if ((proc = cop__ring_take(sched)) || (proc = take_lifo(sched)) ||
-            (proc = take_global(sched)))
+        if ((!look && (proc = take_lifo(sched))) || (proc = cop__ring_take(sched)) ||
+            (proc = take_lifo(sched)) || (proc = take_global(sched)))
             return proc;
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
             cop__timers_run(self);
@@ -287,80 +272,24 @@ static struct cop__proc *find_work(struct cop__thr *self)
 }
 
 /* --- Running one -------------------------------------------------------------------------------
- *
- * A process that stops running goes straight to the next one when that is at hand, or to the base
- * loop. Either way it is settled (parked, queued, freed) by whoever arrives, on another stack than
- * its own (M2). */
-
-#if COP__ASAN
-static void before_switch(struct cop__fiber *save, const struct cop__fiber *to, bool abandon)
-{
-    __sanitizer_start_switch_fiber(abandon ? NULL : &save->fake_stack, to->bottom, to->size);
-}
-#endif
-
-#if COP__ASAN || COP__TSAN
-/* The frames that are on the stack now will never return. */
-static bool abandons(enum cop__act act)
-{
-    return act == COP__ACT_IDLE || act == COP__ACT_YIELD_LOOP || act == COP__ACT_EXIT ||
-           act == COP__ACT_RESTART;
-}
-#endif
+ */
 
 #if COP__TSAN
 /* TSan keeps a list of the frames of each fiber, to which abandoned ones would be added without
  * end. It follows a longjmp, so an activation that is abandoned first jumps back to this frame,
  * which is in no list. */
-static __attribute__((no_sanitize("thread"))) void first_frame(void *arg)
+__attribute__((no_sanitize("thread"))) void cop__first_frame(
+    struct cop__thr *self, struct cop__proc *left)
 {
-    struct cop__proc *proc = arg;
-    struct cop__thr *self;
+    struct cop__proc *proc = self->current;
 
     if (setjmp(proc->stack->fiber.entry) == 0)
-        cop__run_entry(proc);
+        cop__run_entry(self, left);
     self = cop__self_thr();
     __tsan_switch_to_fiber(self->fiber.fiber, 0);
-    cop__switch(&proc->sp, self->base_sp);
+    cop__switch(&proc->sp, self->base_sp, self, proc);
 }
-#else
-#define first_frame cop__run_entry
 #endif
-
-static inline void give_stack_back(struct cop__sched *sched, struct cop__proc *proc)
-{
-    cop__stack_put(sched, proc->stack);
-    proc->stack = NULL;
-    proc->sp = NULL;
-}
-
-static void begin_on_stack(struct cop__proc *proc)
-{
-    struct cop__stack *stack = proc->stack;
-
-#if COP__ASAN
-    __asan_unpoison_memory_region(stack->lo, (size_t)((char *)stack->top - stack->lo));
-    stack->fiber.fake_stack = NULL;
-#endif
-    stack->catch = NULL;
-    proc->sp = cop__switch_prepare(stack->top, first_frame, proc);
-}
-
-/* Park for messages: fails when something came after the last fetch. The CAS expects an empty word.
- */
-static inline bool park_any(struct cop__proc *proc)
-{
-    uint64_t word = cop__load(proc->mbox);
-
-    for (;;) {
-        if (word & (COP__MBOX_PTR | COP__MBOX_PEND))
-            return false;
-        /* release: a waker's acquire sees the saved context */
-        if (atomic_compare_exchange_weak_explicit(&proc->mbox, &word, word | COP__MBOX_ANY,
-                memory_order_release, memory_order_relaxed))
-            return true;
-    }
-}
 
 static bool park_sig(struct cop__proc *proc)
 {
@@ -376,7 +305,7 @@ static bool park_sig(struct cop__proc *proc)
 }
 
 /* Behind all that is queued here; more than this scheduler can run now is surplus (W2, W3). */
-static void queue_last(struct cop__thr *self, struct cop__proc *proc)
+void cop__queue_last(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
     bool alone = !self->current && !cop__load(sched->lifo) && cop__ring_length(sched) == 0;
@@ -391,24 +320,24 @@ static void queue_last(struct cop__thr *self, struct cop__proc *proc)
 
 static void free_process(struct cop__thr *self, struct cop__proc *proc)
 {
-    give_stack_back(self->sched, proc);
+    cop__give_stack_back(self->sched, proc);
     cop__store(self->sched->exited, cop__load(self->sched->exited) + 1);
     cop__proc_free(self, proc);
 }
 
-static __attribute__((noinline)) void settle_slow(struct cop__thr *self, struct cop__proc *proc)
+__attribute__((noinline)) void cop__settle_slow(struct cop__thr *self, struct cop__proc *proc)
 {
     switch (self->act) {
     case COP__ACT_WAIT_SIG:
         if (!park_sig(proc))
-            queue_last(self, proc);
+            cop__queue_last(self, proc);
         break;
     case COP__ACT_YIELD_LOOP:
-        give_stack_back(self->sched, proc);
-        queue_last(self, proc);
+        cop__give_stack_back(self->sched, proc);
+        cop__queue_last(self, proc);
         break;
     case COP__ACT_YIELD:
-        queue_last(self, proc);
+        cop__queue_last(self, proc);
         break;
     case COP__ACT_EXIT:
         free_process(self, proc);
@@ -418,138 +347,46 @@ static __attribute__((noinline)) void settle_slow(struct cop__thr *self, struct 
     }
 }
 
-/* What the process that was left wanted. It may run elsewhere as soon as it is parked or queued. */
-static inline void settle(struct cop__thr *self, struct cop__proc *proc)
+/* From the base to the process; back comes whichever process went to the base, and is given. */
+static struct cop__proc *switch_in(struct cop__thr *self, struct cop__proc *proc)
 {
-    if (self->act == COP__ACT_IDLE)
-        give_stack_back(self->sched, proc);
-    else if (cop__unlikely(self->act != COP__ACT_WAIT_ANY)) {
-        settle_slow(self, proc);
-        return;
-    }
-    if (cop__unlikely(!park_any(proc)))
-        queue_last(self, proc);
-}
+    struct cop__arrival back;
 
-/* The books of a process that begins to run here, and of one that stops. */
-static inline void begin(struct cop__thr *self, struct cop__proc *proc)
-{
-    struct cop__sched *sched = self->sched;
-
-    if (!proc->stack) {
-        bool large = cop__load(proc->flags) & COP__P_LARGE_STACK;
-
-        proc->stack = cop__stack_get(sched, large ? COP__STACK_LARGE : COP__STACK_SMALL);
-        proc->sp = NULL;
-    }
-    if (!proc->sp)
-        begin_on_stack(proc);
-    cop__store(sched->current, proc);
-    cop__store(sched->turns, cop__load(sched->turns) + 1);
-    cop__store(proc->on, self);
-    self->current = proc;
-    self->budget = COP__BUDGET;
-    self->base.heap = &proc->stack->heap;
-}
-
-static inline void end(struct cop__thr *self, struct cop__proc *proc)
-{
-    struct cop__sched *sched = self->sched;
-    uint32_t used = (uint32_t)(COP__BUDGET - self->budget);
-
-    proc->reductions += used;
-    cop__store(sched->reductions, cop__load(sched->reductions) + used);
-    cop__store(proc->on, NULL);
-}
-
-/* From the base to the process; back comes whichever process went to the base. */
-static void switch_in(struct cop__thr *self, struct cop__proc *proc)
-{
-    self->left = NULL;
 #if COP__ASAN
-    before_switch(&self->fiber, &proc->stack->fiber, false);
+    cop__before_switch(&self->fiber, &proc->stack->fiber, false);
 #elif COP__TSAN
     __tsan_switch_to_fiber(proc->stack->fiber.fiber, 0);
 #endif
-    cop__switch(&self->base_sp, proc->sp);
+    back = cop__switch(&self->base_sp, proc->sp, self, NULL);
 #if COP__ASAN
     __sanitizer_finish_switch_fiber(self->fiber.fake_stack, NULL, NULL);
 #endif
     self->base.heap = &self->heap;
-}
-
-/* First thing on a process's stack, and after each switch back to it. */
-void cop__switched_in(void)
-{
-    struct cop__thr *self = cop__own_thr();
-    struct cop__proc *left = self->left;
-
-#if COP__ASAN
-    struct cop__stack *stack = self->current->stack;
-    struct cop__fiber from;
-
-    __sanitizer_finish_switch_fiber(stack->fiber.fake_stack, &from.bottom, &from.size);
-    stack->fiber.fake_stack = NULL;
-    if (!left) { /* from the base: only so are its bounds known */
-        self->fiber.bottom = from.bottom;
-        self->fiber.size = from.size;
-    }
-#endif
-    if (left) {
-        self->left = NULL;
-        settle(self, left);
-    }
+    return back.left;
 }
 
 struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
 {
-    struct cop__proc *proc = self->current, *next = NULL;
-
-    self->act = act;
-    self->left = proc;
-    if (act <= COP__ACT_STRAIGHT_LAST && !(COP__TSAN && act >= COP__ACT_IDLE))
-        next = next_at_hand(self);
-    if (next) {
-        end(self, proc);
-        begin(self, next);
-#if COP__ASAN
-        before_switch(&proc->stack->fiber, &next->stack->fiber, abandons(act));
-#elif COP__TSAN
-        __tsan_switch_to_fiber(next->stack->fiber.fiber, 0);
-#endif
-        cop__switch(&proc->sp, next->sp);
-    } else {
-#if COP__ASAN
-        before_switch(&proc->stack->fiber, &self->fiber, abandons(act));
-#elif COP__TSAN
-        if (abandons(act))
-            longjmp(proc->stack->fiber.entry, 1);
-        __tsan_switch_to_fiber(self->fiber.fiber, 0);
-#endif
-        cop__switch(&proc->sp, self->base_sp);
-    }
-    cop__switched_in();
-    return cop__own_thr();
+    return cop__switch_out_here(self, act);
 }
 
 static void run(struct cop__thr *self, struct cop__proc *proc)
 {
     do {
-        begin(self, proc);
-        switch_in(self, proc);
+        cop__begin(self, proc);
         /* Still the same thread: a thread's base never moves. Its scheduler may have changed, and
          * others may have run since. */
-        proc = self->left;
+        proc = switch_in(self, proc);
         self->current = NULL;
         if (cop__unlikely(self->act == COP__ACT_LOST)) {
             cop__thread_detached(self, proc);
             return;
         }
-        end(self, proc);
+        cop__end(self, proc);
         if (cop__unlikely(self->act == COP__ACT_RESTART))
             proc->sp = NULL;
         else
-            settle(self, proc);
+            cop__settle(self, proc);
     } while (cop__unlikely(self->act == COP__ACT_RESTART));
     cop__store(self->sched->current, NULL);
 }
@@ -585,8 +422,9 @@ struct cop__thr *cop__yield_inside(struct cop__thr *self)
 
 void cop__global_start(void)
 {
-    list_init(&global.normal);
-    list_init(&global.low);
-    list_init(&global.high);
-    list_init(&global.max);
+    list_init(&global.normal, false);
+    list_init(&global.low, false);
+    list_init(&global.high, true);
+    list_init(&global.max, true);
+    cop__store(cop__urgent, 0);
 }

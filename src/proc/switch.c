@@ -7,19 +7,18 @@
 
 #if !defined(COP_SWITCH_UCONTEXT)
 
-extern void cop__switch_entry(void);
+extern void cop__switch_entry(void), cop__switch_end(void);
 
-/* frame pointer, address, then what cop__switch_entry takes. On x86-64 the stack pointer is a
- * multiple of 16 before its call. */
-void *cop__switch_prepare(void *top, void (*entry)(void *arg), void *arg)
+/* Frame pointer, address, then what cop__switch_entry takes: the function, and the address that it
+ * would return to. On x86-64 that one lies where a call of the function would have put it. */
+void *cop__switch_prepare(void *top, cop__entry *entry)
 {
-    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - 6;
+    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - 4;
 
     frame[0] = 0;
     frame[1] = (uintptr_t)cop__switch_entry;
     frame[2] = (uintptr_t)entry;
-    frame[3] = (uintptr_t)arg;
-    frame[4] = frame[5] = 0;
+    frame[3] = (uintptr_t)cop__switch_end;
     return frame;
 }
 
@@ -27,34 +26,43 @@ void *cop__switch_prepare(void *top, void (*entry)(void *arg), void *arg)
 
 #include <ucontext.h>
 
-/* The context lies on its own stack; the pointer to it plays the stack pointer. */
-void cop__switch(void **save_sp, void *load_sp)
+/* A context lies on its own stack; the pointer to it plays the stack pointer. */
+struct context {
+    ucontext_t registers;
+    struct cop__arrival arrival;
+};
+
+struct cop__arrival cop__switch(
+    void **save_sp, void *load_sp, struct cop__thr *self, struct cop__proc *left)
 {
-    ucontext_t here;
+    struct context here, *there = load_sp;
 
     *save_sp = &here;
-    swapcontext(&here, load_sp);
+    there->arrival = (struct cop__arrival){ self, left };
+    swapcontext(&here.registers, &there->registers);
+    return here.arrival;
 }
 
-static void enter(unsigned entry_hi, unsigned entry_lo, unsigned arg_hi, unsigned arg_lo)
+static void enter(unsigned context_hi, unsigned context_lo, unsigned entry_hi, unsigned entry_lo)
 {
-    void (*entry)(void *) = (void (*)(void *))((uintptr_t)entry_hi << 32 | entry_lo);
+    struct context *context = (struct context *)((uintptr_t)context_hi << 32 | context_lo);
+    cop__entry *entry = (cop__entry *)((uintptr_t)entry_hi << 32 | entry_lo);
 
-    entry((void *)((uintptr_t)arg_hi << 32 | arg_lo));
+    entry(context->arrival.self, context->arrival.left);
 }
 
-void *cop__switch_prepare(void *top, void (*entry)(void *arg), void *arg)
+void *cop__switch_prepare(void *top, cop__entry *entry)
 {
-    uintptr_t at = ((uintptr_t)top - sizeof(ucontext_t)) & ~(uintptr_t)63;
-    ucontext_t *context = (ucontext_t *)at;
-    uintptr_t fn = (uintptr_t)entry, value = (uintptr_t)arg;
+    uintptr_t at = ((uintptr_t)top - sizeof(struct context)) & ~(uintptr_t)63;
+    struct context *context = (struct context *)at;
+    uintptr_t fn = (uintptr_t)entry;
 
-    getcontext(context);
-    context->uc_stack.ss_sp = (void *)(at - 64 * 1024);
-    context->uc_stack.ss_size = 64 * 1024;
-    context->uc_link = NULL;
-    makecontext(context, (void (*)(void))enter, 4, (unsigned)(fn >> 32), (unsigned)fn,
-        (unsigned)(value >> 32), (unsigned)value);
+    getcontext(&context->registers);
+    context->registers.uc_stack.ss_sp = (void *)(at - 64 * 1024);
+    context->registers.uc_stack.ss_size = 64 * 1024;
+    context->registers.uc_link = NULL;
+    makecontext(&context->registers, (void (*)(void))enter, 4, (unsigned)(at >> 32), (unsigned)at,
+        (unsigned)(fn >> 32), (unsigned)fn);
     return context;
 }
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First entry of a context for aarch64 (switch.c lays it out): the function and its argument lie on
- * the stack. The return address is undefined, so every unwinder stops here. */
+/* First entry of a context for aarch64 (switch.c lays it out): the function is on the stack, above
+ * it the address it seems to be called from. The return address of that one is undefined, so every
+ * unwinder stops here. */
 #if defined(__aarch64__)
     .text
-    .globl cop__switch_entry
-    .hidden cop__switch_entry
+    .globl cop__switch_entry, cop__switch_end
+    .hidden cop__switch_entry, cop__switch_end
     .type cop__switch_entry, %function
 cop__switch_entry:
     .cfi_startproc
     .cfi_undefined x30
-    ldp x1, x0, [sp], #16
-    blr x1
+    ldp x9, x30, [sp], #16
+    br x9
+cop__switch_end:
     brk #1
     .cfi_endproc
     .size cop__switch_entry, .-cop__switch_entry

@@ -147,15 +147,15 @@ struct cop__proc {
     /* line 1: owner only */
     struct cop__msg *first, *last; /* inner queue, oldest first */
     struct cop__msg *turn;         /* blocks received in this turn */
-    struct cop__msg *current;      /* loop: the message being handled, NULL between turns */
+    struct cop__ext *ext;          /* all that most processes never need */
     void *sp;                      /* saved context; NULL: starts anew */
     struct cop__stack *stack;      /* NULL for an idle loop */
     const cop_loop *loop;
     void *state; /* of the loop; before the start: entry function */
     /* line 2: cold */
+    struct cop__msg *current;   /* loop: the message being handled, NULL between turns */
     struct cop__msg *owed;      /* calls taken and not yet answered */
     struct cop__memory *memory; /* process memory */
-    struct cop__ext *ext;       /* all that most processes never need */
     struct cop__origin *origin; /* how it was started; shared */
     uint64_t link0;             /* the first link; most have exactly one */
     uint64_t watch0;            /* the first monitor on it: its reference, and id of the watcher */
@@ -296,7 +296,7 @@ struct cop__sched {
     _Alignas(64) _Atomic(uint32_t) tail; /* owner stores */
     _Atomic(uint64_t) turns;             /* activations */
     _Atomic(struct cop__proc *) lifo;    /* owner only; others may look */
-    uint32_t lifo_run, tick, index;
+    uint32_t index;
     _Atomic(struct cop__proc *) current;
     _Atomic(struct cop__thr *) thr;
     uint64_t random;
@@ -335,10 +335,9 @@ struct cop__thr {
     struct cop__thread base; /* first: base/thread.h */
     struct cop__sched *sched;
     struct cop__proc *current;
-    void *base_sp;          /* context of the scheduler loop */
-    struct cop__proc *left; /* who ran before and is to be settled; with act */
-    enum cop__act act;
-    int32_t budget; /* what the running process may still do before it yields */
+    void *base_sp;     /* context of the scheduler loop */
+    enum cop__act act; /* what who ran before wants, when it is settled */
+    int32_t budget;    /* what the running process may still do before it yields */
     bool searching;
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
