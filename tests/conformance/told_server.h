@@ -266,15 +266,18 @@ static inline cop_term exit_of_call(cop_dest server, cop_term request, int64_t t
 /* --- The log
  * -------------------------------------------------------------------------------------------- */
 
-static cop_pid probe_watcher;
+static _Atomic(uint64_t)
+    probe_watcher; /* id of a local pid, 0: nobody; processes log at any time */
 
 static void probe_log(const cop_log_event *event, void *arg)
 {
+    cop_pid watcher = { .id = probe_watcher };
+
     (void)arg;
-    if (probe_watcher.id)
-        cop_send(probe_watcher,
-            cop("{log, Level, Report, Metadata}", (int64_t)event->level,
-                event->text ? cop_text(event->text) : event->report, event->metadata));
+    if (watcher.id)
+        cop_send(
+            watcher, cop("{log, Level, Report, Metadata}", (int64_t)event->level,
+                         event->text ? cop_text(event->text) : event->report, event->metadata));
 }
 
 __attribute__((constructor)) static void probe_take_log(void)
@@ -284,12 +287,12 @@ __attribute__((constructor)) static void probe_take_log(void)
 
 static inline void watch_log(void)
 {
-    probe_watcher = cop_self();
+    probe_watcher = cop_self().id;
 }
 
 static inline void unwatch_log(void)
 {
-    probe_watcher.id = 0;
+    probe_watcher = 0;
 }
 
 /* The server ends with a reason that matches. */
