@@ -43,6 +43,16 @@ static inline struct cop__thread *cop__own_thread(void)
                      : "=r"(self)
                      :
                      : "memory");
+#elif defined(__aarch64__)
+    uint64_t offset; /* a compiler would keep tpidr_el0 in a register over the switch */
+
+    __asm__ volatile("mrs %0, tpidr_el0\n\t"
+                     "adrp %1, :gottprel:cop__thread_current\n\t"
+                     "ldr %1, [%1, :gottprel_lo12:cop__thread_current]\n\t"
+                     "ldr %0, [%0, %1]"
+                     : "=&r"(self), "=&r"(offset)
+                     :
+                     : "memory");
 #else
     __asm__ volatile("" ::: "memory");
     self = cop__thread_current;
