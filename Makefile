@@ -13,7 +13,7 @@ demo: all                 ## build and run the key-value server, and watch it he
 test: setup               ## everything a change must pass, under 10 minutes on 2 cores
 	@scripts/test
 
-check: setup              ## the suite under one sanitizer: SAN=address|thread|undefined|torture
+check: setup              ## the suite under one sanitizer: SAN=address|thread|undefined|torture|choice
 	@scripts/test --sanitizer $(SAN)
 
 stress: setup             ## the stress tests in their long form, plain and under each sanitizer

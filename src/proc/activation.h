@@ -151,6 +151,8 @@ static inline struct cop__proc *cop__next_at_hand(struct cop__sched *sched)
 {
     struct cop__proc *proc;
 
+    if (COP__CHOICE) /* only the base loop chooses */
+        return NULL;
     if (cop__unlikely(
             (cop__load(sched->turns) + 1) % COP__LOOK_EVERY == 0 || cop__load(cop__urgent)))
         return NULL;

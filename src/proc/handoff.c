@@ -243,6 +243,7 @@ static void look_at_stuck(
      * does no harm. */
     blocked = (cop__clock_cpu_ns(thr->cpu_clock) - seen->cpu_ns) * 4 < for_ns;
     if ((blocked && for_ns >= times->blocked_ns) || for_ns >= times->computing_ns ||
+        cop__chance(COP__CHOOSE_HAND_OFF, 8) ||
         (for_ns >= times->next_ns && cop__load(sched->lifo) && cop__idle_count())) {
         if (cop__fence_is_heavy() && (cop__spare_there() || cop__threads_room()) &&
             claim(sched, thr, seen->turns)) {

@@ -41,6 +41,7 @@ static bool start_schedulers(uint32_t count)
 {
     uint64_t now_ns = cop__now_ns(), seed = cop__clock_seed();
 
+    cop__choices_start();
     cop__global_start();
     cop__idle_start(count); /* as many threads will search */
     cop__node.scheds = count;

@@ -114,7 +114,7 @@ struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc);
 static inline struct cop__thr *cop__charge(struct cop__thr *self, int32_t cost)
 {
     self->budget -= cost;
-    if (cop__unlikely(self->budget < 0) && self->current)
+    if (cop__unlikely(self->budget < 0 || cop__chance(COP__CHOOSE_YIELD, 8)) && self->current)
         return cop__yield_inside(self);
     return self;
 }

@@ -192,8 +192,13 @@ void cop__poll_now(void)
     int count = cop__poller_wait(events, COP__POLL_MAX, 0);
 
     cop__polled();
-    for (int i = 0; i < count; i++)
-        cop__on_poll_event(events[i].data, events[i].events);
+    for (int i = 0; i < count; i++) {
+        int first = i + (int)cop__choose(COP__CHOOSE_FD, (uint32_t)(count - i));
+        struct cop__poll_event event = events[first];
+
+        events[first] = events[i];
+        cop__on_poll_event(event.data, event.events);
+    }
 }
 
 static struct cop__proc *steal(struct cop__thr *self)
@@ -211,7 +216,8 @@ static struct cop__proc *steal(struct cop__thr *self)
             struct cop__sched *victim = cop__node.sched[(start + i) % cop__node.scheds];
             struct cop__proc *proc = NULL;
 
-            if (victim != sched && cop__worth_stealing(victim, now_ns))
+            if (victim != sched && cop__worth_stealing(victim, now_ns) &&
+                !cop__chance(COP__CHOOSE_STEAL, 4))
                 proc = cop__ring_steal(sched, victim);
             if (proc)
                 return proc;
@@ -229,6 +235,13 @@ static struct cop__proc *take_lifo(struct cop__sched *sched)
     return proc;
 }
 
+/* Any of those in the ring comes to its front. */
+static void choose_next(struct cop__sched *sched)
+{
+    for (uint32_t passed = cop__choose(COP__CHOOSE_NEXT, cop__ring_length(sched)); passed; passed--)
+        put(sched, cop__ring_take(sched));
+}
+
 static struct cop__proc *find_work(struct cop__thr *self)
 {
     struct cop__proc *proc;
@@ -236,7 +249,7 @@ static struct cop__proc *find_work(struct cop__thr *self)
     for (;;) {
         struct cop__sched *sched = self->sched;
         uint64_t turn = cop__load(sched->turns) + 1;
-        bool look = turn % COP__LOOK_EVERY == 0;
+        bool look = turn % COP__LOOK_EVERY == 0, ring_first;
 
         if (cop__unlikely(cop__load(cop__node.stopping)))
             return NULL;
@@ -255,7 +268,10 @@ static struct cop__proc *find_work(struct cop__thr *self)
         if (cop__unlikely(cop__load(cop__urgent)) &&
             ((proc = take_from(&global.max)) || (proc = take_from(&global.high))))
             return proc;
-        if ((!look && (proc = take_lifo(sched))) || (proc = cop__ring_take(sched)) ||
+        ring_first = look || cop__chance(COP__CHOOSE_NEXT, 2);
+        if (COP__CHOICE)
+            choose_next(sched);
+        if ((!ring_first && (proc = take_lifo(sched))) || (proc = cop__ring_take(sched)) ||
             (proc = take_lifo(sched)) || (proc = take_global(sched)))
             return proc;
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))

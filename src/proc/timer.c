@@ -206,6 +206,17 @@ static void advance(struct cop__wheel *wheel, uint64_t to)
     }
 }
 
+/* The first, or the second when that is for another process and so not bound to come after it. */
+static struct cop__timer **choose_due(struct cop__timer **due)
+{
+    struct cop__timer *first = *due, *second = first->next;
+
+    if (!COP__CHOICE || !second || !cop__load(first->dest) || !cop__load(second->dest) ||
+        cop__load(first->dest) == cop__load(second->dest) || !cop__chance(COP__CHOOSE_TIMER, 2))
+        return due;
+    return &first->next;
+}
+
 /* In start order for equal times (P-117): a slot's list is newest first, so it is reversed. */
 static void run_slot(struct cop__thr *self, struct cop__sched *sched)
 {
@@ -228,10 +239,10 @@ static void run_slot(struct cop__thr *self, struct cop__sched *sched)
         timer = next;
     }
     while (due) {
-        struct cop__timer *next = due->next;
+        struct cop__timer **first = choose_due(&due), *chosen = *first;
 
-        fire(self, due);
-        due = next;
+        *first = chosen->next;
+        fire(self, chosen);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/block.h"
+#include "base/choose.h"
 #include "base/heap.h"
 #include "base/lock.h"
 #include "base/map.h"

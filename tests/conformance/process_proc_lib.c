@@ -254,8 +254,9 @@ static void linking_starter_main(cop_term arg)
 /* A starter that does not trap dies of an abnormal end of its child, and survives a normal one. */
 CLAUSE(P_129)
 {
-    cop_pid pid = cop_spawn(linking_starter_main, cop("{Self, {fail, no}}", cop_self()));
-    cop_ref ref = cop_monitor(pid);
+    cop_ref ref;
+    cop_pid pid =
+        cop_spawn_monitor(linking_starter_main, cop("{Self, {fail, no}}", cop_self()), &ref);
 
     EXPECT("{'DOWN', Ref, process, Pid, failed}", ref, pid);
     NOTHING();

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choice points: an ordinary build always does the usual thing; in a build that has them one seed
+ * gives one run, and another seed another order. */
+#include "base/choose.h"
+
+#include <coppice.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+enum { PROCESSES = 6, ROUNDS = 4, SEEDS = 10 };
+
+struct outcome {
+    char order[PROCESSES * ROUNDS + 1];
+    uint64_t choices;
+};
+
+static int out;
+
+static void talk(cop_term arg)
+{
+    cop_pid listener;
+    int64_t number;
+
+    cop_must(cop_match(arg, "{Listener, N}", &listener, &number));
+    for (int i = 0; i < ROUNDS; i++)
+        cop_send(listener, cop("N", number));
+}
+
+static int listen_main(int argc, char **argv)
+{
+    struct outcome outcome = { .choices = 0 };
+    int64_t number = 0;
+
+    (void)argc;
+    (void)argv;
+    for (int64_t i = 0; i < PROCESSES; i++)
+        cop_spawn(talk, cop("{Self, N}", cop_self(), i));
+    for (int i = 0; i < PROCESSES * ROUNDS; i++) {
+        cop_must(cop_receive_match("N", &number));
+        outcome.order[i] = (char)('a' + number);
+    }
+    outcome.choices = cop__choices();
+    return write(out, &outcome, sizeof outcome) == sizeof outcome ? 0 : 1;
+}
+
+/* In a program of its own, with one scheduler and nothing from outside. */
+static struct outcome run_with(unsigned seed)
+{
+    struct outcome outcome = { .choices = 0 };
+    char text[16];
+    int ends[2], status = -1;
+    pid_t pid;
+
+    CHECK_EQ_INT(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        out = ends[1];
+        snprintf(text, sizeof text, "%u", seed);
+        setenv("COPPICE_SEED", text, 1);
+        setenv("COPPICE_HAND_OFF", "off", 1);
+        _exit(cop_run_main_with(listen_main, 0, NULL, &(struct cop_options){ .schedulers = 1 }));
+    }
+    close(ends[1]);
+    CHECK_EQ_INT(read(ends[0], &outcome, sizeof outcome), sizeof outcome);
+    close(ends[0]);
+    waitpid(pid, &status, 0);
+    CHECK_EQ_INT(status, 0);
+    return outcome;
+}
+
+TEST(one_seed_one_run)
+{
+    struct outcome first = run_with(1);
+    int different = 0;
+
+    for (unsigned seed = 1; seed <= SEEDS; seed++) {
+        struct outcome once = run_with(seed), again = run_with(seed);
+
+        CHECK_EQ_STR(once.order, again.order);
+        CHECK(once.choices == again.choices);
+        different += strcmp(once.order, first.order) != 0;
+    }
+    CHECK_EQ_INT(different > 0, COP__CHOICE);
+}
