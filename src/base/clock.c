@@ -2,9 +2,12 @@
 /* Time and chance from the system. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
+
+#include "base/choose.h"
 
 uint64_t cop__clock_monotonic_ns(void)
 {
@@ -36,9 +39,19 @@ uint64_t cop__clock_seed(void)
     const char *fixed = getenv("COPPICE_SEED");
     uint64_t seed = 0;
 
+#if COP__CHOICE
+    static _Atomic(uint64_t) drawn; /* one for all, or what is printed would not repeat the run */
+
+    if (!(fixed && *fixed) && atomic_load(&drawn))
+        return atomic_load(&drawn);
+#endif
     if (fixed && *fixed)
         seed = strtoull(fixed, NULL, 0);
     else if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         seed = cop__clock_monotonic_ns();
-    return seed ? seed : 1;
+    seed = seed ? seed : 1;
+#if COP__CHOICE
+    atomic_store(&drawn, seed);
+#endif
+    return seed;
 }

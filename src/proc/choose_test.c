@@ -11,7 +11,7 @@
 
 #include "base/test.h"
 
-enum { PROCESSES = 6, ROUNDS = 4, SEEDS = 10 };
+enum { PROCESSES = 6, ROUNDS = 4, SEEDS = 3 };
 
 struct outcome {
     char order[PROCESSES * ROUNDS + 1];
@@ -74,15 +74,17 @@ static struct outcome run_with(unsigned seed)
 
 TEST(one_seed_one_run)
 {
-    struct outcome first = run_with(1);
-    int different = 0;
+    struct outcome first = run_with(1), again = run_with(1);
+    int orders = 0, traces = 0;
 
-    for (unsigned seed = 1; seed <= SEEDS; seed++) {
-        struct outcome once = run_with(seed), again = run_with(seed);
+    CHECK_EQ_STR(first.order, again.order);
+    CHECK(first.choices == again.choices);
+    for (unsigned seed = 2; seed <= SEEDS; seed++) {
+        struct outcome other = run_with(seed);
 
-        CHECK_EQ_STR(once.order, again.order);
-        CHECK(once.choices == again.choices);
-        different += strcmp(once.order, first.order) != 0;
+        orders += strcmp(other.order, first.order) != 0;
+        traces += other.choices != first.choices;
     }
-    CHECK_EQ_INT(different > 0, COP__CHOICE);
+    CHECK_EQ_INT(orders > 0, COP__CHOICE);
+    CHECK_EQ_INT(traces > 0, COP__CHOICE);
 }

@@ -523,8 +523,7 @@ static bool poll_wait(struct cop__thr *self)
     atomic_store(&idle.watching, 0);
     atomic_store(&idle.polling, 0);
     have = cop__take_any(self);
-    for (int i = 0; i < happened; i++)
-        cop__on_poll_event(events[i].data, events[i].events);
+    cop__polled_events(events, happened);
     return have;
 }
 

@@ -12,6 +12,9 @@ void cop__global_put(struct cop__proc *proc);
 void cop__global_start(void);
 void cop__poll_now(void); /* take the events there are; rt odd, and no process runs here */
 
+struct cop__poll_event;
+void cop__polled_events(struct cop__poll_event *events, int count); /* wakes who waits for them */
+
 /* idle.c */
 void cop__idle_start(uint32_t searching);
 void cop__idle(struct cop__thr *self); /* gives the scheduler up; returns with one, or at stop */

@@ -192,6 +192,11 @@ void cop__poll_now(void)
     int count = cop__poller_wait(events, COP__POLL_MAX, 0);
 
     cop__polled();
+    cop__polled_events(events, count);
+}
+
+void cop__polled_events(struct cop__poll_event *events, int count)
+{
     for (int i = 0; i < count; i++) {
         int first = i + (int)cop__choose(COP__CHOOSE_FD, (uint32_t)(count - i));
         struct cop__poll_event event = events[first];
