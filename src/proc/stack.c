@@ -7,7 +7,7 @@
  * The record lies at the top, so a shallow process touches one page; it is shifted by a colour, or
  * the tops of all stacks would share the same cache sets. Memory is opened 64 slots at a time from
  * the bottom, so neighbouring mappings merge. Guards are markers (Linux 6.13) that split no
- * mapping; on older kernels mprotect for the first stacks, then none but a canary (docs/adr/0004).
+ * mapping; on older kernels mprotect for the first stacks, then none (docs/adr/0004).
  */
 #include "proc/proc.h"
 

@@ -2,8 +2,9 @@
 /* cop_hash: 64 bits of any term, equal for =:= terms and the same in every run. Layer 1.
  *
  * It decides the shape of large maps, so it depends on values only: atoms go in by text, local and
- * remote identifiers by their numbers. Not meant to resist an attacker; maps do, by keeping keys
- * of one hash in order (map.c). */
+ * remote identifiers by their numbers. It does not resist an attacker: who chooses binary keys
+ * can make them collide, and a map of n such keys is searched in n steps. For keys from outside use
+ * a table with a keyed hash, as examples/kv does. */
 #include "term/atoms.h"
 #include "term/integer.h"
 #include "term/node.h"
