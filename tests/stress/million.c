@@ -23,18 +23,6 @@ static void idle_loop_main(cop_term arg)
     cop_become(&loop, NULL);
 }
 
-static int64_t resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "r");
-    long total = 0, resident = 0;
-
-    if (file && fscanf(file, "%ld %ld", &total, &resident) != 2)
-        resident = 0;
-    if (file)
-        fclose(file);
-    return (int64_t)resident * 4096;
-}
-
 STRESS(a_million_idle_loops)
 {
     int count = stress_count(1000000, 1000000, 100000), batch = 1000;
@@ -48,7 +36,7 @@ STRESS(a_million_idle_loops)
     for (int i = 0; i < batch; i++)
         EXPECT("ready");
     cop_turn_end();
-    before = resident_bytes();
+    before = stress_resident_bytes();
     for (int made = 0; made < count; made += batch) {
         for (int i = 0; i < batch; i++)
             pids[made + i] = cop_spawn(idle_loop_main, cop("Self", cop_self()));
@@ -56,7 +44,7 @@ STRESS(a_million_idle_loops)
             EXPECT("ready");
         cop_turn_end();
     }
-    bytes = (resident_bytes() - before) / count;
+    bytes = (stress_resident_bytes() - before) / count;
     cop_statistics(&now);
     CHECK(now.processes >= (uint64_t)count);
     printf("%d idle processes: %" PRId64 " bytes each, all there after %d ms\n", count, bytes,

@@ -2,12 +2,11 @@
 /* R1: one supervised worker crashes and is restarted 100,000 times (COPPICE_RESTARTS in place of
  * that). Memory after the first tenth and at the end may differ by 2 % or 1 MiB, and no process is
  * left over. */
-#include "conformance/node.h"
+#include "stress/stress.h"
 
 #include <coppice/gen_server.h>
 #include <coppice/log.h>
 #include <coppice/supervisor.h>
-#include <unistd.h>
 
 static cop_step init(void *state, cop_term arg)
 {
@@ -19,31 +18,6 @@ static cop_step init(void *state, cop_term arg)
 static const cop_gen_server worker = { .module = "worker", .state_size = 64, .init = init };
 static const cop_supervisor tree = { .intensity = INT32_MAX,
     .children = COP_CHILDREN({ .name = "worker", .gen_server = &worker }, ) };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-#else
-static const bool sanitized = false;
-#endif
-
-static int64_t resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "r");
-    long size = 0, resident = 0;
-
-    if (file) {
-        if (fscanf(file, "%ld %ld", &size, &resident) != 2)
-            resident = 0;
-        fclose(file);
-    }
-    return resident * sysconf(_SC_PAGESIZE);
-}
 
 static int64_t count_processes(void)
 {
@@ -71,12 +45,12 @@ static void storm(cop_term arg)
         EXPECT("{up, Pid}", &pid);
         cop_turn_end();
         if (i == restarts / 10)
-            warm_bytes = resident_bytes();
+            warm_bytes = stress_resident_bytes();
     }
-    int64_t grown = resident_bytes() - warm_bytes;
+    int64_t grown = stress_resident_bytes() - warm_bytes;
 
     /* the address sanitizer keeps freed memory back, so that its use is seen */
-    CHECK(sanitized || grown < 1024 * 1024 || grown < warm_bytes / 50);
+    CHECK(STRESS_SANITIZED || grown < 1024 * 1024 || grown < warm_bytes / 50);
     CHECK_EQ_INT(count_processes(), processes);
     printf("%lld restarts in %lld ms, memory grew by %lld KiB\n", (long long)restarts,
         (long long)(cop_monotonic_ms() - began_ms), (long long)(grown / 1024));

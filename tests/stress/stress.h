@@ -8,6 +8,8 @@
 
 #include "conformance/node.h"
 
+#include <unistd.h>
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STRESS_SANITIZED 1
 #elif defined(__has_feature)
@@ -77,7 +79,7 @@ static inline uint32_t stress_below(struct stress_random *random, uint32_t limit
 }
 
 /* Resident memory of this program. */
-static inline int64_t stress_resident_kb(void)
+static inline int64_t stress_resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
     long total = 0, resident = 0;
@@ -86,7 +88,7 @@ static inline int64_t stress_resident_kb(void)
         resident = 0;
     if (file)
         fclose(file);
-    return (int64_t)resident * 4;
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
 #define STRESS(NAME)                 \
