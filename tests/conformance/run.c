@@ -202,7 +202,8 @@ TEST(stop_node)
 {
     struct program program = start_program(&quitter);
 
-    CHECK(strstr(said(program, ""), "-quit-a") != NULL);
+    CHECK_EQ_STR(said_by_all(program, 5), "aiqtu");
+    CHECK_EQ_STR(said(program, ""), "-quit-a");
     CHECK_EQ_INT(status_of(program), 7);
 }
 

@@ -266,8 +266,8 @@ static inline cop_term exit_of_call(cop_dest server, cop_term request, int64_t t
 /* --- The log
  * -------------------------------------------------------------------------------------------- */
 
-static _Atomic(uint64_t)
-    probe_watcher; /* id of a local pid, 0: nobody; processes log at any time */
+/* The id of a local pid, or 0: nobody. Processes log at any time. */
+static _Atomic(uint64_t) probe_watcher;
 
 static void probe_log(const cop_log_event *event, void *arg)
 {
