@@ -156,12 +156,8 @@ static inline struct cop__proc *cop__next_at_hand(struct cop__sched *sched)
     if (cop__unlikely(
             (cop__load(sched->turns) + 1) % COP__LOOK_EVERY == 0 || cop__load(cop__urgent)))
         return NULL;
-    proc = cop__load(sched->lifo);
-    if (cop__likely(proc != NULL)) {
-        cop__store(sched->lifo, NULL);
-        return proc;
-    }
-    return cop__ring_take(sched);
+    proc = cop__lifo_take(sched);
+    return cop__likely(proc != NULL) ? proc : cop__ring_take(sched);
 }
 
 /* cop__switch_out (proc.h), in line. */

@@ -78,8 +78,7 @@ static struct cop__thr *come_back(struct cop__thr *self)
 {
     int error = *cop__errno();
 
-    self->sched = NULL;
-    self->base.blocks = NULL;
+    cop__give_up(self);
     if (!cop__load(cop__node.stopping) && cop__take_any(self)) {
         cop__detached_count(-1);
         cop__store(self->sched->current, self->current);
@@ -160,8 +159,7 @@ void cop__blocking_begin(void)
 
     if (sched && self->current && wanted_by_any(sched) &&
         (cop__spare_there() || cop__threads_room())) {
-        self->sched = NULL;
-        self->base.blocks = NULL;
+        cop__give_up(self);
         detach(sched);
         cop__hand_over(sched);
     }

@@ -245,9 +245,8 @@ static enum work { WORK_NONE, WORK_SOME, WORK_WORTH } look_around(void)
  * by its holder only, and nobody counts how fast its ring goes down. */
 static void leave_idle(struct cop__sched *sched)
 {
-    struct cop__proc *next = cop__load(sched->lifo);
+    struct cop__proc *next = cop__lifo_take(sched);
 
-    cop__store(sched->lifo, NULL);
     if (next)
         cop__global_put(next);
     while ((next = cop__ring_take(sched)))
@@ -550,8 +549,7 @@ void cop__idle(struct cop__thr *self)
 
     cop__spin_lock(&idle.lock);
     put_idle(self->sched);
-    self->sched = NULL;
-    self->base.blocks = NULL;
+    cop__give_up(self);
     cop__spin_unlock(&idle.lock);
     if (searched) {
         self->searching = false;

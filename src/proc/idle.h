@@ -23,6 +23,11 @@ bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns);
 bool cop__search_begin(struct cop__thr *self); /* false: enough others are stealing */
 bool cop__thread_park(struct cop__thr *self);  /* wait for a scheduler; false: end */
 void cop__take(struct cop__thr *self, struct cop__sched *sched);
+static inline void cop__give_up(struct cop__thr *self) /* the thread's side; see H4 for the other */
+{
+    self->sched = NULL;
+    self->base.blocks = NULL;
+}
 bool cop__take_any(struct cop__thr *self);         /* an idle scheduler; false: none */
 void cop__hand_over(struct cop__sched *sched);     /* what nobody holds, to another thread */
 void cop__detached_count(int32_t change);          /* threads that run on without a scheduler */

@@ -22,6 +22,16 @@ static inline bool cop__ring_put(struct cop__sched *sched, struct cop__proc *pro
     return true;
 }
 
+/* Owner only. */
+static inline struct cop__proc *cop__lifo_take(struct cop__sched *sched)
+{
+    struct cop__proc *proc = cop__load(sched->lifo);
+
+    if (proc)
+        cop__store(sched->lifo, NULL);
+    return proc;
+}
+
 /* Owner or, with n = 1, anyone. */
 static inline struct cop__proc *cop__ring_take(struct cop__sched *sched)
 {

@@ -231,15 +231,6 @@ static struct cop__proc *steal(struct cop__thr *self)
     return NULL;
 }
 
-static struct cop__proc *take_lifo(struct cop__sched *sched)
-{
-    struct cop__proc *proc = cop__load(sched->lifo);
-
-    if (proc)
-        cop__store(sched->lifo, NULL);
-    return proc;
-}
-
 /* Any of those in the ring comes to its front. */
 static void choose_next(struct cop__sched *sched)
 {
@@ -276,8 +267,8 @@ static struct cop__proc *find_work(struct cop__thr *self)
         ring_first = look || cop__chance(COP__CHOOSE_NEXT, 2);
         if (COP__CHOICE)
             choose_next(sched);
-        if ((!ring_first && (proc = take_lifo(sched))) || (proc = cop__ring_take(sched)) ||
-            (proc = take_lifo(sched)) || (proc = take_global(sched)))
+        if ((!ring_first && (proc = cop__lifo_take(sched))) || (proc = cop__ring_take(sched)) ||
+            (proc = cop__lifo_take(sched)) || (proc = take_global(sched)))
             return proc;
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
             cop__timers_run(self);

@@ -126,8 +126,7 @@ bool cop__thread_start(struct cop__sched *sched, bool searching)
     thr->thread = 0;
     thr->given = sched;
     thr->searching = searching;
-    thr->sched = NULL;
-    thr->base.blocks = NULL;
+    cop__give_up(thr);
     cop__store(thr->wake, 0);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, THREAD_STACK);
