@@ -34,24 +34,32 @@ int64_t cop__clock_system_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static uint64_t draw(void)
+{
+    uint64_t seed = 0;
+
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = cop__clock_monotonic_ns();
+    return seed;
+}
+
+#if COP__CHOICE
+/* One for all who ask, or the seed that is printed would not repeat the run. */
+static uint64_t draw_once(void)
+{
+    static _Atomic(uint64_t) drawn;
+    uint64_t none = 0, seed = draw();
+
+    return atomic_compare_exchange_strong(&drawn, &none, seed) ? seed : none;
+}
+#else
+#define draw_once draw
+#endif
+
 uint64_t cop__clock_seed(void)
 {
     const char *fixed = getenv("COPPICE_SEED");
-    uint64_t seed = 0;
+    uint64_t seed = fixed && *fixed ? strtoull(fixed, NULL, 0) : draw_once();
 
-#if COP__CHOICE
-    static _Atomic(uint64_t) drawn; /* one for all, or what is printed would not repeat the run */
-
-    if (!(fixed && *fixed) && atomic_load(&drawn))
-        return atomic_load(&drawn);
-#endif
-    if (fixed && *fixed)
-        seed = strtoull(fixed, NULL, 0);
-    else if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-        seed = cop__clock_monotonic_ns();
-    seed = seed ? seed : 1;
-#if COP__CHOICE
-    atomic_store(&drawn, seed);
-#endif
-    return seed;
+    return seed ? seed : 1;
 }
