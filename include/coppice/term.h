@@ -347,7 +347,7 @@ COP_API bool cop_map_get(cop_term *ret_value, cop_term map, cop_term key);
 
 typedef struct {
     cop_term map;
-    uint64_t position[36]; /* private */
+    uint64_t position[68]; /* private */
 } cop_map_iterator;
 
 /* Walk a map; the order is unspecified, but the same for equal maps.
@@ -375,7 +375,8 @@ COP_API bool cop_equal(cop_term a, cop_term b);
 COP_API bool cop_identical(cop_term a, cop_term b);
 
 /* Hashes: 64 bits that are equal for =:= terms and the same in every run and on every machine; and
- * Erlang's own, value for value.
+ * Erlang's own, value for value. Who chooses the terms can make either collide: a table with keys
+ * from outside needs a keyed hash of its own, or a map, which is safe.
  *
  * Returns  the hash, of cop_phash2 below range (0: 2^32).
  * Parks    no.

@@ -1,42 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cop_hash: 64 bits of any term, equal for =:= terms and the same in every run. Layer 1.
+/* cop_hash: 64 bits of any term, equal for =:= terms and the same in every run; and the second hash
+ * of large maps. Layer 1.
  *
- * It decides the shape of large maps, so it depends on values only: atoms go in by text, local and
- * remote identifiers by their numbers. It does not resist an attacker: who chooses binary keys
- * can make them collide, and a map of n such keys is searched in n steps. For keys from outside use
- * a table with a keyed hash, as examples/kv does. */
+ * Both decide the shape of large maps, so they depend on values only: atoms go in by text, local
+ * and remote identifiers by their numbers. cop_hash is the quick one, and who chooses binary keys
+ * can make as many of them collide as he likes. The second hash is SipHash-2-4 under a key that
+ * everyone knows: two keys that collide in it are found by trying four thousand million, many that
+ * collide all together are not found (rule TERM-10). */
+#include "term/map.h"
+
 #include "term/atoms.h"
 #include "term/integer.h"
 #include "term/node.h"
 #include "term/stack.h"
 
-static inline uint64_t mix(uint64_t hash, uint64_t word)
-{
-    cop__u128 product =
-        (cop__u128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
+struct digest {
+    uint64_t v[4]; /* cop_hash uses the first */
+};
 
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
+typedef void absorb(struct digest *digest, uint64_t word);
 
-static uint64_t mix_bytes(uint64_t hash, const unsigned char *bytes, size_t size)
+/* What a walk does with the words and the atoms of a term; always known where it is compiled. */
+struct sink {
+    absorb *word, *atom;
+};
+
+#define INLINE inline __attribute__((always_inline))
+
+/* --- The walk ------------------------------------------------------------------------------------
+ */
+
+static INLINE void absorb_bytes(
+    struct digest *digest, struct sink sink, const void *bytes, size_t size)
 {
+    const unsigned char *at = bytes;
     uint64_t word = 0;
 
-    for (; size >= 8; size -= 8, bytes += 8) {
-        memcpy(&word, bytes, 8);
-        hash = mix(hash, word);
+    for (size_t left = size; left >= 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        sink.word(digest, word);
     }
     word = 0;
-    if (size)
-        memcpy(&word, bytes, size);
-    return mix(hash, word ^ (uint64_t)size << 56);
+    if (size % 8)
+        memcpy(&word, at, size % 8);
+    sink.word(digest, word ^ (uint64_t)(size % 8) << 56);
 }
 
-static inline uint64_t mix_immediate(uint64_t hash, cop_term term)
+static INLINE void absorb_immediate(struct digest *digest, struct sink sink, cop_term term)
 {
     if (cop__is_atom(term))
-        return mix(hash, (uint64_t)cop__atom_hash(cop__atom_index(term)) << 8 | COP__TAG_ATOM);
-    return mix(hash, term.word);
+        sink.atom(digest, cop__atom_index(term));
+    else
+        sink.word(digest, term.word);
 }
 
 static void push_run(struct cop__stack *stack, const cop_term *terms, size_t count)
@@ -45,8 +60,9 @@ static void push_run(struct cop__stack *stack, const cop_term *terms, size_t cou
     cop__stack_push(stack, count);
 }
 
-/* Mix the top of a boxed term or cell; what is inside is pushed. */
-static uint64_t mix_step(struct cop__stack *stack, uint64_t hash, cop_term term)
+/* Absorb the top of a boxed term or cell; what is inside is pushed. */
+static INLINE void absorb_step(
+    struct digest *digest, struct sink sink, struct cop__stack *stack, cop_term term)
 {
     struct cop__payload payload;
     struct cop__bits bits;
@@ -54,43 +70,50 @@ static uint64_t mix_step(struct cop__stack *stack, uint64_t hash, cop_term term)
 
     if (cop__is_cons(term)) {
         push_run(stack, cop__cell(term), 2);
-        return mix(hash, 1);
+        sink.word(digest, 1);
+        return;
     }
-    if (!cop__is_boxed(term))
-        return mix_immediate(hash, term);
+    if (!cop__is_boxed(term)) {
+        absorb_immediate(digest, sink, term);
+        return;
+    }
     box = cop__box(term);
     switch (cop__header_type(*box)) {
     case COP__BINARY:
     case COP__COUNTED:
         bits = cop__bits_of(term);
-        return mix_bytes(mix(hash, bits.size << 8 | COP__BINARY), bits.bytes, (bits.size + 7) / 8);
+        sink.word(digest, bits.size << 8 | COP__BINARY);
+        absorb_bytes(digest, sink, bits.bytes, (bits.size + 7) / 8);
+        return;
     case COP__PID_REMOTE:
     case COP__REF_REMOTE:
     case COP__PORT_REMOTE: {
         struct cop__node node = cop__node_of(box[1]);
 
-        hash = mix(mix(hash, *box), (uint64_t)cop__atom_hash(node.name) << 32 | node.creation);
-        return mix_bytes(hash, (unsigned char *)(box + 2), (cop__payload(*box).raw - 1) * 8);
+        sink.word(digest, *box);
+        sink.word(digest, (uint64_t)cop__atom_hash(node.name) << 32 | node.creation);
+        absorb_bytes(digest, sink, box + 2, (cop__payload(*box).raw - 1) * 8);
+        return;
     }
     }
     payload = cop__payload(*box);
-    hash = mix(hash, *box);
+    sink.word(digest, *box);
     if (payload.raw)
-        return mix_bytes(hash, (unsigned char *)(box + 1), payload.raw * 8);
-    if (payload.terms)
+        absorb_bytes(digest, sink, box + 1, payload.raw * 8);
+    else if (payload.terms)
         push_run(stack, cop__elements(term), payload.terms);
-    return hash;
 }
 
-uint64_t cop_hash(cop_term term)
+static INLINE void absorb_term(struct digest *digest, struct sink sink, cop_term term)
 {
     struct cop__stack stack;
-    uint64_t hash = 0x9e3779b97f4a7c15u;
 
-    if (cop__is_immediate(term))
-        return mix_immediate(hash, term);
+    if (cop__is_immediate(term)) {
+        absorb_immediate(digest, sink, term);
+        return;
+    }
     cop__stack_init(&stack);
-    hash = mix_step(&stack, hash, term);
+    absorb_step(digest, sink, &stack, term);
     while (stack.used) {
         uint64_t *top = stack.items + stack.used - 2;
         cop_term next = *(const cop_term *)(uintptr_t)top[0];
@@ -98,8 +121,82 @@ uint64_t cop_hash(cop_term term)
         top[0] += sizeof(next);
         if (--top[1] == 0)
             stack.used -= 2;
-        hash = mix_step(&stack, hash, next);
+        absorb_step(digest, sink, &stack, next);
     }
     cop__stack_done(&stack);
-    return hash;
+}
+
+/* --- The quick one -------------------------------------------------------------------------------
+ */
+
+static INLINE void mix(struct digest *digest, uint64_t word)
+{
+    uint64_t hash = digest->v[0];
+    cop__u128 product =
+        (cop__u128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
+
+    digest->v[0] = (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static INLINE void mix_atom(struct digest *digest, uint64_t index)
+{
+    mix(digest, (uint64_t)cop__atom_hash((uint32_t)index) << 8 | COP__TAG_ATOM);
+}
+
+uint64_t cop_hash(cop_term term)
+{
+    struct digest digest = { { 0x9e3779b97f4a7c15u, 0, 0, 0 } };
+
+    absorb_term(&digest, (struct sink){ mix, mix_atom }, term);
+    return digest.v[0];
+}
+
+/* --- The second hash of a map's key: SipHash-2-4 (Aumasson and Bernstein) ------------------------
+ */
+
+static inline uint64_t rotate(uint64_t word, int bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+static inline void sip_round(uint64_t *v)
+{
+    v[0] += v[1];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[2] = rotate(v[2], 32);
+}
+
+static INLINE void sip(struct digest *digest, uint64_t word)
+{
+    digest->v[3] ^= word;
+    sip_round(digest->v);
+    sip_round(digest->v);
+    digest->v[0] ^= word;
+}
+
+static INLINE void sip_atom(struct digest *digest, uint64_t index)
+{
+    const struct cop__atom_entry *entry = cop__atom_entry((uint32_t)index);
+
+    sip(digest, (uint64_t)entry->size << 8 | COP__TAG_ATOM);
+    absorb_bytes(digest, (struct sink){ sip, NULL }, entry->text, entry->size);
+}
+
+uint64_t cop__hash_second(cop_term term)
+{
+    struct digest digest = { { 0x736f6d6570736575u, 0x646f72616e646f6du, 0x6c7967656e657261u,
+        0x7465646279746573u } };
+
+    absorb_term(&digest, (struct sink){ sip, sip_atom }, term);
+    digest.v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++)
+        sip_round(digest.v);
+    return digest.v[0] ^ digest.v[1] ^ digest.v[2] ^ digest.v[3];
 }

@@ -3,9 +3,11 @@
  *
  * The hard idea (rule TERM-7): the shape depends on the keys alone, not on how the map came about.
  * So equal maps can be compared as they lie, and walks give the same order in every run. A trie
- * node has up to 16 children, chosen by 4 bits of the hash from the top down; a child is a node
- * or a pair (a cons of key and value). Where a node would have only one pair below it, the pair
- * stands in its place. Keys of one whole hash lie in key order in a clash node at level 16. */
+ * node has up to 16 children, chosen by 4 bits of a hash from the top down; a child is a node or a
+ * pair (a cons of key and value). Where a node would have only one pair below it, the pair stands
+ * in its place. The first 16 levels go by cop_hash; the next 16, which only keys made to collide
+ * ever reach, by a hash that nobody can make collide at will (rule TERM-10). Keys equal in both
+ * would lie in key order in a clash node at level 32. */
 #include "term/map.h"
 
 #include <stdlib.h>
@@ -13,11 +15,29 @@
 #include "base/raise.h"
 #include "term/order.h"
 
-enum { LEVELS = 16 };
+enum { LEVELS_OF_ONE = 16, LEVELS = 2 * LEVELS_OF_ONE };
 
-static inline unsigned digit(uint64_t hash, unsigned level)
+/* A key on its way down; the second hash is 0 until it is asked for. */
+struct path {
+    cop_term key;
+    uint64_t first, second;
+};
+
+static inline struct path path_of(cop_term key)
 {
-    return (unsigned)(hash >> (60 - 4 * level)) & 15;
+    return (struct path){ key, cop_hash(key), 0 };
+}
+
+static inline unsigned digit(struct path *path, unsigned level)
+{
+    uint64_t hash = path->first;
+
+    if (__builtin_expect(level >= LEVELS_OF_ONE, 0)) {
+        if (!path->second)
+            path->second = cop__hash_second(path->key);
+        hash = path->second;
+    }
+    return (unsigned)(hash >> (60 - 4 * (level % LEVELS_OF_ONE))) & 15;
 }
 
 /* Where the child of a digit stands, or would. */
@@ -83,7 +103,7 @@ static size_t small_index(const cop_term *keys, size_t count, cop_term key)
 /* The pair of a key below a node, or none. */
 static cop_term large_pair(cop_term map, cop_term key)
 {
-    uint64_t hash = cop_hash(key);
+    struct path path = path_of(key);
     cop_term at = cop__elements(map)[0];
 
     for (unsigned level = 0; !cop__is_cons(at); level++) {
@@ -95,9 +115,9 @@ static cop_term large_pair(cop_term map, cop_term key)
                     return cop__elements(at)[i];
             return cop_term_none();
         }
-        if (!(bitmap >> digit(hash, level) & 1))
+        if (!(bitmap >> digit(&path, level) & 1))
             return cop_term_none();
-        at = cop__elements(at)[place(bitmap, digit(hash, level))];
+        at = cop__elements(at)[place(bitmap, digit(&path, level))];
     }
     return cop__identical(cop__cell(at)[0], key) ? at : cop_term_none();
 }
@@ -229,43 +249,70 @@ void cop__map_pairs_free(struct cop__map_pairs *pairs)
  */
 
 struct hashed {
-    uint64_t hash;
+    struct path path;
     size_t index; /* of the pair as given */
-    cop_term key, value;
+    cop_term value;
 };
 
-static int compare_hashed(const void *a, const void *b)
+static inline struct hashed hashed(size_t index, cop_term key, cop_term value)
+{
+    return (struct hashed){ path_of(key), index, value };
+}
+
+static int compare_first(const void *a, const void *b)
+{
+    uint64_t x = ((const struct hashed *)a)->path.first, y = ((const struct hashed *)b)->path.first;
+
+    return x < y ? -1 : x > y;
+}
+
+static int compare_second(const void *a, const void *b)
 {
     const struct hashed *x = a, *y = b;
     int order;
 
-    if (x->hash != y->hash)
-        return x->hash < y->hash ? -1 : 1;
-    order = cop__compare_exact(x->key, y->key);
+    if (x->path.second != y->path.second)
+        return x->path.second < y->path.second ? -1 : 1;
+    order = cop__compare_exact(x->path.key, y->path.key);
     return order ? order : x->index < y->index ? -1 : 1;
 }
 
-/* The node (or pair) of items sorted by hash, which agree in all digits above `level`. */
+/* By the first hash; where that is one, by the second, the key, and the order as given. */
+static void sort(struct hashed *items, size_t count)
+{
+    qsort(items, count, sizeof(*items), compare_first);
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && items[to].path.first == items[from].path.first; to++)
+            ;
+        if (to - from == 1)
+            continue;
+        for (size_t i = from; i < to; i++)
+            items[i].path.second = cop__hash_second(items[i].path.key);
+        qsort(items + from, to - from, sizeof(*items), compare_second);
+    }
+}
+
+/* The node (or pair) of items as sorted, which agree in all digits above `level`. */
 static cop_term build_node(
-    struct cop__heap *heap, const struct hashed *items, size_t count, unsigned level)
+    struct cop__heap *heap, struct hashed *items, size_t count, unsigned level)
 {
     cop_term children[16];
     uint64_t bitmap = 0, *box;
     size_t used = 0;
 
     if (count == 1)
-        return cop__new_cons(heap, items->key, items->value);
+        return cop__new_cons(heap, items->path.key, items->value);
     if (level == LEVELS) {
         box = cop__heap_alloc(heap, 1 + count);
         *box = cop__header(COP__MAP_CLASH, count);
         for (size_t i = 0; i < count; i++)
-            box[1 + i] = cop__new_cons(heap, items[i].key, items[i].value).word;
+            box[1 + i] = cop__new_cons(heap, items[i].path.key, items[i].value).word;
         return cop__from_box(box);
     }
     for (size_t from = 0, to; from < count; from = to) {
-        unsigned at = digit(items[from].hash, level);
+        unsigned at = digit(&items[from].path, level);
 
-        for (to = from + 1; to < count && digit(items[to].hash, level) == at; to++)
+        for (to = from + 1; to < count && digit(&items[to].path, level) == at; to++)
             ;
         bitmap |= (uint64_t)1 << at;
         children[used++] = build_node(heap, items + from, to - from, level + 1);
@@ -317,10 +364,10 @@ static cop_term new_from_hashed(struct cop__heap *heap, struct hashed *items, si
 {
     size_t used = 0;
 
-    qsort(items, count, sizeof(*items), compare_hashed);
+    sort(items, count);
     for (size_t i = 0; i < count; i++) {
-        if (used && items[used - 1].hash == items[i].hash &&
-            cop__identical(items[used - 1].key, items[i].key))
+        if (used && items[used - 1].path.first == items[i].path.first &&
+            cop__identical(items[used - 1].path.key, items[i].path.key))
             items[used - 1] = items[i]; /* the later one, since the sort is by index too */
         else
             items[used++] = items[i];
@@ -330,7 +377,7 @@ static cop_term new_from_hashed(struct cop__heap *heap, struct hashed *items, si
         size_t small = 0;
 
         for (size_t i = 0; i < used; i++)
-            small = insert_sorted(keys, values, small, items[i].key, items[i].value);
+            small = insert_sorted(keys, values, small, items[i].path.key, items[i].value);
         return new_small(heap, keys, values, small);
     }
     return new_large(heap, build_node(heap, items, used, 0), used);
@@ -353,11 +400,8 @@ cop_term cop__new_map(struct cop__heap *heap, const cop_term *keys_and_values, s
     items = calloc(pairs, sizeof(*items));
     if (!items)
         cop__raise("system_limit", "no memory for a map");
-    for (size_t i = 0; i < pairs; i++) {
-        cop_term key = keys_and_values[2 * i];
-
-        items[i] = (struct hashed){ cop_hash(key), i, key, keys_and_values[2 * i + 1] };
-    }
+    for (size_t i = 0; i < pairs; i++)
+        items[i] = hashed(i, keys_and_values[2 * i], keys_and_values[2 * i + 1]);
     map = new_from_hashed(heap, items, pairs);
     free(items);
     return map;
@@ -388,7 +432,7 @@ static cop_term put_small(struct cop__heap *heap, cop_term map, cop_term key, co
     if (count <= COP__MAP_SMALL_MAX)
         return new_small(heap, keys, values, count);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct hashed){ cop_hash(keys[i]), i, keys[i], values[i] };
+        items[i] = hashed(i, keys[i], values[i]);
     return new_from_hashed(heap, items, count);
 }
 
@@ -396,17 +440,9 @@ static cop_term put_small(struct cop__heap *heap, cop_term map, cop_term key, co
 static cop_term split_pair(
     struct cop__heap *heap, cop_term old, const struct hashed *item, unsigned level)
 {
-    struct hashed both[2] = {
-        { cop_hash(cop__cell(old)[0]), 0, cop__cell(old)[0], cop__cell(old)[1] }, *item
-    };
+    struct hashed both[2] = { hashed(0, cop__cell(old)[0], cop__cell(old)[1]), *item };
 
-    both[1].index = 1;
-    if (compare_hashed(&both[0], &both[1]) > 0) {
-        struct hashed first = both[0];
-
-        both[0] = both[1];
-        both[1] = first;
-    }
+    sort(both, 2);
     return build_node(heap, both, 2, level);
 }
 
@@ -415,10 +451,11 @@ static cop_term put_clash(
 {
     const cop_term *children = cop__elements(node);
     size_t count = cop__count(node), at = 0;
-    cop_term pair = cop__new_cons(heap, item->key, item->value);
+    cop_term pair = cop__new_cons(heap, item->path.key, item->value);
     int order = 1;
 
-    while (at < count && (order = cop__compare_exact(cop__cell(children[at])[0], item->key)) < 0)
+    while (
+        at < count && (order = cop__compare_exact(cop__cell(children[at])[0], item->path.key)) < 0)
         at++;
     *added = at == count || order != 0;
     return node_with(
@@ -427,7 +464,7 @@ static cop_term put_clash(
 
 /* Recursion is bounded by LEVELS. */
 static cop_term put_node(
-    struct cop__heap *heap, cop_term node, const struct hashed *item, unsigned level, bool *added)
+    struct cop__heap *heap, cop_term node, struct hashed *item, unsigned level, bool *added)
 {
     const cop_term *children = cop__elements(node);
     size_t count, at;
@@ -436,19 +473,19 @@ static cop_term put_node(
 
     if (cop__box_type(node) == COP__MAP_CLASH)
         return put_clash(heap, node, item, added);
-    bit = (uint64_t)1 << digit(item->hash, level);
+    bit = (uint64_t)1 << digit(&item->path, level);
     count = (size_t)__builtin_popcountll(bitmap);
-    at = place(bitmap, digit(item->hash, level));
+    at = place(bitmap, digit(&item->path, level));
     if (!(bitmap & bit)) {
         *added = true;
-        child = cop__new_cons(heap, item->key, item->value);
+        child = cop__new_cons(heap, item->path.key, item->value);
         return node_with(
             heap, cop__header(COP__MAP_NODE, bitmap | bit), children, count, at, 0, child);
     }
     child = children[at];
     if (!cop__is_cons(child)) {
         child = put_node(heap, child, item, level + 1, added);
-    } else if (cop__identical(cop__cell(child)[0], item->key)) {
+    } else if (cop__identical(cop__cell(child)[0], item->path.key)) {
         *added = false;
         child = cop__new_cons(heap, cop__cell(child)[0], item->value);
     } else {
@@ -468,7 +505,7 @@ cop_term cop_map_put(cop_term map, cop_term key, cop_term value)
     require_map(map);
     if (is_small(map))
         return put_small(heap, map, key, value);
-    item = (struct hashed){ cop_hash(key), 0, key, value };
+    item = hashed(1, key, value); /* after the pair that may be in its place */
     root = put_node(heap, cop__elements(map)[0], &item, 0, &added);
     return new_large(heap, root, cop__count(map) + added);
 }
@@ -491,7 +528,7 @@ static cop_term remove_small(struct cop__heap *heap, cop_term map, cop_term key)
 
 /* The key is there. A node left with one pair is replaced by the pair (rule TERM-7). */
 static cop_term remove_node(
-    struct cop__heap *heap, cop_term node, uint64_t hash, cop_term key, unsigned level)
+    struct cop__heap *heap, cop_term node, struct path *path, unsigned level)
 {
     const cop_term *children = cop__elements(node);
     uint64_t bitmap = cop__count(node), left = bitmap;
@@ -500,15 +537,15 @@ static cop_term remove_node(
     cop_term child = cop_term_none();
 
     if (clash) {
-        while (!cop__identical(cop__cell(children[at])[0], key))
+        while (!cop__identical(cop__cell(children[at])[0], path->key))
             at++;
         left--;
     } else {
-        at = place(bitmap, digit(hash, level));
+        at = place(bitmap, digit(path, level));
         if (cop__is_cons(children[at]))
-            left &= ~((uint64_t)1 << digit(hash, level));
+            left &= ~((uint64_t)1 << digit(path, level));
         else
-            child = remove_node(heap, children[at], hash, key, level + 1);
+            child = remove_node(heap, children[at], path, level + 1);
     }
     if (level > 0 && !child.word && count == 2 && cop__is_cons(children[1 - at]))
         return children[1 - at];
@@ -529,9 +566,12 @@ cop_term cop_map_remove(cop_term map, cop_term key)
         return remove_small(heap, map, key);
     if (!large_pair(map, key).word)
         return map;
-    if (cop__count(map) > COP__MAP_SMALL_MAX + 1)
-        return new_large(heap, remove_node(heap, cop__elements(map)[0], cop_hash(key), key, 0),
-            cop__count(map) - 1);
+    if (cop__count(map) > COP__MAP_SMALL_MAX + 1) {
+        struct path path = path_of(key);
+
+        return new_large(
+            heap, remove_node(heap, cop__elements(map)[0], &path, 0), cop__count(map) - 1);
+    }
     for (cop_map_iterator walk = cop_map_begin(map); cop_map_next(&k, &v, &walk);)
         if (!cop__identical(k, key))
             count = insert_sorted(keys, values, count, k, v);

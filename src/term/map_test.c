@@ -111,6 +111,66 @@ TEST(order_of_large_maps)
     CHECK(cop_compare(a, b) < 0); /* an integer key is below any float key */
 }
 
+/* The step of cop_hash, which anyone can read. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    unsigned __int128 product =
+        (unsigned __int128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* The i-th of many binaries of 16 bytes with one cop_hash: the second word makes the product 0. */
+static cop_term hostile_key(uint64_t i)
+{
+    uint64_t words[2] = { i, 0 };
+
+    words[1] = mix(mix(0x9e3779b97f4a7c15u, (uint64_t)128 << 8 | COP__BINARY), words[0]) ^
+               0xa0761d6478bd642fu;
+    return cop_binary(words, sizeof(words));
+}
+
+static size_t most_children(cop_term node)
+{
+    size_t count = cop__payload(*cop__box(node)).terms, most = count, below;
+
+    for (size_t i = 0; i < count; i++) {
+        if (cop__is_cons(cop__elements(node)[i]))
+            continue;
+        below = most_children(cop__elements(node)[i]);
+        most = below > most ? below : most;
+    }
+    return most;
+}
+
+/* TERM-10: no step of a search or a change looks at more than the children of one node. */
+TEST(keys_made_to_collide)
+{
+    enum { HOSTILE = 4000 };
+    cop_term pairs[2 * HOSTILE], map = cop_map_new(), built, value = COP_NONE;
+
+    for (int i = 0; i < HOSTILE; i++) {
+        pairs[2 * i] = hostile_key((uint64_t)i);
+        pairs[2 * i + 1] = cop_lift(i);
+        CHECK(cop_hash(pairs[2 * i]) == cop_hash(pairs[0]));
+        map = cop_map_put(map, pairs[2 * i], cop_lift(-1));
+    }
+    for (int i = HOSTILE; i-- > 0;)
+        map = cop_map_put(map, pairs[2 * i], pairs[2 * i + 1]);
+    built = cop_map_from(pairs, HOSTILE);
+    CHECK(cop_identical(map, built));
+    CHECK(most_children(cop__elements(built)[0]) <= 16);
+    CHECK_EQ_INT(cop_map_size(map), HOSTILE);
+    for (int i = 0; i < HOSTILE; i++)
+        CHECK(cop_map_get(&value, map, pairs[2 * i]) && cop_match(value, "V", i));
+    CHECK(!cop_map_get(&value, map, hostile_key(HOSTILE)));
+    for (int i = 0; i < HOSTILE - 100; i++)
+        map = cop_map_remove(map, pairs[2 * i]);
+    built = cop_map_from(pairs + 2 * (HOSTILE - 100), 100);
+    CHECK(cop_identical(map, built) && cop_hash(map) == cop_hash(built));
+    cop__heap_reset(cop__turn_heap());
+}
+
 TEST(counted_binaries_in_copies)
 {
     static char text[1000];
