@@ -5,6 +5,7 @@
 
 #include "base/test.h"
 #include "term/copy.h"
+#include "term/integer.h"
 #include "term/order.h"
 
 enum { KEYS = 120, STEPS = 3000 };
@@ -114,8 +115,8 @@ TEST(order_of_large_maps)
 /* The step of cop_hash, which anyone can read. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
-    unsigned __int128 product =
-        (unsigned __int128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
+    cop__u128 product =
+        (cop__u128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
 
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
