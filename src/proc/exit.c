@@ -4,7 +4,7 @@
  *
  *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
  *   2 name, timers, resources   5 calls taken and not answered
- *   3 group, dictionary         6 links, monitors      7 memory, slot */
+ *   3 its own monitors          6 links, those who watch it      7 memory, slot */
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -103,7 +103,8 @@ static void fire_monitors(struct cop__thr *self, struct cop__proc *proc, cop_ter
         send_down(self, proc, entry->key, entry->value, reason);
 }
 
-/* Those it watches forget it, or their tables would grow with every watcher that came and went. */
+/* Those it watches forget it, or their tables would grow with every watcher that came and went.
+ * They do so before anyone can hear of its end and ask them. */
 static void drop_monitors(struct cop__thr *self, struct cop__proc *proc)
 {
     while (proc->ext && proc->ext->monitors.count) {
@@ -146,6 +147,7 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     self = cop__self_thr();
     release_timer(self, proc);
     release_resources(proc);
+    drop_monitors(self, proc);
     left = cop__mailbox_close(proc);
     while (left) {
         struct cop__msg *next = left->next;
@@ -162,7 +164,6 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     break_links(self, proc, reason);
     fire_monitors(self, proc, reason);
     answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
-    drop_monitors(self, proc);
     cop__dictionary_free(proc);
     cop__memory_free_all(self, proc);
     cop__ext_free(self, proc);
