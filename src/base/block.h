@@ -11,19 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sanitizer.h"
 #include "base/thread.h"
 
 enum { COP__BLOCK_CLASSES = 6, COP__BLOCK_BATCH = 64, COP__BLOCK_ALIGN = 64 };
 enum { COP__BLOCK_LARGE = 0xff }; /* the class of a block from the system allocator */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(COP_VALGRIND)
+#if COP__ASAN || defined(COP_VALGRIND)
 #define COP__BLOCK_MALLOC 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COP__BLOCK_MALLOC 1
-#endif
-#endif
-#ifndef COP__BLOCK_MALLOC
+#else
 #define COP__BLOCK_MALLOC 0
 #endif
 

@@ -2,8 +2,8 @@
 /* The table of loaded code. Layer 0.
  *
  * The hard idea: it is read where no lock may be taken, and changes when a program loads a library.
- * So a table is never changed once it can be seen; a new one takes its place, and the old one, which
- * some handler may be reading, stays (a few kilobytes for each dlopen that is told of). */
+ * So a table is never changed once it can be seen; a new one takes its place, and the old one,
+ * which some handler may be reading, stays (a few kilobytes for each dlopen that is told of). */
 #include "base/text.h"
 
 #include <dlfcn.h>
@@ -59,16 +59,35 @@ static enum cop__text_kind kind_of(const struct dl_phdr_info *info, bool first)
     return COP__TEXT_OTHER;
 }
 
+/* Where the object's unwind tables are, and the bounds of what may be read as such. */
+static void find_tables(struct cop__text *text, const struct dl_phdr_info *info)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+            text->unwind = (const unsigned char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    for (int i = 0; text->unwind && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        const unsigned char *lo = (const unsigned char *)(info->dlpi_addr + part->p_vaddr);
+
+        if (part->p_type == PT_LOAD && text->unwind >= lo && text->unwind < lo + part->p_filesz) {
+            text->tables = lo;
+            text->tables_end = lo + part->p_filesz;
+            return;
+        }
+    }
+    text->unwind = NULL;
+}
+
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct table **table = arg;
     enum cop__text_kind kind = kind_of(info, (*table)->count == 0);
-    const unsigned char *unwind = NULL;
+    struct cop__text text = {
+        .bias = info->dlpi_addr, .kind = kind, .path = info->dlpi_name ? info->dlpi_name : ""
+    };
 
     (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
-            unwind = (const unsigned char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    find_tables(&text, info);
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         uintptr_t lo = info->dlpi_addr + part->p_vaddr;
@@ -85,16 +104,16 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
             larger->room = room;
             *table = larger;
         }
-        (*table)->text[(*table)->count++] = (struct cop__text){ lo, lo + part->p_memsz,
-            info->dlpi_addr, unwind, kind, info->dlpi_name ? info->dlpi_name : "" };
+        text.lo = lo;
+        text.hi = lo + part->p_memsz;
+        (*table)->text[(*table)->count++] = text;
     }
     return 0;
 }
 
 static bool is_same(const struct table *a, const struct table *b)
 {
-    return a && a->count == b->count &&
-           memcmp(a->text, b->text, a->count * sizeof a->text[0]) == 0;
+    return a && a->count == b->count && memcmp(a->text, b->text, a->count * sizeof a->text[0]) == 0;
 }
 
 static void refresh(void)

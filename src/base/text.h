@@ -16,9 +16,10 @@ enum cop__text_kind {
 };
 
 struct cop__text {
-    uintptr_t lo, hi;           /* one executable segment */
-    uintptr_t bias;             /* of the object: address in memory minus address in the file */
-    const unsigned char *table; /* its .eh_frame_hdr; NULL: it has none */
+    uintptr_t lo, hi;            /* one executable segment */
+    uintptr_t bias;              /* of the object: address in memory minus address in the file */
+    const unsigned char *unwind; /* its .eh_frame_hdr; NULL: it has none */
+    const unsigned char *tables, *tables_end; /* the segment that lies in */
     enum cop__text_kind kind;
     const char *path; /* "" is the executable */
 };
@@ -32,8 +33,8 @@ bool cop__text_trust(const void *address);
 /* The segment pc lies in; NULL. Async-signal-safe. */
 const struct cop__text *cop__text_of(uintptr_t pc);
 
-/* Is pc in code that was loaded after the last refresh? Async-signal-safe. False where the C library
- * cannot tell; cop__text_all_known says whether it can. */
+/* Is pc in code that was loaded after the last refresh? Async-signal-safe. False where the C
+ * library cannot tell; cop__text_all_known says whether it can. */
 bool cop__text_unknown(uintptr_t pc);
 bool cop__text_all_known(void);
 

@@ -9,27 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define COP__ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COP__ASAN 1
-#endif
-#endif
-#ifndef COP__ASAN
-#define COP__ASAN 0
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define COP__TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COP__TSAN 1
-#endif
-#endif
-#ifndef COP__TSAN
-#define COP__TSAN 0
-#endif
+#include "base/sanitizer.h"
 
 struct cop__fiber {
 #if COP__ASAN
