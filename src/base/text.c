@@ -81,10 +81,14 @@ static void find_tables(struct cop__text *text, const struct dl_phdr_info *info)
 static int add_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct table **table = arg;
-    enum cop__text_kind kind = kind_of(info, (*table)->count == 0);
-    struct cop__text text = {
-        .bias = info->dlpi_addr, .kind = kind, .path = info->dlpi_name ? info->dlpi_name : ""
-    };
+    bool is_first = (*table)->count == 0;
+    enum cop__text_kind kind = kind_of(info, is_first);
+    struct cop__text text = { .bias = info->dlpi_addr,
+        .parts = info->dlpi_phdr,
+        .part_count = info->dlpi_phnum,
+        .kind = kind,
+        /* glibc has no name for the executable, musl its path or /proc/self/exe */
+        .path = is_first || !info->dlpi_name ? "" : info->dlpi_name };
 
     (void)size;
     find_tables(&text, info);

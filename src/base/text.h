@@ -4,6 +4,7 @@
 #ifndef COP_BASE_TEXT_H
 #define COP_BASE_TEXT_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@ struct cop__text {
     uintptr_t bias;              /* of the object: address in memory minus address in the file */
     const unsigned char *unwind; /* its .eh_frame_hdr; NULL: it has none */
     const unsigned char *tables, *tables_end; /* the segment that lies in */
+    const ElfW(Phdr) * parts;                 /* its program headers */
+    size_t part_count;
     enum cop__text_kind kind;
     const char *path; /* "" is the executable */
 };
