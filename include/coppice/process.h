@@ -396,6 +396,17 @@ COP_NORETURN COP_API void cop_exit(cop_term reason);
 COP_NORETURN COP_API void cop_error(cop_term reason);
 COP_NORETURN COP_API void cop_throw(cop_term value);
 
+/* Raise what was caught once more, with the stack it was caught with, as if cop_try had not been
+ * there.
+ *
+ * Returns  never.
+ * Exits    badarg where class is none of those of cop_try.
+ * Parks    no.
+ * Context  as cop_exit.
+ * OTP      erlang:raise/3. Clauses P-34, P-121.
+ */
+COP_NORETURN COP_API void cop_raise(enum cop_class class_, cop_term reason, cop_term stack);
+
 /* Send an exit signal. It ends the receiver, or becomes the message {'EXIT', From, Reason} in one
  * that traps exits; kill ends either, with killed; normal ends no one but the sender itself. To a
  * process that is gone: nothing.

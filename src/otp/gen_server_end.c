@@ -43,22 +43,24 @@ static cop_term last_message(const struct gs *gs)
     return gs->in == GS_IN_CAST ? cop("{'$gen_cast', Request}", gs->last) : gs->last;
 }
 
-/* GS-105. The stack of a caller is not looked into. */
+/* GS-105 */
 static cop_term client_info(const struct gs *gs)
 {
-    cop_term from = gs->in == GS_IN_CALL ? cop_caller() : COP_NONE, name;
+    cop_term from = gs->in == GS_IN_CALL ? cop_caller() : COP_NONE, list, name, stack;
     cop_pid pid;
 
     if (cop_is_none(from) || !cop_match(from, "{Pid, _}", &pid))
         return cop("undefined");
     if (pid.node)
         return cop("{Pid, remote}", pid);
-    name = cop_process_info(pid, "registered_name");
-    if (cop_is_none(name))
+    list = cop_process_info_list(pid, cop("[registered_name, current_stacktrace]"));
+    if (cop_is_none(list))
         return cop("{Pid, dead}", pid);
-    if (cop_match(name, "{registered_name, Name}", &name))
-        return cop("{Pid, {Name, []}}", pid, name);
-    return cop("{Pid, {Pid, []}}", pid);
+    cop_must(
+        cop_match(list, "[{registered_name, Name}, {current_stacktrace, Stack}]", &name, &stack));
+    if (cop_match(name, "[]"))
+        return cop("{Pid, {Pid, Stack}}", pid, stack);
+    return cop("{Pid, {Name, Stack}}", pid, name, stack);
 }
 
 /* The state as format_status wants it shown: GS-108 to GS-110. */
@@ -148,7 +150,7 @@ static void send_reply(cop_term reply)
 void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply)
 {
     struct ending ending = { gs, reason };
-    cop_term raised, raised_stack;
+    cop_term raised, raised_stack, bare;
     enum cop_class class = COP_CLASS_NONE;
 
     gs->terminating = true;
@@ -164,5 +166,9 @@ void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply)
         send_reply(cop_copy(reply)); /* after terminate, even if that raised: GS-67 */
     if (gs->extra && gs->extra->via)
         gs->extra->via->unregister_name(gs->extra->via_key);
-    cop_exit(reason);
+    if (cop_is_none(stack))
+        cop_exit(reason);
+    if (cop_match(reason, "{Bare, Stack}", &bare, stack)) /* an error: shown as what it was */
+        cop_raise(COP_CLASS_ERROR, bare, stack);
+    cop_raise(COP_CLASS_EXIT, reason, stack);
 }

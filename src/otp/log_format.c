@@ -48,6 +48,64 @@ static void fact(struct text *text, const char *name, cop_term value)
     put(text, "    %s: %s\n", name, cop_show(value));
 }
 
+/* --- Stacks --------------------------------------------------------------------------------------
+ */
+
+static bool is_stack(cop_term stack)
+{
+    cop_term frame, location;
+
+    if (!cop_is_proper_list(stack) || cop_match(stack, "[]"))
+        return false;
+    while (cop_list_next(&frame, &stack))
+        if (!cop_match(frame, "{_, _, _, Location}", &location) || !cop_is_proper_list(location))
+            return false;
+    return true;
+}
+
+/* A line a frame, innermost first: who reads a crash wants to know where. */
+static void frames(struct text *text, cop_term stack)
+{
+    cop_term frame, module, function, location, file, line;
+    const char *word = "in";
+
+    while (cop_list_next(&frame, &stack)) {
+        cop_must(
+            cop_match(frame, "{Module, Function, _, Location}", &module, &function, &location));
+        put(text, "      %s %s:%s", word, cop_show(module), cop_show(function));
+        if (cop_match(location, "[{file, File}, {line, Line}]", &file, &line))
+            put(text, " (%.*s:%s)", (int)strcspn(cop_show(file) + 1, "\""), cop_show(file) + 1,
+                cop_show(line));
+        put(text, "\n");
+        word = "called from";
+    }
+}
+
+/* {Reason, Stack} is what an error ends its process with: the stack goes below. */
+static void reason_fact(struct text *text, const char *name, cop_term value)
+{
+    cop_term reason, stack;
+
+    if (cop_match(value, "{Reason, Stack}", &reason, &stack) && is_stack(stack)) {
+        put(text, "    %s: %s\n", name, cop_show(reason));
+        frames(text, stack);
+    } else {
+        fact(text, name, value);
+    }
+}
+
+static void exception(struct text *text, const char *class, cop_term reason, cop_term stack)
+{
+    put(text, "    exception: %s %s\n", class, cop_show(reason));
+    if (is_stack(stack))
+        frames(text, stack);
+    else if (!cop_match(stack, "[]"))
+        fact(text, "stack", stack);
+}
+
+/* --- Reports -------------------------------------------------------------------------------------
+ */
+
 static cop_term get(cop_term map, const char *key)
 {
     cop_term value;
@@ -75,16 +133,20 @@ static void all_properties(struct text *text, cop_term list)
 
 static void format_gen_server(struct text *text, cop_term report)
 {
-    cop_term log = get(report, "log"), client = get(report, "client_info");
+    cop_term log = get(report, "log"), client = get(report, "client_info"), name, stack;
 
     put(text, "Generic server %s terminating\n", cop_show(get(report, "name")));
     fact(text, "last message", get(report, "last_message"));
     fact(text, "state", get(report, "state"));
-    fact(text, "reason", get(report, "reason"));
+    reason_fact(text, "reason", get(report, "reason"));
     if (!cop_is_none(log) && !cop_match(log, "[]"))
         fact(text, "log", log);
-    if (!cop_is_none(client) && !cop_match(client, "undefined"))
+    if (cop_match(client, "{_, {Name, Stack}}", &name, &stack) && is_stack(stack)) {
+        fact(text, "client", name);
+        frames(text, stack);
+    } else if (!cop_is_none(client) && !cop_match(client, "undefined")) {
         fact(text, "client", client);
+    }
 }
 
 static void format_crash(struct text *text, cop_term report)
@@ -102,9 +164,7 @@ static void format_crash(struct text *text, cop_term report)
             continue;
         if (cop_match(item, "{error_info, _}") &&
             cop_match(error, "{_, Reason, Stack}", &reason, &stack)) {
-            put(text, "    exception: %s %s\n", cop_show(cop_tuple_at(error, 0)), cop_show(reason));
-            if (!cop_match(stack, "[]"))
-                fact(text, "stack", stack);
+            exception(text, cop_show(cop_tuple_at(error, 0)), reason, stack);
         } else {
             put(text, "    %s: %s\n", cop_show(key), cop_show(value));
         }
@@ -123,7 +183,7 @@ static void format_supervisor(struct text *text, cop_term report, cop_term conte
 
     put(text, "SUPERVISOR REPORT %s: %s\n", cop_show(property(list, "supervisor")),
         cop_show(context));
-    fact(text, "reason", property(list, "reason"));
+    reason_fact(text, "reason", property(list, "reason"));
     if (!cop_match(offender, "undefined")) {
         put(text, "  offender\n");
         all_properties(text, offender);

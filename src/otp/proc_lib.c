@@ -104,11 +104,12 @@ static cop_term neighbours(void)
                 "false},"
                 " {status, Status}, {heap_size, Heap}, {stack_size, Stack}, {reductions, "
                 "Reductions},"
-                " {current_stacktrace, []}]}",
+                " {current_stacktrace, Trace}]}",
                 pid, info(list, "registered_name"), initial_call(list),
                 info(list, "current_function"), ancestors(list), info(list, "message_queue_len"),
                 info(list, "links"), info(list, "status"), info(list, "heap_size"),
-                info(list, "stack_size"), info(list, "reductions")),
+                info(list, "stack_size"), info(list, "reductions"),
+                info(list, "current_stacktrace")),
             found);
     }
     return cop_list_reverse(found);

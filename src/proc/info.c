@@ -2,6 +2,7 @@
 /* process_info and what else asks about other processes (P-59, P-100 to P-108). A question is a
  * signal, so what the asker sent before is counted (P-105); the process asked answers it itself,
  * and nobody ever looks into another's memory. */
+#include "proc/backtrace.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -20,14 +21,22 @@ static cop_term status_of(const struct cop__proc *proc, bool self)
     return flags & COP__P_PARKED ? cop__atom(COP__ATOM_waiting) : cop__atom(COP__ATOM_runnable);
 }
 
+/* A loop that waits for its next message is in no function of the program: then its initial call.
+ */
 static cop_term current_function(const struct cop__proc *proc)
 {
     cop_term items[3] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_hibernate),
         cop__small(3) };
+    cop_term stack, frame;
 
     if (cop__load(proc->flags) & COP__P_HIBERNATING)
         return cop_tuple_from(items, 3);
-    return cop__initial_call(proc);
+    stack = cop__backtrace_now(proc);
+    if (!cop_list_next(&frame, &stack))
+        return cop__initial_call(proc);
+    for (size_t i = 0; i < 3; i++)
+        items[i] = cop_tuple_at(frame, i);
+    return cop_tuple_from(items, 3);
 }
 
 static cop_term links_of(const struct cop__proc *proc)
@@ -203,7 +212,7 @@ static const struct item all_items[] = {
     { "monitors", monitors_of },
     { "monitored_by", monitored_by },
     { "messages", messages_of },
-    { "current_stacktrace", nothing },
+    { "current_stacktrace", cop__backtrace_now },
     { "memory", memory_of },
     { "message_queue_data", queue_data },
     { "parent", parent },

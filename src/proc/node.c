@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/poller.h"
 #include "proc/activation.h"
+#include "base/text.h"
 #include "proc/idle.h"
 #include "term/atoms.h"
 
@@ -242,6 +243,7 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     first.status = 1;
     first.returned = false;
     cop__os_signals_start();
+    cop__text_refresh();
     start_node(options ? options : &defaults);
     cop__node.first = cop_spawn_with(first_main, COP_NONE,
         &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 },

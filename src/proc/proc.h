@@ -205,9 +205,7 @@ static inline struct cop__thr *cop__obey(struct cop__thr *self, struct cop__proc
 void cop__info_answer(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request); /* info.c */
 void cop__crash_main(struct cop__thr *self, struct cop__proc *proc);
-COP_NORETURN void cop__finish_raised(struct cop__proc *proc);
 COP_NORETURN void cop__badarg(const char *function);
-cop_term cop__stack_trace(const char *function);
 
 /* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
 /* The whole life of a node; src/otp/main.c makes it cop_run_main. */

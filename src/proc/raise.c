@@ -4,6 +4,7 @@
  * Catching is a jump within the process's own stack. What nobody catches ends the process; in a
  * loop the loop's handle_crash hears of it first, on the same stack started anew. */
 #include "base/raise.h"
+#include "proc/backtrace.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -72,22 +73,6 @@ void cop__defers_run(struct cop__proc *proc, struct cop__defer *until)
         taken.fn(taken.ptr);
         cop__enter();
     }
-}
-
-/* --- Stack traces
- * -------------------------------------------------------------------------------------- */
-
-/* One frame: {c, Function, 0, []}. The frames above are found by the log when it prints them. */
-cop_term cop__stack_trace(const char *function)
-{
-    cop_term frame[4] = { cop__atom(COP__ATOM_erlang), COP_NONE, cop__small(0), cop__nil() };
-    cop_term tuple;
-
-    if (!function)
-        return cop__nil();
-    frame[1] = cop_from_atom(cop_atom_new(function));
-    tuple = cop_tuple_from(frame, 4);
-    return cop_list(&tuple, 1);
 }
 
 /* --- Raising
@@ -171,14 +156,40 @@ static COP_NORETURN void raise_outside(enum cop_class class, cop_term reason)
     abort();
 }
 
-static COP_NORETURN void raise_with(enum cop_class class, cop_term reason, cop_term stack)
+static bool is_orderly(cop_term reason)
+{
+    if (cop_tuple_size(reason) == 2)
+        reason = cop_tuple_at(reason, 0);
+    return reason.word == cop__atom(COP__ATOM_normal).word ||
+           reason.word == cop__atom(COP__ATOM_shutdown).word;
+}
+
+/* Will anybody see the stack? Who leaves in an orderly way does not pay for it. */
+static bool wants_stack(const struct cop__proc *proc, enum cop_class class, cop_term reason)
+{
+    if (proc->stack->catch)
+        return proc->stack->catch->wants_stack;
+    if (class != COP_CLASS_EXIT)
+        return true;
+    return cop__load(proc->flags) & (COP__P_LOOP | COP__P_PROC_LIB) && !is_orderly(reason);
+}
+
+/* `from` is where the public function would return to, and `first` a frame that goes before that
+ * of its caller, or none. */
+static COP_NORETURN void raise_with(
+    enum cop_class class, cop_term reason, cop_term first, const void *from)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
+    cop_term stack = cop__nil();
 
     if (!self->current) {
         cop__leave();
         raise_outside(class, reason);
     }
+    if (wants_stack(self->current, class, reason))
+        stack = cop__backtrace_from(self->current, from);
+    if (!cop_is_none(first))
+        stack = cop_cons(first, stack);
     raise_inside(self, self->current, class, reason, stack);
 }
 
@@ -188,8 +199,13 @@ static void raise_from_below(const char *reason, const char *detail)
     (void)detail;
     if (cop__load(cop__self_thr()->base.rt) & 1)
         cop__leave(); /* raised inside the runtime */
-    if (cop__self_thr()->current)
-        raise_with(COP_CLASS_ERROR, cop_from_atom(cop_atom_new(reason)), cop__nil());
+    if (cop__self_thr()->current) {
+        struct cop__thr *self = (struct cop__thr *)cop__enter();
+
+        /* no stack: there may be no memory for it */
+        raise_inside(
+            self, self->current, COP_CLASS_ERROR, cop_from_atom(cop_atom_new(reason)), cop__nil());
+    }
 }
 
 __attribute__((constructor)) static void serve_raise(void)
@@ -199,22 +215,41 @@ __attribute__((constructor)) static void serve_raise(void)
 
 void cop_exit(cop_term reason)
 {
-    raise_with(COP_CLASS_EXIT, reason, cop__nil());
+    raise_with(COP_CLASS_EXIT, reason, COP_NONE, __builtin_return_address(0));
 }
 
 void cop_error(cop_term reason)
 {
-    raise_with(COP_CLASS_ERROR, reason, cop__nil());
+    raise_with(COP_CLASS_ERROR, reason, COP_NONE, __builtin_return_address(0));
 }
 
 void cop_throw(cop_term value)
 {
-    raise_with(COP_CLASS_THROW, value, cop__nil());
+    raise_with(COP_CLASS_THROW, value, COP_NONE, __builtin_return_address(0));
 }
 
+void cop_raise(enum cop_class class, cop_term reason, cop_term stack)
+{
+    struct cop__thr *self;
+
+    if (class != COP_CLASS_EXIT && class != COP_CLASS_ERROR && class != COP_CLASS_THROW)
+        cop__badarg("raise");
+    self = (struct cop__thr *)cop__enter();
+    if (!self->current) {
+        cop__leave();
+        raise_outside(class, reason);
+    }
+    raise_inside(self, self->current, class, reason, stack);
+}
+
+/* As OTP shows a built-in function: {erlang, Function, 0, []}. */
 void cop__badarg(const char *function)
 {
-    raise_with(COP_CLASS_ERROR, cop__atom(COP__ATOM_badarg), cop__stack_trace(function));
+    cop_term frame[4] = { cop__atom(COP__ATOM_erlang), cop_from_atom(cop_atom_new(function)),
+        cop__small(0), cop__nil() };
+
+    raise_with(COP_CLASS_ERROR, cop__atom(COP__ATOM_badarg), cop_tuple_from(frame, 4),
+        __builtin_return_address(0));
 }
 
 /* --- Catching
@@ -236,6 +271,7 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
     stack = proc->stack;
     here.outer = stack->catch;
     here.defers = proc->ext ? proc->ext->defers : NULL;
+    here.wants_stack = ret_stack != NULL;
     stack->catch = &here;
     cop__leave();
     if (setjmp(here.at) == 0) {
@@ -254,19 +290,18 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
 /* --- cop_must
  * -------------------------------------------------------------------------------------------- */
 
-/* {badmatch, {Expression, Error}} with the place as the only frame. */
+/* {badmatch, {Expression, Error}} with the place as the first frame. */
 static COP_NORETURN void must_failed(
-    cop_term error, const char *expression, const char *file, int line)
+    cop_term error, const char *expression, const char *file, int line, const void *from)
 {
-    cop_term location[2] = { cop__pair(cop__atom(COP__ATOM_file), cop_text(file)),
+    cop_term location[2] = { cop__pair(cop__atom(COP__ATOM_file), cop_string(file)),
         cop__pair(cop__atom(COP__ATOM_line), cop__small(line)) };
     cop_term frame[4] = { cop__atom(COP__ATOM_erlang), cop__atom(COP__ATOM_cop_must), cop__small(1),
         cop_list(location, 2) };
-    cop_term tuple = cop_tuple_from(frame, 4);
 
     raise_with(COP_CLASS_ERROR,
         cop__pair(cop__atom(COP__ATOM_badmatch), cop__pair(cop_text(expression), error)),
-        cop_list(&tuple, 1));
+        cop_tuple_from(frame, 4), from);
 }
 
 int cop__must_int(int64_t result, const char *expression, const char *file, int line)
@@ -274,7 +309,8 @@ int cop__must_int(int64_t result, const char *expression, const char *file, int 
     if (cop__unlikely(result < 0)) {
         const char *name = cop_error_name((int)result);
 
-        must_failed(cop_from_atom(cop_atom_new(name)), expression, file, line);
+        must_failed(
+            cop_from_atom(cop_atom_new(name)), expression, file, line, __builtin_return_address(0));
     }
     return (int)result;
 }
@@ -282,6 +318,7 @@ int cop__must_int(int64_t result, const char *expression, const char *file, int 
 int cop__must_true(bool result, const char *expression, const char *file, int line)
 {
     if (cop__unlikely(!result))
-        must_failed(cop__atom(COP__ATOM_false), expression, file, line);
+        must_failed(
+            cop__atom(COP__ATOM_false), expression, file, line, __builtin_return_address(0));
     return 1;
 }

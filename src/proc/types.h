@@ -228,6 +228,7 @@ struct cop__defer {
 struct cop__catch {
     struct cop__catch *outer;
     struct cop__defer *defers; /* those registered before */
+    bool wants_stack;
     jmp_buf at;
 };
 
