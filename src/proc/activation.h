@@ -7,6 +7,7 @@
 #ifndef COP_PROC_ACTIVATION_H
 #define COP_PROC_ACTIVATION_H
 
+#include "proc/guard.h"
 #include "proc/run_queue.h"
 #include "proc/switch.h"
 
@@ -89,7 +90,10 @@ static inline void cop__end(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
     uint32_t used = (uint32_t)(COP__BUDGET - self->budget);
+    const uint64_t *canary = proc->stack->canary;
 
+    if (cop__unlikely(canary && !cop__canary_alive(canary)))
+        cop__canary_died(proc);
     proc->reductions += used;
     cop__store(sched->reductions, cop__load(sched->reductions) + used);
     cop__store(proc->on, NULL);

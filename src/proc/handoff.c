@@ -34,6 +34,9 @@ static const struct times {
 } usual = { 1000000, 200000, 10000000, 200000, 100000, 2000000, 5000000, 10000000 },
   torture = { 20000, 20000, 10000000, 2, 2, 0, 1, 1000000 };
 
+/* How long stacks are free before their memory goes back; COPPICE_STACKS_FREE_MS changes it. */
+enum { STACKS_FREE_MS = 10000 };
+
 enum { ASLEEP_NOT, ASLEEP, STOPPING };
 _Atomic(uint32_t) cop__monitor_asleep; /* one of these; a futex */
 
@@ -48,7 +51,8 @@ static struct {
     pthread_t thread;
     bool running;
     const struct times *times;
-    uint64_t stuck_until_ns, attended_ns, random;
+    uint64_t stuck_until_ns, attended_ns, trim_at_ns, free_ns, random;
+    bool to_trim; /* there may be free stacks */
     struct seen seen[64];
     _Atomic(uint64_t) hand_offs;
     struct cop__thr self; /* of the monitor: no scheduler, no process */
@@ -296,11 +300,25 @@ static void look(uint64_t now_ns)
     }
 }
 
-/* All schedulers are idle: nothing to look at until one is taken. */
+static void trim_stacks(uint64_t now_ns)
+{
+    if (now_ns < monitor.trim_at_ns || cop__stacks_trim())
+        return;
+    monitor.to_trim = cop__stacks_age();
+    monitor.trim_at_ns = now_ns + monitor.free_ns;
+}
+
+/* All schedulers are idle: nothing to look at until one is taken, but for what they left free. */
 static void sleep_deep(void)
 {
-    while (cop__load(cop__monitor_asleep) == ASLEEP)
-        cop__futex_wait(&cop__monitor_asleep, ASLEEP, NULL);
+    const struct timespec wait = { (time_t)(monitor.free_ns / 1000000000),
+        (long)(monitor.free_ns % 1000000000) };
+
+    monitor.to_trim = true;
+    while (cop__load(cop__monitor_asleep) == ASLEEP) {
+        cop__futex_wait(&cop__monitor_asleep, ASLEEP, monitor.to_trim ? &wait : NULL);
+        trim_stacks(cop__now_ns());
+    }
     memset(monitor.seen, 0, sizeof monitor.seen);
 }
 
@@ -340,6 +358,7 @@ static void *monitor_main(void *unused)
         }
         now_ns = cop__now_ns();
         look(now_ns);
+        trim_stacks(now_ns);
     }
     cop__thread_current = NULL;
     cop__heap_reset(&monitor.self.heap);
@@ -348,13 +367,15 @@ static void *monitor_main(void *unused)
 
 void cop__monitor_start(void)
 {
-    const char *wanted = getenv("COPPICE_HAND_OFF");
+    const char *wanted = getenv("COPPICE_HAND_OFF"), *free_ms = getenv("COPPICE_STACKS_FREE_MS");
     sigset_t all, old;
 
     monitor.times = wanted && strcmp(wanted, "torture") == 0 ? &torture : &usual;
     memset(monitor.seen, 0, sizeof monitor.seen);
     monitor.stuck_until_ns = 0;
     monitor.attended_ns = cop__now_ns();
+    monitor.free_ns = (free_ms ? strtoull(free_ms, NULL, 10) : STACKS_FREE_MS) * 1000000;
+    monitor.trim_at_ns = monitor.attended_ns + monitor.free_ns;
     monitor.random = cop__clock_seed();
     cop__store(monitor.hand_offs, 0);
     cop__store(cop__monitor_asleep, ASLEEP_NOT);

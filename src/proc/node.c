@@ -7,6 +7,7 @@
 #include "base/poller.h"
 #include "proc/activation.h"
 #include "base/text.h"
+#include "proc/guard.h"
 #include "proc/idle.h"
 #include "term/atoms.h"
 
@@ -108,7 +109,7 @@ static void start_node(const struct cop_options *options)
             hook->start();
     if (options->boot_line)
         fprintf(stderr, "coppice %s: %u schedulers, stack guards: %s\n", cop_version(),
-            cop__node.scheds, cop__stack_guard_mode());
+            cop__node.scheds, cop__guard_mode());
 }
 
 /* What the processes that were still there held: their blocks are given back, nobody hears of them.

@@ -62,8 +62,13 @@ static inline void cop__stack_put(struct cop__sched *sched, struct cop__stack *s
 }
 
 void cop__stacks_give_back(struct cop__sched *sched);
-const char *cop__stack_guard_mode(void);
 uint64_t cop__stacks_made(void);
+char *cop__stack_slot(const struct cop__stack *stack); /* its lowest byte, under the guards */
+/* Of the monitor, every so often: give the memory of stacks that were not used since the last age
+ * back to the system. True: there are more. */
+bool cop__stacks_trim(void);
+bool cop__stacks_age(void); /* true: there are free ones */
+COP_NORETURN void cop__canary_died(const struct cop__proc *proc);
 
 /* --- signals (signal.c)
  * --------------------------------------------------------------------------- */

@@ -103,8 +103,9 @@ struct cop__stack {
     char *lo;                 /* lowest usable byte */
     void *top;                /* where the first frame starts */
     struct cop__catch *catch; /* innermost cop_try, in a frame of this stack */
+    const uint64_t *canary;   /* to be looked at when the process stops; NULL: it is guarded */
     uint32_t index;
-    uint8_t class;
+    uint8_t class, guard;    /* enum cop__guard */
     struct cop__fiber fiber; /* what sanitizers keep for a stack */
     uint64_t lent[COP__LENT_WORDS];
 };
