@@ -15,6 +15,7 @@
 #include <coppice/runtime.h>
 #include <coppice/log.h>
 #include <coppice/socket.h>
+#include <coppice/fault.h>
 #include <coppice/file.h>
 
 #endif

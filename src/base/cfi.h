@@ -55,7 +55,4 @@ bool cop__cfi_row_at(struct cop__cfi_row *ret_row, const struct cop__cfi *cfi, u
 bool cop__cfi_evaluate(
     uint64_t *ret_value, int64_t block, const struct cop__frame *frame, const uint64_t *cfa);
 
-/* A word of the stack. False: it lies elsewhere. */
-bool cop__frame_read(uint64_t *ret_word, const struct cop__frame *frame, uint64_t address);
-
 #endif

@@ -151,6 +151,8 @@ enum cop__unwind cop__unwind_step(struct cop__frame *frame)
     if (!get(&value, &caller, cfi.ra_reg))
         return COP__UNWIND_LOST;
     caller.pc = row.ra_signed ? without_code(value) : value;
+    if (row.rule[cfi.ra_reg].how == COP__CFI_OFFSET && !row.ra_signed)
+        caller.return_slot = cfa + (uint64_t)row.rule[cfi.ra_reg].value;
     caller.is_call = !cfi.is_signal;
     /* A leaf of aarch64 has no frame, and a signal's lies below what it interrupted by any size. */
     if (!get(&value, &caller, COP__REG_SP) || value < sp || value > frame->stack_hi ||

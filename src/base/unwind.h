@@ -32,6 +32,8 @@ struct cop__frame {
     uintptr_t stack_lo, stack_hi; /* the memory that may be read */
     /* after cop__unwind_step found it: the function that pc lies in */
     uintptr_t function, function_end; /* 0: no table knows it */
+    /* after a step: where the address that was returned to lies; 0: in a register, or signed */
+    uintptr_t return_slot;
 };
 
 enum cop__unwind {
@@ -45,6 +47,9 @@ bool cop__unwind_look(struct cop__frame *frame);
 
 /* Go to the caller. Stack pointers only rise, so a walk ends. Async-signal-safe. */
 enum cop__unwind cop__unwind_step(struct cop__frame *frame);
+
+/* A word of the stack. False: it lies elsewhere. Async-signal-safe. */
+bool cop__frame_read(uint64_t *ret_word, const struct cop__frame *frame, uint64_t address);
 
 /* A frame is made from what a signal handler is given, ... */
 void cop__unwind_signal(

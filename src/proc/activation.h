@@ -68,6 +68,7 @@ static inline void cop__begin_on_stack(struct cop__sched *sched, struct cop__pro
     stack->fiber.fake_stack = NULL;
 #endif
     stack->catch = NULL;
+    cop__store(stack->unsafe, 0);
     proc->sp = cop__switch_prepare(stack->top, cop__first_frame);
 }
 

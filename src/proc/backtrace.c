@@ -125,6 +125,15 @@ cop_term cop__backtrace_from(const struct cop__proc *proc, const void *return_ad
     return frames_of(&frames, from);
 }
 
+cop_term cop__backtrace_of(const uintptr_t *pcs, uint32_t count)
+{
+    struct walk frames = { .count = count };
+
+    for (uint32_t i = 0; i < count && i < DEPTH_MAX; i++)
+        frames.pcs[i] = pcs[i];
+    return frames_of(&frames, 0);
+}
+
 static bool is_of_library(const struct cop__symbol *symbol)
 {
     return symbol->function && strncmp(symbol->function, "cop_", 4) == 0;

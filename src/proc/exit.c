@@ -5,6 +5,7 @@
  *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
  *   2 name, timers, resources   5 calls taken and not answered
  *   3 its own monitors          6 links, those who watch it      7 memory, slot */
+#include "proc/fault.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -59,6 +60,12 @@ static void answer_owed(struct cop__thr *self, struct cop__proc *proc, cop_term 
     }
 }
 
+/* On some thread, now. */
+static bool is_running(uint64_t id)
+{
+    return cop__load(cop__proc_of(id)->on) != NULL;
+}
+
 static void send_exit_link(
     struct cop__thr *self, struct cop__proc *proc, uint64_t other, cop_term reason)
 {
@@ -68,6 +75,8 @@ static void send_exit_link(
     msg->from = cop__id_of(proc);
     if (!cop__push(self, other, msg))
         cop__msg_free(self, msg);
+    else if (is_running(other))
+        cop__kill_running(other);
 }
 
 static void break_links(struct cop__thr *self, struct cop__proc *proc, cop_term reason)
@@ -230,6 +239,8 @@ static void exit_signal(cop_pid to, cop_term reason, uint16_t flags)
     msg->flags |= flags;
     if (!cop__push(self, to.id, msg))
         cop__msg_free(self, msg);
+    else if (to.id != from)
+        cop__kill_running(to.id);
     if (to.id == from) {
         cop__fetch(self, proc); /* P-49: fatal before the call returns */
         self = cop__obey(self, proc);

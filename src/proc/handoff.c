@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/poller.h"
+#include "proc/fault.h"
 #include "proc/idle.h"
 #include "proc/run_queue.h"
 
@@ -122,6 +123,30 @@ static struct cop__thread *enter_slow(struct cop__thread *base)
     self = cop__switch_out(self, COP__ACT_YIELD);
     *cop__errno() = error;
     return &self->base;
+}
+
+/* A handler has made rt odd and jumped to the base (fault.c): the look at `claim` comes now. True:
+ * the thread has a scheduler. */
+bool cop__entered_at_base(struct cop__thr *self)
+{
+    uint32_t claim;
+
+    atomic_thread_fence(
+        memory_order_seq_cst); /* as that of enter, and this is no place to save one */
+    do {
+        claim = cop__load(self->base.claim);
+        if (claim == COP__CLAIM_LOST)
+            cop__give_up(self);
+    } while (claim != COP__CLAIM_OWN && claim != COP__CLAIM_LOST &&
+             !atomic_compare_exchange_weak(&self->base.claim, &claim, COP__CLAIM_OWN));
+    if (self->sched)
+        return true;
+    cop__detached_count(-1);
+    if (cop__load(cop__node.stopping) || !cop__take_any(self))
+        return false;
+    cop__store(self->sched->current, self->current);
+    cop__store(self->sched->turns, cop__load(self->sched->turns) + 1);
+    return true;
 }
 
 /* At the stop: a process that never waits leaves its scheduler at its next call. */
@@ -358,6 +383,7 @@ static void *monitor_main(void *unused)
         }
         now_ns = cop__now_ns();
         look(now_ns);
+        cop__kills_repeat();
         trim_stacks(now_ns);
     }
     cop__thread_current = NULL;

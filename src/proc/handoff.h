@@ -27,6 +27,9 @@ static inline void cop__monitor_wake(void)
         cop__monitor_wake_slow();
 }
 
+/* On the base, after a jump from a handler. */
+bool cop__entered_at_base(struct cop__thr *self);
+
 /* On the base stack: the process whose thread has lost its scheduler goes to the global queue. */
 void cop__thread_detached(struct cop__thr *self, struct cop__proc *proc);
 

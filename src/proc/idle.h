@@ -40,6 +40,7 @@ uint32_t cop__idle_count(void);                    /* schedulers */
 bool cop__spare_there(void);
 
 /* threads.c */
+enum { COP__THREAD_STACK = 256 * 1024 };
 bool cop__threads_start(uint32_t count, uint32_t max);
 bool cop__threads_join(void); /* false: some are in user code that does not return */
 bool cop__thread_start(struct cop__sched *sched, bool searching); /* false: no more threads */

@@ -4,6 +4,7 @@
  * An idle loop is its descriptor and its state. Each activation runs on a borrowed stack: it takes
  * messages until there are none or its share is used up, and each message is one turn. */
 #include "proc/activation.h"
+#include "proc/fault.h"
 #include "term/atoms.h"
 
 enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024 };
@@ -144,7 +145,9 @@ void cop__run_entry(struct cop__thr *self, struct cop__proc *left)
     struct cop__proc *proc = self->current;
 
     self = cop__arrived((struct cop__arrival){ self, left });
-    if (cop__unlikely(cop__load(proc->flags) & COP__P_CRASHED)) {
+    if (cop__unlikely(cop__load(proc->flags) & (COP__P_CRASHED | COP__P_FAULTED))) {
+        if (cop__load(proc->flags) & COP__P_FAULTED)
+            cop__fault_main(self, proc);
         cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_CRASHED);
         cop__crash_main(self, proc);
         self = end_turn(cop__self_thr(), proc);

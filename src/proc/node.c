@@ -7,6 +7,7 @@
 #include "base/poller.h"
 #include "proc/activation.h"
 #include "base/text.h"
+#include "proc/fault.h"
 #include "proc/guard.h"
 #include "proc/idle.h"
 #include "term/atoms.h"
@@ -174,6 +175,7 @@ static bool stop_node(void)
         cop__os_signals_stop();
         return false;
     }
+    cop__faults_stop();
     drop_processes();
     for (struct cop__node_hook *hook = hooks; hook; hook = hook->next)
         if (hook->stop)
@@ -246,6 +248,7 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     cop__os_signals_start();
     cop__text_refresh();
     start_node(options ? options : &defaults);
+    cop__faults_start();
     cop__node.first = cop_spawn_with(first_main, COP_NONE,
         &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 },
         NULL);

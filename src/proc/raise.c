@@ -133,6 +133,7 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
     ext->raised_stack = stack;
     if (catch) {
         proc->stack->catch = catch->outer;
+        cop__store(proc->stack->unsafe, catch->unsafe);
         cop__defers_run(proc, catch->defers);
         cop__leave();
         longjmp(catch->at, 1);
@@ -271,6 +272,7 @@ enum cop_class cop_try(void (*fn)(void *arg), void *arg, cop_term *ret_reason, c
     stack = proc->stack;
     here.outer = stack->catch;
     here.defers = proc->ext ? proc->ext->defers : NULL;
+    here.unsafe = cop__load(stack->unsafe);
     here.wants_stack = ret_stack != NULL;
     stack->catch = &here;
     cop__leave();

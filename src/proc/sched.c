@@ -6,6 +6,7 @@
  * Search order: every 64th turn the global queue and the poller; due timers; the lifo slot; the
  * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
 #include "proc/activation.h"
+#include "proc/fault.h"
 #include "proc/handoff.h"
 #include "proc/idle.h"
 
@@ -382,6 +383,23 @@ struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act)
     return cop__switch_out_here(self, act);
 }
 
+static bool starts_anew(enum cop__act act)
+{
+    return act == COP__ACT_RESTART || act == COP__ACT_FAULT;
+}
+
+/* Not by a switch like others. False: the thread has no scheduler, and nothing more to do with the
+ * process. */
+static bool came_back(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (self->act == COP__ACT_FAULT && cop__fault_landed(self, proc))
+        return true;
+    self->current = NULL;
+    if (self->act == COP__ACT_LOST)
+        cop__thread_detached(self, proc);
+    return false;
+}
+
 static void run(struct cop__thr *self, struct cop__proc *proc)
 {
     do {
@@ -389,17 +407,15 @@ static void run(struct cop__thr *self, struct cop__proc *proc)
         /* Still the same thread: a thread's base never moves. Its scheduler may have changed, and
          * others may have run since. */
         proc = switch_in(self, proc);
-        self->current = NULL;
-        if (cop__unlikely(self->act == COP__ACT_LOST)) {
-            cop__thread_detached(self, proc);
+        if (cop__unlikely(self->act > COP__ACT_RESTART) && !came_back(self, proc))
             return;
-        }
+        self->current = NULL;
         cop__end(self, proc);
-        if (cop__unlikely(self->act == COP__ACT_RESTART))
+        if (cop__unlikely(starts_anew(self->act)))
             proc->sp = NULL;
         else
             cop__settle(self, proc);
-    } while (cop__unlikely(self->act == COP__ACT_RESTART));
+    } while (cop__unlikely(starts_anew(self->act)));
     cop__store(self->sched->current, NULL);
 }
 

@@ -16,5 +16,18 @@ cop__switch_end:
     brk #1
     .cfi_endproc
     .size cop__switch_entry, .-cop__switch_entry
+
+/* What the C library returns to when its caller is to end (fault.c). */
+    .globl cop__fault_trampoline
+    .hidden cop__fault_trampoline, cop__fault_returned
+    .type cop__fault_trampoline, %function
+    nop /* the address before it is looked up, as that of a call */
+cop__fault_trampoline:
+    .cfi_startproc
+    .cfi_undefined x30
+    bl cop__fault_returned
+    brk #1
+    .cfi_endproc
+    .size cop__fault_trampoline, .-cop__fault_trampoline
 #endif
     .section .note.GNU-stack, "", %progbits

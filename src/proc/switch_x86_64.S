@@ -44,5 +44,22 @@ cop__receive_by_jump:
     jmpq *%rcx
     .cfi_endproc
     .size cop__receive_by_jump, .-cop__receive_by_jump
+
+/* What the C library returns to when its caller is to end (fault.c). The stack is that of the
+ * caller, which is not gone on with. */
+    .globl cop__fault_trampoline
+    .hidden cop__fault_trampoline, cop__fault_returned
+    .type cop__fault_trampoline, @function
+    .p2align 4
+    nop /* the address before it is looked up, as that of a call */
+cop__fault_trampoline:
+    .cfi_startproc
+    .cfi_undefined rip
+    cld
+    andq $-16, %rsp
+    callq cop__fault_returned
+    ud2
+    .cfi_endproc
+    .size cop__fault_trampoline, .-cop__fault_trampoline
 #endif
     .section .note.GNU-stack, "", %progbits

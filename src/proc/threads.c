@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/fault.h"
 #include "proc/handoff.h"
 
 enum { THREADS_MAX = 1024, THREADS_DEFAULT = 256, SPARES_AT_START = 2 };
-enum { THREAD_STACK = 256 * 1024, OWN_HEAP_WORDS = 512 };
+enum { OWN_HEAP_WORDS = 512 };
 /* How long the stop waits for user code, and how often it wakes those that sleep. */
 #define STOP_NS 1000000000ull
 static const struct timespec stop_look = { 0, 10000000 };
@@ -66,12 +67,15 @@ static void *thread_main(void *arg)
 #endif
     self->thread = pthread_self(); /* not by pthread_create, which may store it late */
     pthread_getcpuclockid(self->thread, &self->cpu_clock);
+    self->base_hi = (uintptr_t)__builtin_frame_address(0);
+    cop__faults_thread_start(self);
     if (self->given) {
         cop__take(self, self->given);
         self->given = NULL;
     }
     if (self->sched || cop__thread_park(self))
         cop__scheduler_main(self);
+    cop__faults_thread_stop(self);
     cop__thread_current = NULL;
     cop__heap_reset(&self->heap);
     free(lent);
@@ -129,7 +133,7 @@ bool cop__thread_start(struct cop__sched *sched, bool searching)
     cop__give_up(thr);
     cop__store(thr->wake, 0);
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    pthread_attr_setstacksize(&attributes, COP__THREAD_STACK);
     failed = pthread_create(&thread, &attributes, thread_main, thr);
     pthread_attr_destroy(&attributes);
     if (failed) {

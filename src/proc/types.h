@@ -96,6 +96,20 @@ struct cop__msg {
 enum { COP__STACK_SMALL, COP__STACK_LARGE, COP__STACK_CLASSES };
 enum { COP__LENT_WORDS = 96 }; /* first chunk of the turn's heap, in the top page of the stack */
 
+enum { COP__FAULT_FRAMES = 24 };
+
+/* What ends a process from within its code: written by a signal handler on the thread that runs it,
+ * read when it has come back to that thread's base (fault.c). */
+struct cop__fault {
+    int signal;    /* 0: a kill */
+    uint8_t event; /* enum cop__event */
+    uint8_t rule;
+    uintptr_t address;
+    uintptr_t return_to; /* whose place the trampoline has taken; 0: nobody's */
+    uint32_t count;
+    uintptr_t pcs[COP__FAULT_FRAMES];
+};
+
 /* At the top of each stack, so that a shallow process touches one page. */
 struct cop__stack {
     struct cop__stack *next;
@@ -105,7 +119,10 @@ struct cop__stack {
     struct cop__catch *catch; /* innermost cop_try, in a frame of this stack */
     const uint64_t *canary;   /* to be looked at when the process stops; NULL: it is guarded */
     uint32_t index;
-    uint8_t class, guard;    /* enum cop__guard */
+    uint8_t class, guard; /* enum cop__guard */
+    bool yellow_open;
+    _Atomic(uint32_t) unsafe; /* cop_unsafe_begin without end; read in handlers */
+    struct cop__fault fault;
     struct cop__fiber fiber; /* what sanitizers keep for a stack */
     uint64_t lent[COP__LENT_WORDS];
 };
@@ -122,9 +139,11 @@ enum {
     COP__P_SUSPENDED = 32,
     COP__P_DOOMED = 64, /* a fatal exit signal was received: ends at the next chance */
     COP__P_LARGE_STACK = 128,
-    COP__P_PARKED = 256,  /* waits; for process_info */
-    COP__P_CRASHED = 512, /* next run is crash_main */
-    COP__P_TIMED = 1024,  /* has started timers toward itself */
+    COP__P_PARKED = 256,      /* waits; for process_info */
+    COP__P_CRASHED = 512,     /* next run is crash_main */
+    COP__P_TIMED = 1024,      /* has started timers toward itself */
+    COP__P_FAULTED = 2048,    /* next run is fault_main */
+    COP__P_FAULT_TOLD = 4096, /* it has ended with a fault, and the reason is in ext */
 };
 
 struct cop__ext;
@@ -229,6 +248,7 @@ struct cop__defer {
 struct cop__catch {
     struct cop__catch *outer;
     struct cop__defer *defers; /* those registered before */
+    uint32_t unsafe;           /* as it was */
     bool wants_stack;
     jmp_buf at;
 };
@@ -331,7 +351,8 @@ enum cop__act {
     COP__ACT_EXIT, /* up to here the next process may follow without the base loop */
     COP__ACT_STRAIGHT_LAST = COP__ACT_EXIT,
     COP__ACT_RESTART,
-    COP__ACT_LOST
+    COP__ACT_LOST,
+    COP__ACT_FAULT /* a handler has jumped to the base: nothing is saved, the claim not looked at */
 };
 
 struct cop__thr {
@@ -350,6 +371,12 @@ struct cop__thr {
     struct cop__heap heap;    /* for terms built outside any process */
     struct cop__fiber fiber;
     pthread_t thread;
+    pid_t tid;         /* for tgkill */
+    uintptr_t base_hi; /* above all frames of its base */
+    /* where its handlers run (fault.c) */
+    void *signal_stack;
+    size_t signal_stack_size;
+    _Atomic(uint32_t) in_fault; /* its handler is at work: another fault is the handler's */
 };
 
 _Static_assert(

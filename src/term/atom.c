@@ -127,9 +127,13 @@ static uint32_t lookup(uint32_t hash, cop_bytes text)
     const struct table *table = atomic_load_explicit(&current, memory_order_acquire);
 
     if (!table) {
+        bool entered = cop__enter_unless_inside();
+
         pthread_mutex_lock(&lock);
         table = table_with_room();
         pthread_mutex_unlock(&lock);
+        if (entered)
+            cop__leave();
         if (!table)
             return 0;
     }

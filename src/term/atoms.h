@@ -134,7 +134,8 @@
     X(reply_tag, "reply_tag")                   \
     X(badopt, "badopt")                         \
     X(spawn_reply, "spawn_reply")               \
-    X(reason, "reason")
+    X(reason, "reason")                         \
+    X(fault, "fault")
 
 enum {
     COP__ATOM_NONE,
