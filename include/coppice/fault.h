@@ -5,7 +5,7 @@
  * over) in the code of a process ends that process with {fault, Signal, Address, Frames}, if
  * nothing on its stack could hold a lock or a half-made change that others need; else the node
  * stops with a report and a core dump. An exit signal ends a process that computes or blocks by the
- * same rules. docs/guide/fault-tolerance.md has them, F1 to F12.
+ * same rules. docs/guide/fault-tolerance.md has them, F1 to F11.
  *
  * COPPICE_ON_FAULT in the environment: contain (the default), stop (as if no rule allowed it), off
  * (no handlers at all). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* May a process be ended where it is now? Read in signal handlers. The rules F1 to F12 are those of
+/* May a process be ended where it is now? Read in signal handlers. The rules F1 to F11 are those of
  * docs/guide/fault-tolerance.md; docs/adr/0013 says why they are as they are. */
 #ifndef COP_PROC_VERDICT_H
 #define COP_PROC_VERDICT_H

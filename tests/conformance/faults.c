@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A fault in a process's code ends the process, and the node goes on:
- * docs/guide/fault-tolerance.md, rules F1 to F12. fault_kinds.h has the kinds. */
+ * docs/guide/fault-tolerance.md, rules F1 to F11. fault_kinds.h has the kinds. */
 #include "conformance/fault_kinds.h"
 
 static void faulty_main(cop_term arg)
