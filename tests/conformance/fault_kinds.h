@@ -18,10 +18,13 @@ static void read_wild(void)
     zero = *(volatile int *)(uintptr_t)0x1234567890abull;
 }
 
+/* Elsewhere a division by zero is no fault. */
+#if defined(__x86_64__)
 static void divide(void)
 {
     zero = 7 / zero;
 }
+#endif
 
 static void illegal(void)
 {
