@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The slow half of the heap of a turn: further chunks, and the counts of shared bytes. Layer 0.
  *
- * The hard idea: nothing in a heap is freed alone. What must be given back is found through two
- * lists, chunks and counted binaries, so emptying costs nothing for words. */
+ * The hard idea: nothing in a heap is freed alone. What must be given back is found through lists
+ * (chunks, counted binaries, scratch), so emptying costs nothing for words. */
 #include "base/heap.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/raise.h"
+#include "base/scratch.h"
+#include "base/thread.h"
 
 struct cop__chunk {
     struct cop__chunk *next;
@@ -25,6 +27,7 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
     /* Double, so that the number of chunks stays small, but only up to a megabyte. */
     size_t size = heap->chunks ? heap->chunks->words * 2 + 2 : CHUNK_WORDS_MIN;
     struct cop__chunk *chunk;
+    bool entered;
 
     if (size > CHUNK_WORDS_DOUBLED_MAX)
         size = CHUNK_WORDS_DOUBLED_MAX;
@@ -34,14 +37,19 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
         cop__raise("system_limit", "a term larger than the address space");
     if (cop__heap_grow_hook)
         cop__heap_grow_hook(heap, size * sizeof(uint64_t));
+    entered = cop__enter_unless_inside(); /* one step for an exit signal */
     chunk = malloc(sizeof(*chunk) + size * sizeof(uint64_t));
+    if (chunk) {
+        chunk->words = size;
+        chunk->next = heap->chunks;
+        heap->chunks = chunk;
+        heap->top = chunk->data + words;
+        heap->end = chunk->data + size;
+    }
+    if (entered)
+        cop__leave();
     if (!chunk)
         cop__raise("system_limit", "no memory for a term");
-    chunk->words = size;
-    chunk->next = heap->chunks;
-    heap->chunks = chunk;
-    heap->top = chunk->data + words;
-    heap->end = chunk->data + size;
     return chunk->data;
 }
 
@@ -60,6 +68,7 @@ void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words)
     heap->end = heap->lent_end = lent + words;
     heap->chunks = NULL;
     heap->counted = NULL;
+    heap->scratch = NULL;
 }
 
 void cop__heap_reset_slow(struct cop__heap *heap)
@@ -70,6 +79,7 @@ void cop__heap_reset_slow(struct cop__heap *heap)
         cop__counted_release_all(heap->counted);
         heap->counted = NULL;
     }
+    cop__scratch_free_all(&heap->scratch);
     while (chunk) {
         struct cop__chunk *next = chunk->next;
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct cop__chunk; /* a further chunk; heap.c knows its inside */
+struct cop__scratch;
 
 /* What any number of terms and processes share: bytes, which follow, or a kept term. */
 struct cop__shared {
@@ -37,6 +38,7 @@ struct cop__heap {
     uint64_t *end;                /* end of the current chunk */
     struct cop__chunk *chunks;    /* newest first; NULL while only the lent chunk is used */
     struct cop__counted *counted; /* counted binaries that live here */
+    struct cop__scratch *scratch; /* blocks of operations under way (scratch.h) */
     uint64_t *lent, *lent_end;    /* the first chunk, which reset returns to */
 };
 
@@ -49,11 +51,13 @@ extern void (*cop__heap_grow_hook)(struct cop__heap *heap, size_t bytes);
 
 size_t cop__heap_size(const struct cop__heap *heap); /* bytes of all chunks but the lent one */
 
-/* Release counted binaries and further chunks; the heap is as new. */
+/* Release counted binaries, scratch and further chunks; the heap is as new. */
 void cop__heap_reset_slow(struct cop__heap *heap);
 static inline __attribute__((always_inline)) void cop__heap_reset(struct cop__heap *heap)
 {
-    if (__builtin_expect(((uintptr_t)heap->chunks | (uintptr_t)heap->counted) != 0, 0))
+    if (__builtin_expect(((uintptr_t)heap->chunks | (uintptr_t)heap->counted |
+                             (uintptr_t)heap->scratch) != 0,
+            0))
         cop__heap_reset_slow(heap);
     heap->top = heap->lent;
     heap->end = heap->lent_end;

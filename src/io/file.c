@@ -6,6 +6,7 @@
  * under it would let the call reach whatever file has the number next. So the operation leaves its
  * mark in `reading`; a closer that finds the mark of a living process replaces it, and the
  * operation closes when it comes back. */
+#include <coppice/fault.h>
 #include <coppice/file.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,11 +35,8 @@ static int path_from(char *ret_path, cop_bytes path)
 /* In functions that never park: errno is the thread's. They are called in blocking sections. */
 static int open_once(const char *path, int flags)
 {
-    int fd;
+    int fd = open(path, flags | O_CLOEXEC, 0666);
 
-    do
-        fd = open(path, flags | O_CLOEXEC, 0666);
-    while (fd < 0 && cop__last_error() == -EINTR);
     return fd < 0 ? cop__last_error() : fd;
 }
 
@@ -187,8 +185,11 @@ int cop_file_pwrite(cop_file file, const void *data, size_t size, int64_t offset
 /* One more piece into the read-ahead. Bytes; 0: the end. */
 static int64_t read_ahead(struct cop__fd *slot)
 {
-    int64_t room = cop__buffer_reserve(&slot->in, 1, LINE_MAX_SIZE), count;
+    int64_t room, count;
 
+    cop__enter(); /* one step for an exit signal */
+    room = cop__buffer_reserve(&slot->in, 1, LINE_MAX_SIZE);
+    cop__leave();
     if (room < 0)
         return room;
     cop__blocking_begin();
@@ -279,25 +280,39 @@ static int flags_of(unsigned modes)
            (modes & COP_FILE_EXCLUSIVE ? O_CREAT | O_EXCL : 0);
 }
 
+/* An exit signal must not come between the descriptor and the record of it. One that comes while the
+ * system waits (for the other end of a FIFO) interrupts that, and is obeyed at the end. */
+static int open_and_own(uint64_t *ret_id, const char *path, int flags)
+{
+    int fd, result;
+
+    cop_unsafe_begin();
+    cop__blocking_begin();
+    fd = result = open_once(path, flags);
+    cop__blocking_end();
+    if (fd >= 0) {
+        cop__enter();
+        result = cop__fd_open(ret_id, fd, COP__FD_FILE, NULL);
+        cop__leave();
+    }
+    cop_unsafe_end();
+    return result;
+}
+
 int cop_file_open(cop_file *ret_file, cop_bytes path, unsigned modes)
 {
     char text[PATH_MAX];
     uint64_t id = 0;
-    int fd, result = path_from(text, path);
+    int result = path_from(text, path);
 
     if (result < 0)
         return result;
     if (!cop_in_process() || !(modes & (COP_FILE_READ | COP_FILE_WRITE | COP_FILE_APPEND)) ||
         modes >= 2 * COP_FILE_EXCLUSIVE)
         return -COP_EBADARG;
-    cop__blocking_begin();
-    fd = open_once(text, flags_of(modes));
-    cop__blocking_end();
-    if (fd < 0)
-        return fd;
-    cop__enter();
-    result = cop__fd_open(&id, fd, COP__FD_FILE, NULL);
-    cop__leave();
+    do
+        result = open_and_own(&id, text, flags_of(modes));
+    while (result == -EINTR);
     if (result == 0)
         ret_file->id = id;
     return result;

@@ -4,11 +4,13 @@
 #include "term/layout.h"
 
 #include "base/raise.h"
+#include "base/thread.h"
 
 cop_term cop__new_bits(struct cop__heap *heap, uint64_t bits, unsigned char **ret_bytes)
 {
     struct cop__counted *counted;
     uint64_t *box;
+    bool entered;
 
     if (bits <= COP__INLINE_BITS_MAX) {
         size_t words = (bits + 63) / 64;
@@ -21,14 +23,18 @@ cop_term cop__new_bits(struct cop__heap *heap, uint64_t bits, unsigned char **re
         return cop__from_box(box);
     }
     counted = (struct cop__counted *)cop__heap_alloc(heap, COP__COUNTED_WORDS);
-    counted->shared = cop__shared_new((bits + 7) / 8);
-    if (!counted->shared)
-        cop__raise("system_limit", "no memory for a binary");
     counted->header = cop__header(COP__COUNTED, COP__COUNTED_WORDS - 1);
     counted->bit_offset = 0;
     counted->bit_size = bits;
     counted->next = heap->counted;
-    heap->counted = counted;
+    entered = cop__enter_unless_inside(); /* one step for an exit signal */
+    counted->shared = cop__shared_new((bits + 7) / 8);
+    if (counted->shared)
+        heap->counted = counted;
+    if (entered)
+        cop__leave();
+    if (!counted->shared)
+        cop__raise("system_limit", "no memory for a binary");
     *ret_bytes = (unsigned char *)cop__shared_bytes(counted->shared);
     return cop__from_box(counted);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/raise.h"
+#include "base/scratch.h"
 #include "term/copy.h"
 #include "term/map.h"
 #include "term/parse.h"
@@ -318,12 +319,10 @@ static const char *compile(struct compiler *compiler, cop_bytes text, struct cop
     if (compiler->purpose == COP__TO_BUILD) {
         emit_build(compiler);
     } else {
-        roots = malloc(COP__DEPTH_MAX * COP__OPS_MAX * sizeof(*roots));
-        if (!roots)
-            cop__raise("system_limit", "no memory for a pattern");
+        roots = cop__scratch_new(COP__DEPTH_MAX * COP__OPS_MAX * sizeof(*roots), "a pattern");
         compiler->stack = compiler->stack_max = 1;
         wrong = emit_match(compiler, compiler->used - 1, roots);
-        free(roots);
+        cop__scratch_free(roots);
     }
     if (!wrong && compiler->stack_max > COP__STACK_MAX)
         wrong = "a pattern too long";
@@ -338,17 +337,17 @@ static const char *compile(struct compiler *compiler, cop_bytes text, struct cop
 struct cop__code *cop__pattern_compile(
     cop_bytes text, enum cop__purpose purpose, struct cop_parse_error *error)
 {
-    struct compiler *compiler = calloc(1, sizeof(*compiler)); /* large for a process's stack */
+    /* large for a process's stack */
+    struct compiler *compiler = cop__scratch_new(sizeof(*compiler), "a pattern");
     struct cop__code *code = NULL;
 
-    if (!compiler)
-        cop__raise("system_limit", "no memory for a pattern");
+    memset(compiler, 0, sizeof(*compiler));
     compiler->purpose = purpose;
     cop__heap_init(&compiler->heap, compiler->heap_words, 256);
     if (!compile(compiler, text, error))
         code = finish(compiler);
     cop__heap_reset(&compiler->heap);
-    free(compiler);
+    cop__scratch_free(compiler);
     return code;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/raise.h"
+#include "base/scratch.h"
 
 enum { LIMBS_MAX = 1 << 16 }; /* 4 million bits, as OTP 27's bound */
 
@@ -119,16 +120,14 @@ cop_term cop_integer_from_bytes(bool negative, const void *little_endian, size_t
     if (count > LIMBS_MAX)
         cop__raise("system_limit", "an integer of more than 4 million bits");
     if (count > sizeof(few) / sizeof(*few)) {
-        limbs = malloc(count * sizeof(*limbs));
-        if (!limbs)
-            cop__raise("system_limit", "no memory for an integer");
+        limbs = cop__scratch_new(count * sizeof(*limbs), "an integer");
     }
     memset(limbs, 0, count * sizeof(*limbs));
     for (size_t i = 0; i < size; i++)
         limbs[i / 8] |= (uint64_t)bytes[i] << i % 8 * 8;
     integer = cop__new_big(cop__turn_heap(), negative, limbs, count);
     if (limbs != few)
-        free(limbs);
+        cop__scratch_free(limbs);
     return integer;
 }
 
@@ -260,9 +259,8 @@ cop_term cop__integer_from_digits(
     cop_term integer;
 
     if (room > sizeof(few) / sizeof(*few)) {
-        limbs = calloc(room, sizeof(*limbs));
-        if (!limbs)
-            cop__raise("system_limit", "no memory for an integer");
+        limbs = cop__scratch_new(room * sizeof(*limbs), "an integer");
+        memset(limbs, 0, room * sizeof(*limbs));
     }
     for (size_t i = 0; i < count;) {
         uint64_t factor = 1, add = 0;
@@ -282,7 +280,7 @@ cop_term cop__integer_from_digits(
     }
     integer = cop__new_big(heap, negative, limbs, used);
     if (limbs != few)
-        free(limbs);
+        cop__scratch_free(limbs);
     return integer;
 }
 
@@ -332,9 +330,8 @@ size_t cop__integer_text(char *to, cop_term integer)
     if (value.count <= 1)
         return (size_t)(to - start) + put_limb(to, value.count ? value.limbs[0] : 0);
     /* 10^19 is below 2^64: each limb gives at most 64/63 parts */
-    limbs = malloc((value.count * 2 + value.count / 50 + 2) * sizeof(*limbs));
-    if (!limbs)
-        cop__raise("system_limit", "no memory for the text of an integer");
+    limbs = cop__scratch_new((value.count * 2 + value.count / 50 + 2) * sizeof(*limbs),
+        "the text of an integer");
     memcpy(limbs, value.limbs, value.count * sizeof(*limbs));
     parts = limbs + value.count;
     for (count = value.count; count;) {
@@ -350,6 +347,6 @@ size_t cop__integer_text(char *to, cop_term integer)
         }
         to += 19;
     }
-    free(limbs);
+    cop__scratch_free(limbs);
     return (size_t)(to - start);
 }

@@ -2,9 +2,8 @@
 /* Walking and making lists. Layer 1. */
 #include "term/atoms.h"
 
-#include <stdlib.h>
-
 #include "base/raise.h"
+#include "base/scratch.h"
 #include "term/order.h"
 
 bool cop_list_next(cop_term *ret_head, cop_term *list)
@@ -133,9 +132,7 @@ static cop_term sorted(cop_term list, bool unique)
         cop__raise("badarg", "sorting of what is no proper list");
     if (count < 2)
         return list;
-    items = malloc(2 * count * sizeof(*items));
-    if (!items)
-        cop__raise("system_limit", "no memory to sort a list");
+    items = cop__scratch_new(2 * count * sizeof(*items), "the sorting of a list");
     while (cop_list_next(&item, &list))
         items[i++] = item;
     sort(items, count, items + count);
@@ -143,7 +140,7 @@ static cop_term sorted(cop_term list, bool unique)
         if (!unique || used == 0 || cop_compare(items[used - 1], items[i]) != 0)
             items[used++] = items[i];
     list = cop_list(items, used);
-    free(items);
+    cop__scratch_free(items);
     return list;
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/raise.h"
+#include "base/scratch.h"
 #include "term/order.h"
 
 enum { LEVELS_OF_ONE = 16, LEVELS = 2 * LEVELS_OF_ONE };
@@ -218,9 +219,7 @@ const cop_term *cop__map_sorted(cop_term map, struct cop__map_pairs **scratch)
 
     if (is_small(map))
         return cop__elements(map);
-    pairs = malloc(sizeof(*pairs) + 4 * count * sizeof(cop_term));
-    if (!pairs)
-        cop__raise("system_limit", "no memory to sort a map");
+    pairs = cop__scratch_new(sizeof(*pairs) + 4 * count * sizeof(cop_term), "the order of a map");
     pairs->next = *scratch;
     *scratch = pairs;
     sorted = pairs->terms + 2 * count; /* pairs by turns, behind the result */
@@ -240,7 +239,7 @@ void cop__map_pairs_free(struct cop__map_pairs *pairs)
     while (pairs) {
         struct cop__map_pairs *next = pairs->next;
 
-        free(pairs);
+        cop__scratch_free(pairs);
         pairs = next;
     }
 }
@@ -397,13 +396,13 @@ cop_term cop__new_map(struct cop__heap *heap, const cop_term *keys_and_values, s
                 keys, values, count, keys_and_values[2 * i], keys_and_values[2 * i + 1]);
         return new_small(heap, keys, values, count);
     }
-    items = calloc(pairs, sizeof(*items));
-    if (!items)
-        cop__raise("system_limit", "no memory for a map");
+    if (pairs > SIZE_MAX / sizeof(*items))
+        cop__raise("system_limit", "a map larger than the address space");
+    items = cop__scratch_new(pairs * sizeof(*items), "a map");
     for (size_t i = 0; i < pairs; i++)
         items[i] = hashed(i, keys_and_values[2 * i], keys_and_values[2 * i + 1]);
     map = new_from_hashed(heap, items, pairs);
-    free(items);
+    cop__scratch_free(items);
     return map;
 }
 

@@ -9,20 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/scratch.h"
+
 #define ZEROS "00000000000000000000"
 
 bool cop__float_from_digits(double *ret_value, const char *digits, long exponent)
 {
     size_t size = strlen(digits);
-    char few[128], *text = size + 32 <= sizeof(few) ? few : malloc(size + 32);
+    char few[128], *text = few;
     double value;
 
-    if (!text)
-        return false;
+    if (size + 32 > sizeof(few))
+        text = cop__scratch_new(size + 32, "a float");
     snprintf(text, size + 32, "%se%ld", digits, exponent);
     value = strtod(text, NULL);
     if (text != few)
-        free(text);
+        cop__scratch_free(text);
     if (!__builtin_isfinite(value))
         return false;
     *ret_value = value;

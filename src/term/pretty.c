@@ -8,7 +8,7 @@
  * columns in. */
 #include "term/outline.h"
 
-#include <stdlib.h>
+#include "base/scratch.h"
 
 enum { DEPTH_MAX = 40 }; /* of brackets; deeper ones are not broken, which bounds recursion */
 
@@ -227,7 +227,7 @@ const char *cop_show_pretty(cop_term term, int columns)
     pretty.failed = false;
     pretty.depth = 0;
     lay_out(&pretty, 0, run);
-    free(outline.nodes);
+    cop__scratch_free(outline.nodes);
     cop__text_done(&line);
     return cop__text_keep(&out);
 }

@@ -5,9 +5,8 @@
  * separated and closed), so depth costs memory and no C stack. */
 #include "term/text.h"
 
-#include <stdlib.h>
-
 #include "base/raise.h"
+#include "base/scratch.h"
 #include "term/map.h"
 #include "term/outline.h"
 #include "term/stack.h"
@@ -35,11 +34,9 @@ static void note_begin(struct printer *printer, enum cop__outline_kind kind)
         return;
     if (outline->used == outline->capacity) {
         size_t capacity = outline->capacity ? 2 * outline->capacity : 64;
-        struct cop__outline_node *nodes = realloc(outline->nodes, capacity * sizeof(*nodes));
 
-        if (!nodes)
-            cop__raise("system_limit", "no memory to print a term");
-        outline->nodes = nodes;
+        outline->nodes = cop__scratch_resize(
+            outline->nodes, capacity * sizeof(*outline->nodes), "the outline of a term");
         outline->capacity = capacity;
     }
     outline->nodes[outline->used++] =

@@ -7,12 +7,12 @@
 #ifndef COP_TERM_STACK_H
 #define COP_TERM_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/raise.h"
+#include "base/scratch.h"
 
 enum { COP__STACK_LOCAL = 96 };
 
@@ -32,18 +32,17 @@ static inline void cop__stack_init(struct cop__stack *stack)
 static inline void cop__stack_done(struct cop__stack *stack)
 {
     if (stack->items != stack->local)
-        free(stack->items);
+        cop__scratch_free(stack->items);
 }
 
 static inline void cop__stack_grow(struct cop__stack *stack)
 {
     size_t size = stack->capacity * sizeof(uint64_t);
+    bool local = stack->items == stack->local;
     uint64_t *items =
-        stack->items == stack->local ? malloc(2 * size) : realloc(stack->items, 2 * size);
+        cop__scratch_resize(local ? NULL : stack->items, 2 * size, "the walk of a term");
 
-    if (!items)
-        cop__raise("system_limit", "no memory to walk a term");
-    if (stack->items == stack->local)
+    if (local)
         memcpy(items, stack->local, size);
     stack->items = items;
     stack->capacity *= 2;

@@ -4,9 +4,8 @@
 #include "term/text.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/raise.h"
+#include "base/scratch.h"
 #include "term/atoms.h"
 #include "term/integer.h"
 #include "term/node.h"
@@ -22,7 +21,7 @@ void cop__text_init(struct cop__text *text)
 void cop__text_done(struct cop__text *text)
 {
     if (text->data != text->local)
-        free(text->data);
+        cop__scratch_free(text->data);
 }
 
 char *cop__text_room(struct cop__text *text, size_t size)
@@ -30,11 +29,10 @@ char *cop__text_room(struct cop__text *text, size_t size)
     if (text->capacity - text->size < size) {
         size_t capacity =
             text->capacity * 2 > text->size + size ? text->capacity * 2 : text->size + size;
-        char *data = text->data == text->local ? malloc(capacity) : realloc(text->data, capacity);
+        bool local = text->data == text->local;
+        char *data = cop__scratch_resize(local ? NULL : text->data, capacity, "a text");
 
-        if (!data)
-            cop__raise("system_limit", "no memory for a text");
-        if (text->data == text->local)
+        if (local)
             memcpy(data, text->local, text->size);
         text->data = data;
         text->capacity = capacity;
