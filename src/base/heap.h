@@ -55,8 +55,8 @@ size_t cop__heap_size(const struct cop__heap *heap); /* bytes of all chunks but 
 void cop__heap_reset_slow(struct cop__heap *heap);
 static inline __attribute__((always_inline)) void cop__heap_reset(struct cop__heap *heap)
 {
-    if (__builtin_expect(((uintptr_t)heap->chunks | (uintptr_t)heap->counted |
-                             (uintptr_t)heap->scratch) != 0,
+    if (__builtin_expect(
+            ((uintptr_t)heap->chunks | (uintptr_t)heap->counted | (uintptr_t)heap->scratch) != 0,
             0))
         cop__heap_reset_slow(heap);
     heap->top = heap->lent;

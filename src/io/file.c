@@ -280,8 +280,8 @@ static int flags_of(unsigned modes)
            (modes & COP_FILE_EXCLUSIVE ? O_CREAT | O_EXCL : 0);
 }
 
-/* An exit signal must not come between the descriptor and the record of it. One that comes while the
- * system waits (for the other end of a FIFO) interrupts that, and is obeyed at the end. */
+/* An exit signal must not come between the descriptor and the record of it. One that comes while
+ * the system waits (for the other end of a FIFO) interrupts that, and is obeyed at the end. */
 static int open_and_own(uint64_t *ret_id, const char *path, int flags)
 {
     int fd, result;

@@ -3,6 +3,7 @@
  * colour only when asked. */
 #include <coppice/log.h>
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,12 +82,18 @@ static void frames(struct text *text, cop_term stack)
     }
 }
 
-/* {Reason, Stack} is what an error ends its process with: the stack goes below. */
+/* A reason that has a stack in it, that of a fault or of an error, goes without; the stack below.
+ */
 static void reason_fact(struct text *text, const char *name, cop_term value)
 {
-    cop_term reason, stack;
+    cop_term reason, stack, signal;
+    uint64_t address;
 
-    if (cop_match(value, "{Reason, Stack}", &reason, &stack) && is_stack(stack)) {
+    if (cop_match(value, "{fault, Signal, Address, Frames}", &signal, &address, &stack) &&
+        is_stack(stack)) {
+        put(text, "    %s: %s at address 0x%" PRIx64 "\n", name, cop_show(signal), address);
+        frames(text, stack);
+    } else if (cop_match(value, "{Reason, Stack}", &reason, &stack) && is_stack(stack)) {
         put(text, "    %s: %s\n", name, cop_show(reason));
         frames(text, stack);
     } else {
@@ -96,6 +103,10 @@ static void reason_fact(struct text *text, const char *name, cop_term value)
 
 static void exception(struct text *text, const char *class, cop_term reason, cop_term stack)
 {
+    if (cop_match(reason, "{fault, _, _, _}")) {
+        reason_fact(text, "fault", reason);
+        return;
+    }
     put(text, "    exception: %s %s\n", class, cop_show(reason));
     if (is_stack(stack))
         frames(text, stack);

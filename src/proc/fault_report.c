@@ -26,7 +26,7 @@ static const char *const rules[] = {
     "F5",
     "F6",
     "F7",
-    "F8: what was called is no code, and neither is who called",
+    "F8: what was called is no code, and who called is not the program's",
     "F9: the stack is in ruins, and may hold frames of other code",
     "F10: code that must not be interrupted has run over the stack, and cannot go on",
     "F11: other code than the program's is on the stack, and may hold a lock",

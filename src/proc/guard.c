@@ -2,8 +2,10 @@
 /* Guards of stacks; guard.h says which there are. */
 #include "proc/guard.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -17,7 +19,8 @@ static enum cop__guard mode;
 static size_t page_size;
 static size_t mprotect_max;
 
-/* Memory that is locked (mlockall) takes no markers, so this asks the memory itself. */
+/* Memory that is locked (mlockall) takes no markers, and emulators say yes to any advice, so this
+ * asks the memory itself: the system cannot write where there is a guard. */
 static bool has_markers(void)
 {
     char *probe = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -25,7 +28,8 @@ static bool has_markers(void)
 
     if (probe == MAP_FAILED)
         return false;
-    has = madvise(probe, page_size, MADV_GUARD_INSTALL) == 0;
+    has = madvise(probe, page_size, MADV_GUARD_INSTALL) == 0 && getrandom(probe, 1, 0) < 0 &&
+          errno == EFAULT;
     munmap(probe, page_size);
     return has;
 }

@@ -272,6 +272,8 @@ static bool judge_frames(struct walk *walk, uintptr_t address)
         walk->judged->rule = 8;
         first = walk->frame;
         innermost = part_of(&walk->frame);
+        if (innermost == PART_UNKNOWN) /* a return to nowhere, say */
+            return lost(walk, &first, PART_PROGRAM);
         if (innermost != PART_PROGRAM)
             return stop(walk, 8);
     }

@@ -330,8 +330,8 @@ size_t cop__integer_text(char *to, cop_term integer)
     if (value.count <= 1)
         return (size_t)(to - start) + put_limb(to, value.count ? value.limbs[0] : 0);
     /* 10^19 is below 2^64: each limb gives at most 64/63 parts */
-    limbs = cop__scratch_new((value.count * 2 + value.count / 50 + 2) * sizeof(*limbs),
-        "the text of an integer");
+    limbs = cop__scratch_new(
+        (value.count * 2 + value.count / 50 + 2) * sizeof(*limbs), "the text of an integer");
     memcpy(limbs, value.limbs, value.count * sizeof(*limbs));
     parts = limbs + value.count;
     for (count = value.count; count;) {

@@ -37,6 +37,7 @@ static void breakpoint(void)
     __asm__ volatile("int3");
 #else
     raise(SIGTRAP);
+    zero = 0; /* no tail call */
 #endif
 }
 

@@ -342,3 +342,105 @@ STRESS(faults_of_every_kind)
     CHECK_EQ_INT(atomic_load(&defers_run), count);
     memory_is_flat("faults", first_bytes);
 }
+
+/* --- A storm -------------------------------------------------------------------------------------
+ */
+
+enum { CRASHES_PER_S = 5000, BATCHES_PER_S = 100, TREES = 5, CHILDREN = 10 };
+
+static _Atomic(int64_t) starts[TREES], crashes[TREES];
+
+struct crasher {
+    int64_t number;
+};
+
+static cop_step crasher_init(void *state, cop_term number)
+{
+    struct crasher *self = state;
+    char name[32];
+
+    cop_must(cop_to_int(&self->number, number));
+    snprintf(name, sizeof name, "crasher_%d", (int)self->number);
+    cop_must(cop_register(name, cop_self()) == 0);
+    atomic_fetch_add(&starts[self->number / CHILDREN], 1);
+    return cop_ok();
+}
+
+static cop_step crasher_cast(void *state, cop_term request)
+{
+    struct crasher *self = state;
+    int64_t which;
+
+    cop_must(cop_match(request, "{fault, Which}", &which));
+    atomic_fetch_add(&crashes[self->number / CHILDREN], 1);
+    kinds[which].fault();
+    return cop_noreply();
+}
+
+static const cop_gen_server crasher = {
+    .state_size = sizeof(struct crasher),
+    .init = crasher_init,
+    .handle_cast = crasher_cast,
+};
+
+static const cop_supervisor crashers = {
+    .strategy = COP_SIMPLE_ONE_FOR_ONE,
+    .intensity = 100000000,
+    .period_s = 1,
+    .children = COP_CHILDREN({ .name = "crasher", .gen_server = &crasher }, ),
+};
+
+static int64_t sum(_Atomic(int64_t) *counts)
+{
+    int64_t total = 0;
+
+    for (int i = 0; i < TREES; i++)
+        total += atomic_load(&counts[i]);
+    return total;
+}
+
+/* Many crashes at once in several trees: each supervisor restarts as often as its children crash.
+ */
+STRESS(a_storm_of_crashes)
+{
+    int seconds = stress_count(2, 60, 2), number = 0;
+    struct stress_random random = stress_random_for(3);
+    int64_t start_ns = cop_monotonic_ns(), first_bytes = 0;
+
+    hush();
+    if (!contains_faults())
+        return;
+    for (int i = 0; i < TREES; i++) {
+        cop_pid supervisor;
+
+        cop_must(cop_supervisor_start_link(&supervisor, &crashers, NULL) == 0);
+        for (int j = 0; j < CHILDREN; j++, number++)
+            cop_must(cop_supervisor_start_child(NULL, supervisor, number) == 0);
+    }
+    for (int batch = 0; batch < seconds * BATCHES_PER_S; batch++) {
+        int64_t due_ns = start_ns + (int64_t)batch * (1000000000 / BATCHES_PER_S);
+
+        while (cop_monotonic_ns() < due_ns)
+            cop_sleep(1);
+        for (int i = 0; i < CRASHES_PER_S / BATCHES_PER_S; i++) {
+            int64_t kind = (int64_t)stress_below(&random, KINDS);
+            char name[32];
+
+            /* what is slow elsewhere: files, and what assert prints */
+            if (!is_quiet(&kinds[kind]) || kinds[kind].fault == bus_error)
+                kind = 0;
+            snprintf(name, sizeof name, "crasher_%d", i % (TREES * CHILDREN));
+            cop_cast(name, cop("{fault, Kind}", kind));
+            cop_turn_end();
+        }
+        if (batch == seconds * BATCHES_PER_S / TENTHS)
+            first_bytes = stress_resident_bytes();
+    }
+    for (int tries = 0; sum(starts) < sum(crashes) + TREES * CHILDREN && tries < 5000; tries++)
+        cop_sleep(1);
+    for (int i = 0; i < TREES; i++)
+        CHECK_EQ_INT(atomic_load(&starts[i]), atomic_load(&crashes[i]) + CHILDREN);
+    printf("%d crashes in %d s\n", (int)sum(crashes),
+        (int)((cop_monotonic_ns() - start_ns) / 1000000000));
+    memory_is_flat("storm", first_bytes);
+}
