@@ -3,9 +3,9 @@
 #include "proc/guard.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -28,8 +28,8 @@ static bool has_markers(void)
 
     if (probe == MAP_FAILED)
         return false;
-    has = madvise(probe, page_size, MADV_GUARD_INSTALL) == 0 && getrandom(probe, 1, 0) < 0 &&
-          errno == EFAULT;
+    has = madvise(probe, page_size, MADV_GUARD_INSTALL) == 0 &&
+          sigprocmask(SIG_BLOCK, NULL, (sigset_t *)probe) < 0 && errno == EFAULT;
     munmap(probe, page_size);
     return has;
 }
