@@ -306,7 +306,19 @@ void cop__faults_stop(void)
     policy = COP__ON_FAULT_OFF;
 }
 
-/* Without one, its faults are not contained: an overflow has nowhere to be handled. */
+/* A fault whose signal is blocked is not asked about: the system ends the program. */
+static void unblock_signals(void)
+{
+    sigset_t faults;
+
+    sigemptyset(&faults);
+    sigaddset(&faults, cop__look_signal());
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&faults, signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &faults, NULL);
+}
+
+/* Without a signal stack, its faults are not contained: an overflow has nowhere to be handled. */
 void cop__faults_thread_start(struct cop__thr *self)
 {
     size_t size = SIGNAL_STACK_SIZE;
@@ -333,6 +345,7 @@ void cop__faults_thread_start(struct cop__thr *self)
     }
     self->signal_stack_size = size;
     self->signal_stack = stack.ss_sp;
+    unblock_signals();
 }
 
 void cop__faults_thread_stop(struct cop__thr *self)

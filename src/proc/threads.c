@@ -6,6 +6,7 @@
  * just ended, so a record is used again but not freed while the node runs. */
 #include "proc/idle.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static struct {
     struct cop__thr *record[THREADS_MAX];
     uint32_t records, max;
     struct cop__thr *ended;
+    sigset_t signal_mask; /* of who started the node: the monitor, which starts some, blocks all */
     _Atomic(uint32_t) live; /* futex of the stop */
     _Atomic(uint32_t) said; /* that there are no more */
 } threads;
@@ -68,6 +70,7 @@ static void *thread_main(void *arg)
     self->thread = pthread_self(); /* not by pthread_create, which may store it late */
     pthread_getcpuclockid(self->thread, &self->cpu_clock);
     self->base_hi = (uintptr_t)__builtin_frame_address(0);
+    pthread_sigmask(SIG_SETMASK, &threads.signal_mask, NULL);
     cop__faults_thread_start(self);
     if (self->given) {
         cop__take(self, self->given);
@@ -157,6 +160,7 @@ bool cop__threads_start(uint32_t count, uint32_t max)
     threads.max = max > THREADS_MAX ? THREADS_MAX : max < count ? count : max;
     threads.records = 0;
     threads.ended = NULL;
+    pthread_sigmask(SIG_SETMASK, NULL, &threads.signal_mask);
     cop__store(threads.live, 0);
     cop__store(threads.said, 0);
     for (uint32_t i = 0; i < count; i++)

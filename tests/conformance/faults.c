@@ -66,6 +66,27 @@ CLAUSE(the_address_is_the_one_that_faulted)
     CHECK_EQ_INT(address, 0x1234567890ab);
 }
 
+/* More block than there were threads at the start, so the monitor has started some of those that
+ * the faults are on. */
+static void blocking_faulty_main(cop_term arg)
+{
+    usleep(50000);
+    faulty_main(arg);
+}
+
+CLAUSE(a_fault_is_contained_on_a_thread_started_for_those_that_block)
+{
+    enum { MANY = 24 };
+
+    if (!contains_faults())
+        return;
+    hush();
+    for (int i = 0; i < MANY; i++)
+        cop_spawn_monitor(blocking_faulty_main, cop_int(i % 2), NULL);
+    for (int i = 0; i < MANY; i++)
+        EXPECT("{'DOWN', _, process, _, {fault, sigsegv, _, _}}");
+}
+
 /* --- What the others see -------------------------------------------------------------------------
  */
 
