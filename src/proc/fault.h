@@ -41,6 +41,7 @@ COP_NORETURN void cop__fault_main(struct cop__thr *self, struct cop__proc *proc)
 /* kill.c: an exit signal has been sent to a process that may be running. */
 void cop__kill_running(uint64_t to);
 void cop__kills_repeat(void); /* of the monitor: those that were not heard */
+bool cop__kills_unheard(void);
 bool cop__kill_pending(const struct cop__proc *proc); /* in a handler on its thread */
 void cop__kills_start(void);
 

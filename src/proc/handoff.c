@@ -376,7 +376,8 @@ static void *monitor_main(void *unused)
                                                    : monitor.times->look_ns) };
 
         cop__futex_wait(&cop__monitor_asleep, ASLEEP_NOT, &wait);
-        if (cop__load(cop__monitor_asleep) == ASLEEP_NOT && cop__all_idle(&cop__monitor_asleep)) {
+        if (cop__load(cop__monitor_asleep) == ASLEEP_NOT && !cop__kills_unheard() &&
+            cop__all_idle(&cop__monitor_asleep)) {
             sleep_deep();
             now_ns = monitor.attended_ns = cop__now_ns();
             continue;

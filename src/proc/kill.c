@@ -6,6 +6,7 @@
  * has come to the thread. So the monitor asks again until the process is gone. */
 #include "proc/fault.h"
 
+#include "proc/handoff.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -70,9 +71,15 @@ void cop__kill_running(uint64_t to)
     cop__spin_lock(&kills.lock);
     remember(to);
     cop__spin_unlock(&kills.lock);
+    cop__monitor_wake();
     thr = cop__load_acquire(proc->on);
     if (thr && thr != cop__self_thr())
         cop__look_at(thr);
+}
+
+bool cop__kills_unheard(void)
+{
+    return cop__load(kills.count) > 0;
 }
 
 static bool is_due(const struct asked *asked)
@@ -82,7 +89,7 @@ static bool is_due(const struct asked *asked)
 
 void cop__kills_repeat(void)
 {
-    if (!cop__load(kills.count))
+    if (!cop__kills_unheard())
         return;
     cop__spin_lock(&kills.lock);
     for (int i = 0; i < ASKED_MAX; i++) {

@@ -120,27 +120,27 @@ CLAUSE(links_and_monitors_hear_of_a_fault_and_names_are_free)
     EXPECT("{'DOWN', Ref, process, Pid, {fault, sigsegv, 0, _}}", ref, pid);
 }
 
-static int64_t defer_order;
+static volatile int64_t defer_order;
 
 static void first_defer(void *place)
 {
-    *(int64_t *)place = ++defer_order;
+    *(volatile int64_t *)place = ++defer_order;
 }
 
 static void faulty_defer(void *place)
 {
-    *(int64_t *)place = ++defer_order;
+    *(volatile int64_t *)place = ++defer_order;
     *nowhere = 1;
 }
 
-static int64_t ran[3];
+static volatile int64_t ran[3];
 
 static void deferring_main(cop_term arg)
 {
     (void)arg;
-    cop_defer(first_defer, &ran[2]);
-    cop_defer(faulty_defer, &ran[1]);
-    cop_defer(first_defer, &ran[0]);
+    cop_defer(first_defer, (void *)&ran[2]);
+    cop_defer(faulty_defer, (void *)&ran[1]);
+    cop_defer(first_defer, (void *)&ran[0]);
     write_to_null();
 }
 
@@ -153,7 +153,7 @@ CLAUSE(defers_run_after_a_fault_and_one_that_faults_is_dropped)
         return;
     hush();
     defer_order = 0;
-    memset(ran, 0, sizeof ran);
+    ran[0] = ran[1] = ran[2] = 0;
     cop_spawn_monitor(deferring_main, COP_NONE, &ref);
     EXPECT("{'DOWN', Ref, process, _, {fault, sigsegv, 0, _}}", ref);
     CHECK_EQ_INT(ran[0], 1);
@@ -313,11 +313,30 @@ static void sort_for_ever(void)
     }
 }
 
+static void spin_a_while(void)
+{
+    int64_t until_ns = cop_monotonic_ns() + 200 * 1000000;
+
+    while (cop_monotonic_ns() < until_ns)
+        spun++;
+}
+
+/* A callback of the C library, which may hold a lock, and then the program's own code. */
+static void be_called_and_spin(void)
+{
+    static pthread_once_t once;
+
+    once = (pthread_once_t)PTHREAD_ONCE_INIT;
+    pthread_once(&once, spin_a_while);
+    spin();
+}
+
 static const struct busy {
     const char *name;
     void (*work)(void);
 } busy[] = { { "spin", spin }, { "read", block_in_read }, { "usleep", block_in_sleep },
-    { "malloc", allocate_for_ever }, { "snprintf", print_for_ever }, { "qsort", sort_for_ever } };
+    { "malloc", allocate_for_ever }, { "snprintf", print_for_ever }, { "qsort", sort_for_ever },
+    { "pthread_once", be_called_and_spin } };
 enum { BUSY = sizeof busy / sizeof busy[0] };
 
 static void busy_main(cop_term arg)
@@ -524,7 +543,7 @@ TEST(a_setting_makes_every_fault_stop_the_node)
         CHECK(strstr(report, "fault_main"));
     status = run_apart(fault_main, report, sizeof report, "off");
     CHECK(WIFSIGNALED(status));
-    CHECK_EQ_STR(report, "");
+    CHECK(!strstr(report, "coppice")); /* an emulator says something of its own */
 }
 
 /* --- Trust ---------------------------------------------------------------------------------------
