@@ -9,7 +9,8 @@ COP_BEGIN_DECLS
 
 struct cop_options {
     int schedulers;         /* 0: COPPICE_SCHEDULERS, else as many as processors */
-    uint32_t processes_max; /* 0: 16,000,000 slots reserved, no memory */
+    uint32_t processes_max; /* 0: COPPICE_PROCESSES, else 16,000,000, which is the most; at least
+                               1,024. Address space, not memory: what runs is what costs */
     uint32_t atoms_max;     /* 0: 1,048,576 */
     bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
     uint32_t threads_max;   /* 0: COPPICE_THREADS, else 256; at most 1,024 */

@@ -19,7 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SCHEDULERS_MAX = 64, PROCESSES_DEFAULT = 16 * 1000 * 1000, PROCESSES_SANITIZED = 1 << 20 };
+enum { SCHEDULERS_MAX = 64 };
+enum { PROCESSES_MIN = 1024, PROCESSES_DEFAULT = 16 * 1000 * 1000, PROCESSES_SANITIZED = 1 << 20 };
 
 struct cop__node cop__node;
 static struct cop__node_hook *hooks;
@@ -38,6 +39,22 @@ static uint32_t scheduler_count(const struct cop_options *options)
                                                           : sysconf(_SC_NPROCESSORS_ONLN);
 
     return count < 1 ? 1 : count > SCHEDULERS_MAX ? SCHEDULERS_MAX : (uint32_t)count;
+}
+
+/* Slots of the table: one more, since slot 0 is nobody's. */
+static uint32_t process_slots(const struct cop_options *options)
+{
+    const char *wanted = getenv("COPPICE_PROCESSES");
+    unsigned long max = options->processes_max ? options->processes_max
+                        : wanted               ? strtoul(wanted, NULL, 10)
+                                               : 0;
+
+    if (!max)
+        return COP__ASAN || COP__TSAN ? PROCESSES_SANITIZED : PROCESSES_DEFAULT;
+    return (max < PROCESSES_MIN          ? PROCESSES_MIN
+               : max > PROCESSES_DEFAULT ? PROCESSES_DEFAULT
+                                         : (uint32_t)max) +
+           1;
 }
 
 static bool start_schedulers(uint32_t count)
@@ -88,15 +105,13 @@ static void start_failed(const char *what)
 
 static void start_node(const struct cop_options *options)
 {
-    uint32_t processes = options->processes_max   ? options->processes_max + 1
-                         : COP__ASAN || COP__TSAN ? PROCESSES_SANITIZED
-                                                  : PROCESSES_DEFAULT;
+    uint32_t processes = process_slots(options);
 
     cop__node = (struct cop__node){ 0 };
     cop__node.origin_ns = cop__now_ns();
     if (!cop__table_start(processes))
         start_failed("the process table");
-    if (!cop__stacks_start())
+    if (!cop__stacks_start(processes))
         start_failed("stacks");
     if (!cop__names_start())
         start_failed("names");

@@ -35,7 +35,7 @@ uint32_t cop__proc_used(void); /* slots ever used */
 /* --- stacks (stack.c) ---------------------------------------------------------------------------
  */
 
-bool cop__stacks_start(void);
+bool cop__stacks_start(uint32_t processes); /* address space for so many */
 void cop__stacks_stop(void);
 struct cop__stack *cop__stack_get_slow(struct cop__sched *sched, int class);
 static inline struct cop__stack *cop__stack_get(struct cop__sched *sched, int class)

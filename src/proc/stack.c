@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 enum { CHUNK = 64, SHARED_BATCH = 32, COLOURS = 8, TRIM_MAX = 1024 };
+/* Stacks that no process has: in the hot lists of schedulers, and of processes just ended. */
+enum { SPARE = 4096 };
 
 static const size_t slot_size[COP__STACK_CLASSES] = { 128 * 1024, 1024 * 1024 };
 #if COP__TSAN
@@ -43,9 +45,11 @@ static struct region {
     size_t guards; /* made by mprotect */
 } region[COP__STACK_CLASSES];
 
-static bool region_start(struct region *r, int class)
+static bool region_start(struct region *r, int class, size_t wanted)
 {
-    for (r->slots = slots_max[class]; r->slots >= CHUNK; r->slots /= 2) {
+    wanted = (wanted + SPARE + CHUNK - 1) / CHUNK * CHUNK;
+    for (r->slots = wanted < slots_max[class] ? wanted : slots_max[class]; r->slots >= CHUNK;
+         r->slots /= 2) {
         r->base = mmap(NULL, r->slots * slot_size[class], PROT_NONE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (r->base == MAP_FAILED)
@@ -62,12 +66,12 @@ static bool region_start(struct region *r, int class)
     return false;
 }
 
-bool cop__stacks_start(void)
+bool cop__stacks_start(uint32_t processes)
 {
     page_size = (size_t)sysconf(_SC_PAGESIZE);
     cop__guards_start(page_size);
     for (int class = 0; class < COP__STACK_CLASSES; class ++)
-        if (!region_start(&region[class], class))
+        if (!region_start(&region[class], class, processes))
             return false;
     return true;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creation of processes: P-01 to P-15, section 1 of docs/spec/process.md. */
+#include <coppice/log.h>
+
 #include "conformance/node.h"
 
 static void tell_main(cop_term arg)
@@ -308,4 +310,47 @@ CLAUSE(P_15)
         EXPECT("{'DOWN', Ref, _, _, _}", ref);
         cop_turn_end();
     }
+}
+
+static void spawn_many_main(cop_term arg)
+{
+    int64_t count;
+
+    cop_must(cop_to_int(&count, arg));
+    for (int64_t i = 0; i < count; i++)
+        cop_spawn_link(idle_main, COP_NONE);
+    cop_exit(cop("there_was_room")); /* the links end with it */
+}
+
+static void wait_until_alone(void)
+{
+    size_t count;
+
+    while (cop_must(cop_list_length(&count, cop_processes())), count > 1)
+        cop_sleep(1);
+}
+
+static int crowded_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    cop_log_set_level(COP_LOG_EMERGENCY);
+    for (int round = 0; round < 20; round++) {
+        cop_ref ref = { 0 };
+
+        cop_spawn_monitor(spawn_many_main, cop_int(700), &ref);
+        EXPECT("{'DOWN', Ref, process, _, there_was_room}", ref);
+        wait_until_alone();
+        cop_spawn_monitor(spawn_many_main, cop_int(1200), &ref);
+        EXPECT("{'DOWN', Ref, process, _, {system_limit, _}}", ref);
+        wait_until_alone();
+    }
+    return 0;
+}
+
+/* erl +P: beyond it spawning fails with system_limit, and what the dead had is used again. */
+TEST(processes_max_bounds_the_processes_of_a_node)
+{
+    const struct cop_options options = { /* the least is 1,024 */ .processes_max = 1 };
+
+    CHECK_EQ_INT(cop_run_main_with(crowded_main, 0, NULL, &options), 0);
 }
