@@ -36,6 +36,9 @@ static const struct {
     { "match", bench_match },
     { "build", bench_build },
     { "switch", bench_switch },
+    { "crash", bench_crash },
+    { "enter", bench_enter },
+    { "context", bench_context },
 };
 
 int64_t param_number(struct params params, int index)
