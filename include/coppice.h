@@ -16,6 +16,7 @@
 #include <coppice/log.h>
 #include <coppice/socket.h>
 #include <coppice/fault.h>
+#include <coppice/mutex.h>
 #include <coppice/file.h>
 
 #endif
