@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the families of benchmarks share: the stop-watch, the line of output, percentiles, the
  * generator, the counter, and the check that ends a run whose result is wrong. The benchmarks are
- * defined in docs/bench-definitions.md; they use public headers only, but for
- * inside.c. */
+ * defined in docs/bench-definitions.md; they use public headers only, but for inside.c. */
 #ifndef COPPICE_BENCH_H
 #define COPPICE_BENCH_H
 
@@ -25,6 +24,7 @@ benchmark bench_fair_cpu, bench_fair_block;
 benchmark bench_tcp_echo_server;
 benchmark bench_payload;
 benchmark bench_match, bench_build, bench_switch;
+benchmark bench_blocked;
 benchmark bench_crash, bench_enter, bench_context;
 
 /* The parameter as a positive number, or as text; ends the program when it is not there. */

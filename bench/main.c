@@ -36,6 +36,7 @@ static const struct {
     { "match", bench_match },
     { "build", bench_build },
     { "switch", bench_switch },
+    { "blocked", bench_blocked },
     { "crash", bench_crash },
     { "enter", bench_enter },
     { "context", bench_context },

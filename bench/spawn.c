@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes by the million: spawn, fork_join, fork_join_raw. */
+/* Processes by the million: spawn, fork_join, fork_join_raw, blocked. */
 #include "bench.h"
 
 /* --- 5a spawn N B --------------------------------------------------------------------------- */
@@ -112,4 +112,61 @@ void bench_fork_join(struct params params)
 void bench_fork_join_raw(struct params params)
 {
     fork_join("fork_join_raw", param_number(params, 0), start_raw);
+}
+
+/* --- 5c blocked N --------------------------------------------------------------------------- */
+
+static void blocked_main(cop_term arg)
+{
+    int64_t value, got;
+
+    cop_must(cop_to_int(&value, arg));
+    cop_must(cop_to_int(&got, cop_receive())); /* its stack keeps what it is in the middle of */
+    require(got == value);
+}
+
+static double mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    double lines = 0;
+
+    require(maps != NULL);
+    for (int c; (c = fgetc(maps)) != EOF;)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+/* With the page tables, which a stack each makes long. */
+static double all_memory(void)
+{
+    return memory_bytes("VmRSS") + memory_bytes("VmPTE");
+}
+
+void bench_blocked(struct params params)
+{
+    int64_t n = param_number(params, 0);
+    cop_pid *all = cop_alloc((size_t)n * sizeof *all);
+    cop_ref monitor;
+    struct watch watch = { 0 };
+
+    memset(all, 1, (size_t)n * sizeof *all);
+    double before = all_memory(), maps_before = mappings();
+
+    watch_start(&watch);
+    for (int64_t i = 0; i < n; i++, cop_turn_end())
+        all[i] = cop_spawn(blocked_main, cop_int(i));
+    wait_idle();
+    watch_stop(&watch);
+    double after = all_memory(), maps_after = mappings();
+
+    for (int64_t i = 0; i < n; i++, cop_turn_end()) {
+        cop_spawn_monitor(end_at_once, COP_NONE, &monitor); /* the node still starts some */
+        cop_send(all[i], cop_int(i));
+        cop_receive_match("{'DOWN', _, process, _, normal}");
+    }
+    report("blocked", n, &watch);
+    report_more("bytes_per_proc", (after - before) / (double)n);
+    report_more("maps_more", maps_after - maps_before);
+    report_end();
 }
