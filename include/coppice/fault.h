@@ -7,8 +7,8 @@
  * stops with a report and a core dump. An exit signal ends a process that computes or blocks by the
  * same rules. docs/guide/fault-tolerance.md has them, F1 to F11.
  *
- * COPPICE_ON_FAULT in the environment: contain (the default), stop (as if no rule allowed it), off
- * (no handlers at all). */
+ * on_fault of struct cop_options, else COPPICE_ON_FAULT in the environment: contain (the default),
+ * stop (as if no rule allowed it), off (no handlers at all). */
 #ifndef COPPICE_FAULT_H
 #define COPPICE_FAULT_H
 

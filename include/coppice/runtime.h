@@ -7,6 +7,16 @@
 
 COP_BEGIN_DECLS
 
+/* What a fault in the code of a process does (coppice/fault.h): it ends the process, where the
+ * rules allow it, else the node; it always ends the node, with a report; nothing is done about it,
+ * as without this library. */
+enum cop_on_fault {
+    COP_ON_FAULT_DEFAULT, /* COPPICE_ON_FAULT, else contain */
+    COP_ON_FAULT_CONTAIN,
+    COP_ON_FAULT_STOP,
+    COP_ON_FAULT_OFF
+};
+
 struct cop_options {
     int schedulers;         /* 0: COPPICE_SCHEDULERS, else as many as processors */
     uint32_t processes_max; /* 0: COPPICE_PROCESSES, else 16,000,000, which is the most; at least
@@ -14,6 +24,7 @@ struct cop_options {
     uint32_t atoms_max;     /* 0: 1,048,576 */
     bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
     uint32_t threads_max;   /* 0: COPPICE_THREADS, else 256; at most 1,024 */
+    enum cop_on_fault on_fault;
 };
 
 typedef int cop_main(int argc, char **argv);

@@ -31,9 +31,9 @@ static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 
 static struct sigaction before[SIGNALS], before_look;
-static enum cop__on_fault policy = COP__ON_FAULT_OFF;
+static enum cop_on_fault policy = COP_ON_FAULT_OFF;
 
-enum cop__on_fault cop__on_fault(void)
+enum cop_on_fault cop__on_fault(void)
 {
     return policy;
 }
@@ -45,7 +45,7 @@ int cop__look_signal(void)
 
 void cop__look_at(const struct cop__thr *thr)
 {
-    if (policy != COP__ON_FAULT_OFF && thr->tid)
+    if (policy != COP_ON_FAULT_OFF && thr->tid)
         syscall(SYS_tgkill, getpid(), thr->tid, cop__look_signal());
 }
 
@@ -198,7 +198,7 @@ static int rule_for(struct cop__thr *self, const siginfo_t *info, uintptr_t addr
         return FROM_OUTSIDE;
     if (!proc)
         return NOT_IN_A_PROCESS;
-    if (policy != COP__ON_FAULT_CONTAIN)
+    if (policy != COP_ON_FAULT_CONTAIN)
         return FROM_OUTSIDE; /* as it was wished */
     return contain(self, proc, info, address, ucontext);
 }
@@ -210,7 +210,7 @@ static void let_it_be(int signal, const siginfo_t *info)
     struct sigaction action = { .sa_handler = SIG_DFL };
 
     for (int i = 0; i < SIGNALS; i++)
-        if (signals[i] == signal && policy == COP__ON_FAULT_OFF)
+        if (signals[i] == signal && policy == COP_ON_FAULT_OFF)
             action = before[i];
     sigaction(signal, &action, NULL);
     if (info->si_code <= 0)
@@ -261,29 +261,32 @@ static void on_look(int signal, siginfo_t *info, void *ucontext)
 /* --- Start and stop ------------------------------------------------------------------------------
  */
 
-static enum cop__on_fault wanted_policy(void)
+static enum cop_on_fault policy_by_environment(void)
 {
     const char *wanted = getenv("COPPICE_ON_FAULT");
 
-#if COP__ASAN || COP__TSAN || defined(COP_SWITCH_UCONTEXT)
-    return COP__ON_FAULT_OFF; /* sanitizers want to see every fault themselves */
-#endif
-    if (cop__text_is_static()) /* whose code an address is cannot be told */
-        return COP__ON_FAULT_OFF;
-    if (wanted && strcmp(wanted, "off") == 0)
-        return COP__ON_FAULT_OFF;
-    if (wanted && strcmp(wanted, "stop") == 0)
-        return COP__ON_FAULT_STOP;
-    return COP__ON_FAULT_CONTAIN;
+    return wanted && strcmp(wanted, "off") == 0    ? COP_ON_FAULT_OFF
+           : wanted && strcmp(wanted, "stop") == 0 ? COP_ON_FAULT_STOP
+                                                   : COP_ON_FAULT_CONTAIN;
 }
 
-void cop__faults_start(void)
+static enum cop_on_fault policy_for(enum cop_on_fault wanted)
+{
+#if COP__ASAN || COP__TSAN || defined(COP_SWITCH_UCONTEXT)
+    return COP_ON_FAULT_OFF; /* sanitizers want to see every fault themselves */
+#endif
+    if (cop__text_is_static()) /* whose code an address is cannot be told */
+        return COP_ON_FAULT_OFF;
+    return wanted == COP_ON_FAULT_DEFAULT ? policy_by_environment() : wanted;
+}
+
+void cop__faults_start(enum cop_on_fault wanted)
 {
     struct sigaction action = { .sa_sigaction = on_fault,
         .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
-    policy = wanted_policy();
-    if (policy == COP__ON_FAULT_OFF)
+    policy = policy_for(wanted);
+    if (policy == COP_ON_FAULT_OFF)
         return;
     cop__verdict_start();
     cop__kills_start();
@@ -298,12 +301,12 @@ void cop__faults_start(void)
 
 void cop__faults_stop(void)
 {
-    if (policy == COP__ON_FAULT_OFF)
+    if (policy == COP_ON_FAULT_OFF)
         return;
     for (int i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &before[i], NULL);
     sigaction(cop__look_signal(), &before_look, NULL);
-    policy = COP__ON_FAULT_OFF;
+    policy = COP_ON_FAULT_OFF;
 }
 
 /* A fault whose signal is blocked is not asked about: the system ends the program. */
@@ -326,7 +329,7 @@ void cop__faults_thread_start(struct cop__thr *self)
 
     cop__store(self->in_fault, 0);
     self->tid = (pid_t)syscall(SYS_gettid);
-    if (policy == COP__ON_FAULT_OFF)
+    if (policy == COP_ON_FAULT_OFF)
         return;
 #if defined(_SC_SIGSTKSZ)
     if (sysconf(_SC_SIGSTKSZ) > 0)

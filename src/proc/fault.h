@@ -3,20 +3,16 @@
 #ifndef COP_PROC_FAULT_H
 #define COP_PROC_FAULT_H
 
+#include <coppice/runtime.h>
+
 #include "proc/types.h"
 
-enum cop__on_fault {
-    COP__ON_FAULT_CONTAIN, /* by the rules; where these say stop, as below */
-    COP__ON_FAULT_STOP,    /* a report, and a core dump */
-    COP__ON_FAULT_OFF      /* no handlers */
-};
-
 /* The handlers, from node start to node stop; of a thread, where they run. */
-void cop__faults_start(void);
+void cop__faults_start(enum cop_on_fault wanted);
 void cop__faults_stop(void);
 void cop__faults_thread_start(struct cop__thr *self);
 void cop__faults_thread_stop(struct cop__thr *self);
-enum cop__on_fault cop__on_fault(void);
+enum cop_on_fault cop__on_fault(void); /* one that is not the default */
 
 /* The signal by which a thread is asked to look at itself: has its process been killed (kill.c), or
  * does a report want to know where it is (fault_report.c)? */

@@ -66,7 +66,7 @@ void cop__kill_running(uint64_t to)
     struct cop__proc *proc = find(to);
     struct cop__thr *thr;
 
-    if (!proc || cop__on_fault() == COP__ON_FAULT_OFF)
+    if (!proc || cop__on_fault() == COP_ON_FAULT_OFF)
         return;
     cop__spin_lock(&kills.lock);
     remember(to);

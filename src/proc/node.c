@@ -251,6 +251,8 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     static const struct cop_options defaults;
     static _Atomic(uint32_t) running;
 
+    if (!options)
+        options = &defaults;
     if (atomic_exchange(&running, 1)) {
         fprintf(stderr, "coppice: a node runs already in this program\n");
         return 1;
@@ -262,12 +264,12 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
     first.returned = false;
     cop__os_signals_start();
     cop__text_refresh();
-    start_node(options ? options : &defaults);
-    cop__faults_start();
+    start_node(options);
+    cop__faults_start(options->on_fault);
     cop__node.first = cop_spawn_with(first_main, COP_NONE,
         &(const struct cop_spawn_options){ .initial_call = "main", .stack_size = 512 * 1024 },
         NULL);
-    if (!cop__threads_start(cop__node.scheds, options ? options->threads_max : 0))
+    if (!cop__threads_start(cop__node.scheds, options->threads_max))
         start_failed("threads");
     while (!atomic_load(&cop__node.stopping))
         cop__futex_wait(&cop__node.stopping, 0, NULL);

@@ -546,6 +546,28 @@ TEST(a_setting_makes_every_fault_stop_the_node)
     CHECK(!strstr(report, "coppice")); /* an emulator says something of its own */
 }
 
+/* The same in struct cop_options, which goes before the environment. */
+TEST(on_fault_of_the_options_goes_before_the_environment)
+{
+    char report[8192];
+    int status;
+
+    if (!contains_faults())
+        return;
+    apart_options.on_fault = COP_ON_FAULT_STOP;
+    status = run_apart(fault_main, report, sizeof report, "off");
+    CHECK(WIFSIGNALED(status));
+    CHECK(strstr(report, "the node stops: SIGSEGV"));
+    apart_options.on_fault = COP_ON_FAULT_CONTAIN;
+    status = run_apart(fault_main, report, sizeof report, "stop");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    apart_options.on_fault = COP_ON_FAULT_OFF;
+    status = run_apart(fault_main, report, sizeof report, NULL);
+    CHECK(WIFSIGNALED(status));
+    CHECK(!strstr(report, "coppice"));
+    apart_options.on_fault = COP_ON_FAULT_DEFAULT;
+}
+
 /* --- Trust ---------------------------------------------------------------------------------------
  */
 

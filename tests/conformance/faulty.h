@@ -54,6 +54,7 @@ static inline int compare_well(const void *a, const void *b)
 }
 
 static cop_process_main *apart_main;
+static struct cop_options apart_options;
 
 static inline int apart_first(int argc, char **argv)
 {
@@ -87,7 +88,7 @@ static inline int run_apart(
         close(ends[0]);
         close(ends[1]);
         apart_main = body;
-        _exit(cop_run_main(apart_first, 0, NULL));
+        _exit(cop_run_main_with(apart_first, 0, NULL, &apart_options));
     }
     close(ends[1]);
     while (used + 1 < size && (got = read(ends[0], ret_report + used, size - 1 - used)) > 0)
