@@ -2,6 +2,8 @@
 /* Processes by the million: spawn, fork_join, fork_join_raw, blocked. */
 #include "bench.h"
 
+#include <string.h>
+
 /* --- 5a spawn N B --------------------------------------------------------------------------- */
 
 static void end_at_once(cop_term arg)

@@ -21,6 +21,7 @@
 
 #include "base/text.h"
 #include "proc/guard.h"
+#include "proc/long_schedule.h"
 #include "proc/proc.h"
 #include "proc/switch.h"
 #include "proc/verdict.h"
@@ -247,6 +248,8 @@ static void on_look(int signal, siginfo_t *info, void *ucontext)
     (void)signal, (void)info;
     if (cop__fault_report_wanted()) {
         cop__fault_report_thread(ucontext);
+    } else if (cop__long_sample(self, proc, ucontext)) {
+        /* it will be asked again, if it is to end as well */
     } else if (proc && !cop__load(self->in_fault) && !cop__load(proc->stack->unsafe) &&
                cop__kill_pending(proc)) {
         cop__judge(&judged, proc->stack, ucontext, COP__EVENT_KILL, 0);

@@ -21,6 +21,7 @@
 #include "base/poller.h"
 #include "proc/fault.h"
 #include "proc/idle.h"
+#include "proc/long_schedule.h"
 #include "proc/run_queue.h"
 
 /* When the monitor looks, and what it does about a process that is there since the last look. */
@@ -46,6 +47,7 @@ struct seen {
     struct cop__thr *thr;
     uint64_t turns;
     uint64_t since_ns, cpu_ns;
+    uint64_t told_ns; /* when it was told of (long_schedule.c); 0: never */
 };
 
 static struct {
@@ -83,6 +85,7 @@ static struct cop__thr *come_back(struct cop__thr *self)
 {
     int error = *cop__errno();
 
+    cop__store(self->returns, cop__load(self->returns) + 1);
     cop__give_up(self);
     if (!cop__load(cop__node.stopping) && cop__take_any(self)) {
         cop__detached_count(-1);
@@ -141,6 +144,7 @@ bool cop__entered_at_base(struct cop__thr *self)
              !atomic_compare_exchange_weak(&self->base.claim, &claim, COP__CLAIM_OWN));
     if (self->sched)
         return true;
+    cop__store(self->returns, cop__load(self->returns) + 1);
     cop__detached_count(-1);
     if (cop__load(cop__node.stopping) || !cop__take_any(self))
         return false;
@@ -263,6 +267,7 @@ static void look_at_stuck(
 
     if (in_runtime(thr))
         return;
+    cop__long_look(thr, cop__load(sched->current), &seen->told_ns, seen->since_ns, now_ns);
     monitor.stuck_until_ns = now_ns + times->stuck_ns;
     if (!wanted(sched, now_ns))
         return;
@@ -274,6 +279,7 @@ static void look_at_stuck(
         (for_ns >= times->next_ns && cop__load(sched->lifo) && cop__idle_count())) {
         if (cop__fence_is_heavy() && (cop__spare_there() || cop__threads_room()) &&
             claim(sched, thr, seen->turns)) {
+            cop__long_detached(thr, cop__load(sched->current), seen->told_ns, seen->since_ns);
             detach(sched);
             cop__hand_over(sched);
             seen->thr = NULL;
@@ -304,7 +310,7 @@ static void look(uint64_t now_ns)
             seen->thr = NULL;
             idle_wanted |= !thr && left_behind(sched, now_ns);
         } else if (thr != seen->thr || turns != seen->turns) {
-            *seen = (struct seen){ thr, turns, now_ns, cop__clock_cpu_ns(thr->cpu_clock) };
+            *seen = (struct seen){ thr, turns, now_ns, cop__clock_cpu_ns(thr->cpu_clock), 0 };
             if (monitor.times == &torture)
                 look_at_stuck(sched, seen, now_ns, cop__random_next(&monitor.random) % 3);
         } else {
@@ -377,7 +383,7 @@ static void *monitor_main(void *unused)
 
         cop__futex_wait(&cop__monitor_asleep, ASLEEP_NOT, &wait);
         if (cop__load(cop__monitor_asleep) == ASLEEP_NOT && !cop__kills_unheard() &&
-            cop__all_idle(&cop__monitor_asleep)) {
+            !cop__long_watching() && cop__all_idle(&cop__monitor_asleep)) {
             sleep_deep();
             now_ns = monitor.attended_ns = cop__now_ns();
             continue;
@@ -385,6 +391,7 @@ static void *monitor_main(void *unused)
         now_ns = cop__now_ns();
         look(now_ns);
         cop__kills_repeat();
+        cop__long_look_detached(now_ns);
         trim_stacks(now_ns);
     }
     cop__thread_current = NULL;

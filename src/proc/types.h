@@ -376,6 +376,7 @@ struct cop__thr {
     /* where its handlers run (fault.c) */
     void *signal_stack;
     size_t signal_stack_size;
+    _Atomic(uint32_t) returns;  /* how often it came back from user code without a scheduler */
     _Atomic(uint32_t) in_fault; /* its handler is at work: another fault is the handler's */
 };
 
