@@ -25,7 +25,7 @@ benchmark bench_tcp_echo_server;
 benchmark bench_payload;
 benchmark bench_match, bench_build, bench_switch;
 benchmark bench_blocked;
-benchmark bench_crash, bench_enter, bench_context;
+benchmark bench_kill, bench_crash, bench_enter, bench_context;
 
 /* The parameter as a positive number, or as text; ends the program when it is not there. */
 int64_t param_number(struct params params, int index);

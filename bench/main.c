@@ -38,6 +38,7 @@ static const struct {
     { "switch", bench_switch },
     { "blocked", bench_blocked },
     { "crash", bench_crash },
+    { "kill", bench_kill },
     { "enter", bench_enter },
     { "context", bench_context },
 };
