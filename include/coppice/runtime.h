@@ -130,16 +130,17 @@ COP_API const char *cop_version(void);
  * computes, or blocks in the system. Others go on meanwhile (docs/guide/pitfalls.md); this is to
  * find out who it is. The message comes while it still runs, and again each time that has doubled:
  *
- *   {monitor, Pid, long_schedule, [{timeout, Ms}, {in, undefined}, {out, Function}, {stack,
- * Frames}]}
+ *   {monitor, Pid, long_schedule, Info}
+ *   Info = [{timeout, Ms}, {in, undefined}, {out, Function}, {stack, Frames}]
  *
  * Ms is for how long it has run, Function {Module, Name, 0} of the program's function it is in, or
  * undefined, and Frames its stack as in an error's. There is one receiver in a node, the last one
  * that was set; its death ends it. The resolution is about a millisecond.
  *
  * Returns  get: the receiver, a pid with id 0 when there is none; *ret_long_schedule_ms is written.
- * Exits    set: the caller with badarg: a receiver that is no local process, or fewer than 1 ms.
- * Parks    no.
+ * Exits    set: the caller with badarg: a receiver that is no local process, or fewer than 1 ms;
+ *          with system_limit.
+ * Parks    set yields.
  * Options  long_schedule_ms; a receiver with id 0: tell nobody. ret_long_schedule_ms may be NULL.
  * Context  any thread, while a node runs.
  * OTP      erlang:system_monitor/0,2 with long_schedule, which comes when it has ended.

@@ -267,7 +267,7 @@ static void look_at_stuck(
 
     if (in_runtime(thr))
         return;
-    cop__long_look(thr, cop__load(sched->current), &seen->told_ns, seen->since_ns, now_ns);
+    cop__long_look(sched, thr, seen->turns, &seen->told_ns, seen->since_ns, now_ns);
     monitor.stuck_until_ns = now_ns + times->stuck_ns;
     if (!wanted(sched, now_ns))
         return;

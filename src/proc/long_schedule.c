@@ -15,6 +15,7 @@
 
 #include <coppice/runtime.h>
 
+#include "base/lock.h"
 #include "base/text.h"
 #include "base/unwind.h"
 #include "proc/backtrace.h"
@@ -23,10 +24,14 @@
 #include "proc/verdict.h"
 #include "term/atoms.h"
 
-enum { FRAMES = 16, DETACHED_MAX = 256, PATIENCE_NS = 20000000 };
+enum { FRAMES = 16, DETACHED_MAX = 256, PATIENCE_NS = 1000000000 };
 
+/* The teller is a process that finds the names, which takes long, and sends them on. It lives as
+ * long as the setting it was made for. */
 static struct {
-    _Atomic(uint64_t) receiver; /* 0: none */
+    struct cop__spinlock lock;
+    uint64_t receiver;
+    _Atomic(uint64_t) teller; /* 0: tell nobody; the monitor looks without the lock */
     _Atomic(int64_t) threshold_ms;
 } settings;
 
@@ -65,16 +70,13 @@ static cop_term function_of(cop_term frames, const uintptr_t *pcs, uint32_t coun
     return cop("undefined");
 }
 
-/* A process of its own, since to find names takes long. */
-static void tell_main(cop_term arg)
+static void send_on(cop_pid receiver, cop_pid who, int64_t run_ms, cop_term list)
 {
-    cop_term list, item, frames;
-    cop_pid receiver, who;
     uintptr_t pcs[FRAMES];
     uint32_t count = 0;
-    int64_t run_ms, pc;
+    cop_term item, frames;
+    int64_t pc;
 
-    cop_must(cop_match(arg, "{Receiver, Who, RunMs, List}", &receiver, &who, &run_ms, &list));
     while (count < FRAMES && cop_list_next(&item, &list)) {
         cop_must(cop_to_int(&pc, item));
         pcs[count++] = (uintptr_t)pc;
@@ -86,23 +88,38 @@ static void tell_main(cop_term arg)
             who, run_ms, function_of(frames, pcs, count), frames));
 }
 
+static void teller_main(cop_term arg)
+{
+    uint64_t own = cop_self().id;
+    cop_pid receiver, who;
+    cop_term message, list;
+    int64_t run_ms;
+    cop_ref ref;
+
+    cop_must(cop_to_pid(&receiver, arg));
+    ref = cop_monitor(receiver);
+    do {
+        cop_turn_end();
+        message = cop_receive();
+        if (cop_match(message, "{tell, Who, RunMs, List}", &who, &run_ms, &list))
+            send_on(receiver, who, run_ms, list);
+    } while (!cop_match(message, "{'DOWN', Ref, process, _, _}", ref) &&
+             !cop_match(message, "replaced"));
+    atomic_compare_exchange_strong(&settings.teller, &own, 0);
+}
+
+/* Of the monitor, which is no process and must not fail. */
 static void tell(uint64_t id, uint64_t run_ns, const uintptr_t *pcs, uint32_t count)
 {
-    cop_pid receiver = cop__pid_of(cop__load(settings.receiver));
+    uint64_t teller = cop__load(settings.teller);
     cop_term list = cop("[]");
 
-    if (!receiver.id)
+    if (!teller)
         return;
-    if (!cop_is_alive(receiver)) {
-        cop__store(settings.receiver, 0);
-        return;
-    }
     while (count)
         list = cop_cons(cop_int((int64_t)pcs[--count]), list);
-    cop_spawn_opt(tell_main,
-        cop("{Receiver, Who, RunMs, List}", receiver, cop__pid_of(id), (int64_t)(run_ns / 1000000),
-            list),
-        NULL, .initial_call = "system_monitor");
+    cop_send(cop__pid_of(teller),
+        cop("{tell, Who, RunMs, List}", cop__pid_of(id), (int64_t)(run_ns / 1000000), list));
     cop_turn_end();
 }
 
@@ -233,10 +250,19 @@ static bool look_at(struct cop__thr *thr, const struct cop__proc *proc, uint64_t
     return true;
 }
 
-/* With a scheduler; what it is in the middle of is seen again by cop__long_look. */
-static bool is_in_user_code(const void *thr)
+/* With a scheduler: still in the stretch of user code that was seen. */
+struct stretch {
+    const struct cop__sched *sched;
+    const struct cop__thr *thr;
+    uint64_t turns;
+};
+
+static bool is_unchanged(const void *run)
 {
-    return !(cop__load_acquire(((const struct cop__thr *)thr)->base.rt) & 1);
+    const struct stretch *s = run;
+
+    return !(cop__load_acquire(s->thr->base.rt) & 1) && cop__load(s->sched->turns) == s->turns &&
+           cop__load(s->sched->thr) == s->thr;
 }
 
 static bool is_detached(const void *run)
@@ -247,19 +273,26 @@ static bool is_detached(const void *run)
            cop__load(d->thr->base.claim) == COP__CLAIM_LOST;
 }
 
-void cop__long_look(struct cop__thr *thr, struct cop__proc *proc, uint64_t *told_ns,
-    uint64_t since_ns, uint64_t now_ns)
+void cop__long_look(struct cop__sched *sched, struct cop__thr *thr, uint64_t turns,
+    uint64_t *told_ns, uint64_t since_ns, uint64_t now_ns)
 {
-    if (!cop__load(settings.receiver) || !proc || !is_due(*told_ns, since_ns, now_ns))
+    const struct stretch stretch = { sched, thr, turns };
+    struct cop__proc *proc;
+    uint64_t id;
+
+    if (!cop__load(settings.teller) || !is_due(*told_ns, since_ns, now_ns))
         return;
-    if (look_at(thr, proc, cop__id_of(proc), is_in_user_code, thr, since_ns, now_ns))
+    proc = cop__load_acquire(sched->current);
+    id = proc ? cop__id_of(proc) : 0;
+    if (id && is_unchanged(&stretch) && /* so this is whom it is about */
+        look_at(thr, proc, id, is_unchanged, &stretch, since_ns, now_ns))
         *told_ns = now_ns;
 }
 
 void cop__long_detached(
     struct cop__thr *thr, const struct cop__proc *proc, uint64_t told_ns, uint64_t since_ns)
 {
-    if (!cop__load(settings.receiver) || !proc)
+    if (!cop__load(settings.teller) || !proc)
         return;
     for (int i = 0; i < DETACHED_MAX; i++) {
         if (detached[i].thr)
@@ -280,7 +313,7 @@ void cop__long_look_detached(uint64_t now_ns)
 
         if (!d->thr)
             continue;
-        if (!is_detached(d) || !cop__load(settings.receiver)) {
+        if (!is_detached(d) || !cop__load(settings.teller)) {
             d->thr = NULL;
             detached_count--;
         } else if (is_due(d->told_ns, d->since_ns, now_ns) &&
@@ -301,27 +334,48 @@ bool cop__long_watching(void)
 
 void cop_system_monitor_set(cop_pid receiver, int64_t long_schedule_ms)
 {
+    cop_pid teller = { 0 };
+    uint64_t before;
+
     if (receiver.id && (receiver.node || long_schedule_ms < 1))
         cop__badarg("system_monitor");
+    if (receiver.id)
+        teller = cop_spawn_opt(
+            teller_main, cop("Receiver", receiver), NULL, .initial_call = "system_monitor");
+    cop__enter();
+    cop__spin_lock(&settings.lock);
+    settings.receiver = receiver.id;
     cop__store(settings.threshold_ms, long_schedule_ms);
-    cop__store(settings.receiver, receiver.id);
+    before = atomic_exchange(&settings.teller, teller.id);
+    cop__spin_unlock(&settings.lock);
+    cop__leave();
+    if (before)
+        cop_send(cop__pid_of(before), cop("replaced"));
 }
 
 cop_pid cop_system_monitor(int64_t *ret_long_schedule_ms)
 {
-    cop_pid receiver = cop__pid_of(cop__load(settings.receiver));
+    cop_pid receiver;
+    int64_t threshold_ms;
 
+    cop__enter();
+    cop__spin_lock(&settings.lock);
+    receiver = cop__pid_of(settings.receiver);
+    threshold_ms = cop__load(settings.threshold_ms);
+    cop__spin_unlock(&settings.lock);
+    cop__leave();
     if (receiver.id && !cop_is_alive(receiver))
         receiver = (cop_pid){ 0 };
     if (ret_long_schedule_ms)
-        *ret_long_schedule_ms = receiver.id ? cop__load(settings.threshold_ms) : 0;
+        *ret_long_schedule_ms = receiver.id ? threshold_ms : 0;
     return receiver;
 }
 
-/* Both are static: a node that follows begins with nothing. */
+/* All is static: a node that follows begins with nothing. */
 static void forget(void)
 {
-    cop__store(settings.receiver, 0);
+    settings.receiver = 0;
+    cop__store(settings.teller, 0);
     cop__store(sample.state, NOBODY);
     for (int i = 0; i < DETACHED_MAX; i++)
         detached[i].thr = NULL;

@@ -6,9 +6,10 @@
 
 #include "proc/proc.h"
 
-/* The process has been in user code since then; *told_ns is kept for it, and 0 at first. */
-void cop__long_look(struct cop__thr *thr, struct cop__proc *proc, uint64_t *told_ns,
-    uint64_t since_ns, uint64_t now_ns);
+/* What sched runs on thr has been in user code since then, which `turns` knows from what comes
+ * after it; *told_ns is kept for it, and 0 at first. */
+void cop__long_look(struct cop__sched *sched, struct cop__thr *thr, uint64_t turns,
+    uint64_t *told_ns, uint64_t since_ns, uint64_t now_ns);
 
 /* It is about to lose its scheduler: from now on cop__long_look_detached looks at it. */
 void cop__long_detached(
