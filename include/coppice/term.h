@@ -204,17 +204,16 @@ COP_API cop_term cop_map_from(const cop_term *keys_and_values, size_t pairs);
 COP_API cop_term cop_map_put(cop_term map, cop_term key, cop_term value);
 COP_API cop_term cop_map_remove(cop_term map, cop_term key);
 
-/* Values of other nodes, and funs: cop_fun is `fun Module:Function/Arity`; an opaque fun is one of
- * elsewhere, kept as its external format. The names of nodes are kept for ever, up to 65,535.
+/* Values of other nodes, and funs: cop_fun is `fun Module:Function/Arity`. Other funs come from
+ * cop_binary_to_term only. The names of nodes are kept for ever, up to 65,535.
  *
  * Returns  the term, which lives until the end of the turn, or the pid, which may be kept anywhere.
- * Exits    system_limit when the table of nodes is full; badarg for a count that is not 1 to 5.
+ * Exits    system_limit when the table of nodes is full; badarg for a count above 5.
  * Parks    no.
  * Context  any thread.
  * OTP      what binary_to_term/1 makes of them.
  */
 COP_API cop_term cop_fun(cop_atom module, cop_atom function, uint32_t arity);
-COP_API cop_term cop_fun_opaque(const void *external_format, size_t size);
 COP_API cop_pid cop_pid_remote(cop_atom node, uint32_t creation, uint32_t id, uint32_t serial);
 COP_API cop_term cop_ref_remote(
     cop_atom node, uint32_t creation, const uint32_t *ids, size_t count);

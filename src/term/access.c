@@ -44,7 +44,7 @@ enum cop_type cop_type_of(cop_term term)
     case COP__PORT_REMOTE:
         return COP_TYPE_PORT;
     case COP__FUN_EXTERNAL:
-    case COP__FUN_OPAQUE:
+    case COP__FUN_CLOSURE:
         return COP_TYPE_FUN;
     default:
         return COP_TYPE_NONE;

@@ -103,16 +103,3 @@ cop_term cop_fun(cop_atom module, cop_atom function, uint32_t arity)
     box[3] = cop__small(arity).word;
     return cop__from_box(box);
 }
-
-cop_term cop_fun_opaque(const void *external_format, size_t size)
-{
-    size_t words = size / 8 + (size % 8 != 0);
-    uint64_t *box = cop__heap_alloc(cop__turn_heap(), 1 + words);
-
-    box[0] = cop__header(COP__FUN_OPAQUE, size);
-    if (words) {
-        box[words] = 0; /* so that words can be compared */
-        memcpy(box + 1, external_format, size);
-    }
-    return cop__from_box(box);
-}

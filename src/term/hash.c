@@ -97,6 +97,8 @@ static INLINE void absorb_step(
     }
     }
     payload = cop__payload(*box);
+    if (cop__header_type(*box) == COP__FUN_CLOSURE)
+        payload.terms -= COP__CLOSURE_REST;
     sink.word(digest, *box);
     if (payload.raw)
         absorb_bytes(digest, sink, box + 1, payload.raw * 8);

@@ -39,7 +39,7 @@ enum cop__header_type {
     COP__REF_REMOTE = 0xbf,  /* count: ids (1 to 5); node handle, ids, two to a word */
     COP__PORT_REMOTE = 0xcf, /* node handle, id */
     COP__FUN_EXTERNAL = 0xdf, /* module, function (atoms), arity (small integer) */
-    COP__FUN_OPAQUE = 0xef    /* count: bytes of external format, which follow */
+    COP__FUN_CLOSURE = 0xef   /* a fun of another node: count terms, see cop__closure */
 };
 
 enum {
@@ -307,6 +307,8 @@ static inline struct cop__payload cop__payload(uint64_t header)
         return (struct cop__payload){ 1, 0 };
     case COP__MAP_NODE:
         return (struct cop__payload){ (size_t)__builtin_popcountll(count), 0 };
+    case COP__FUN_CLOSURE:
+        return (struct cop__payload){ count, 0 };
     case COP__FUN_EXTERNAL:
         return (struct cop__payload){ 3, 0 };
     case COP__FLOAT:
@@ -320,11 +322,30 @@ static inline struct cop__payload cop__payload(uint64_t header)
         return (struct cop__payload){ 0, 2 };
     case COP__REF_REMOTE:
         return (struct cop__payload){ 0, 1 + (count + 1) / 2 };
-    case COP__FUN_OPAQUE:
-        return (struct cop__payload){ 0, (count + 7) / 8 };
     default: /* big integers */
         return (struct cop__payload){ 0, count };
     }
+}
+
+/* The terms of a closure: what tells it from others (module, index, uniq of its function, then the
+ * free variables), and after that what only its own node has a use for. */
+enum {
+    COP__CLOSURE_MODULE,
+    COP__CLOSURE_INDEX,
+    COP__CLOSURE_OLD_UNIQ,
+    COP__CLOSURE_FREE,
+    COP__CLOSURE_REST = 4 /* at the end, as follows */
+};
+enum { COP__CLOSURE_UNIQ, COP__CLOSURE_ARITY, COP__CLOSURE_OLD_INDEX, COP__CLOSURE_PID };
+
+static inline size_t cop__closure_free(cop_term closure)
+{
+    return cop__count(closure) - COP__CLOSURE_FREE - COP__CLOSURE_REST;
+}
+
+static inline const cop_term *cop__closure_rest(cop_term closure)
+{
+    return cop__elements(closure) + cop__count(closure) - COP__CLOSURE_REST;
 }
 
 /* --- Bits ------------------------------------------------------------------------------------ */

@@ -118,12 +118,12 @@ cop_term cop_ref_remote(cop_atom node, uint32_t creation, const uint32_t *ids, s
 {
     uint64_t handle = handle_or_raise(node, creation), *box;
 
-    if (count < 1 || count > 5)
-        cop__raise("badarg", "a reference has 1 to 5 ids");
+    if (count > 5)
+        cop__raise("badarg", "a reference has at most 5 ids");
     box = cop__heap_alloc(cop__turn_heap(), 2 + (count + 1) / 2);
     box[0] = cop__header(COP__REF_REMOTE, count);
-    box[1] = handle;
     box[1 + (count + 1) / 2] = 0; /* an odd id has a 0 beside it, so that words can be compared */
+    box[1] = handle;
     memcpy(box + 2, ids, count * sizeof(*ids));
     return cop__from_box(box);
 }
@@ -147,6 +147,7 @@ size_t cop__reference_ids(uint32_t ids[5], cop_term reference)
         cop__ref_ids(ids, reference.word);
         return 3;
     }
+    ids[0] = 0;
     count = cop__count(reference);
     memcpy(ids, cop__box(reference) + 2, count * sizeof(*ids));
     return count;

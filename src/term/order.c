@@ -70,6 +70,22 @@ static void push_run(
     cop__stack_push(stack, (uint64_t)count << 1 | (rules == RULES_EXACT));
 }
 
+/* By module, index and uniq; then by the free variables. Arity and creator follow from these. */
+static int compare_closures(struct cop__stack *stack, cop_term a, cop_term b, enum rules rules)
+{
+    const cop_term *x = cop__elements(a), *y = cop__elements(b);
+    int order = cop__atom_compare(
+        cop__atom_index(x[COP__CLOSURE_MODULE]), cop__atom_index(y[COP__CLOSURE_MODULE]));
+
+    for (int i = COP__CLOSURE_INDEX; !order && i <= COP__CLOSURE_OLD_UNIQ; i++)
+        order = cop_compare(x[i], y[i]);
+    if (!order)
+        order = sign(cop__count(a), cop__count(b));
+    if (!order)
+        push_run(stack, x + COP__CLOSURE_FREE, y + COP__CLOSURE_FREE, cop__closure_free(a), rules);
+    return order;
+}
+
 /* Compare the tops of two terms of one type; what is inside is pushed. */
 static int compare_step(struct cop__stack *stack, cop_term a, cop_term b, enum rules rules,
     struct cop__map_pairs **scratch)
@@ -87,19 +103,13 @@ static int compare_step(struct cop__stack *stack, cop_term a, cop_term b, enum r
     case COP_TYPE_PORT:
     case COP_TYPE_PID:
         return cop__identifier_compare(a, b);
-    case COP_TYPE_FUN: {
-        unsigned x = cop__box_type(a), y = cop__box_type(b);
-
-        if (x != y) /* opaque funs are below external ones */
-            return x == COP__FUN_OPAQUE ? -1 : 1;
-        if (x == COP__FUN_EXTERNAL) {
-            push_run(stack, cop__elements(a), cop__elements(b), 3, rules);
-            return 0;
-        }
-        x = (unsigned)cop__count(a);
-        y = (unsigned)cop__count(b);
-        return x != y ? sign(x, y) : memcmp(cop__box(a) + 1, cop__box(b) + 1, x);
-    }
+    case COP_TYPE_FUN:
+        if (cop__box_type(a) != cop__box_type(b)) /* closures are below external funs */
+            return cop__box_type(a) == COP__FUN_CLOSURE ? -1 : 1;
+        if (cop__box_type(a) == COP__FUN_CLOSURE)
+            return compare_closures(stack, a, b, rules);
+        push_run(stack, cop__elements(a), cop__elements(b), 3, rules);
+        return 0;
     case COP_TYPE_TUPLE:
         if (cop__count(a) != cop__count(b))
             return sign(cop__count(a), cop__count(b));
@@ -231,6 +241,10 @@ static bool same_step(struct cop__stack *stack, cop_term a, cop_term b, enum rul
         push_run(stack, cop__elements(a) + payload.terms / 2, cop__elements(b) + payload.terms / 2,
             payload.terms / 2, rules);
         push_run(stack, cop__elements(a), cop__elements(b), payload.terms / 2, RULES_EXACT);
+        return true;
+    case COP__FUN_CLOSURE:
+        push_run(
+            stack, cop__elements(a), cop__elements(b), payload.terms - COP__CLOSURE_REST, rules);
         return true;
     case COP__MAP_NODE:
     case COP__MAP_CLASH:

@@ -227,7 +227,15 @@ static void hash_term(struct hasher *hasher, cop_term term)
                 atom_hash(cop__atom_index(parts[0])), GOLDEN(1));
             hash = add(hash, atom_hash(cop__atom_index(parts[1])), GOLDEN(14));
         } else {
-            hash = add_bytes(hash, (const unsigned char *)(cop__box(term) + 1), cop__count(term));
+            size_t free = cop__closure_free(term);
+
+            parts = cop__elements(term);
+            hash = add2(hash, (uint32_t)free,
+                atom_hash(cop__atom_index(parts[COP__CLOSURE_MODULE])), GOLDEN(1));
+            hash = add2(hash, (uint32_t)cop__small_value(parts[COP__CLOSURE_INDEX]),
+                (uint32_t)cop__small_value(parts[COP__CLOSURE_OLD_UNIQ]), GOLDEN(1));
+            while (free--)
+                cop__stack_push(&hasher->stack, parts[COP__CLOSURE_FREE + free].word);
         }
         break;
     case COP_TYPE_TUPLE:

@@ -279,8 +279,14 @@ static void put_fun(struct cop__text *text, cop_term fun)
         cop__text_putc(text, '/');
         put_number(text, (uint64_t)cop__small_value(parts[2]));
     } else {
+        const cop_term *parts = cop__elements(fun);
+
         cop__text_puts(text, "#Fun<");
-        put_number(text, cop_hash(fun) & 0x7ffffff);
+        put_atom(text, cop__atom_index(parts[COP__CLOSURE_MODULE]));
+        cop__text_putc(text, '.');
+        cop__text_leaf(text, cop__closure_rest(fun)[COP__CLOSURE_OLD_INDEX], false);
+        cop__text_putc(text, '.');
+        cop__text_leaf(text, parts[COP__CLOSURE_OLD_UNIQ], false);
         cop__text_putc(text, '>');
     }
 }
