@@ -19,5 +19,6 @@
 #include <coppice/fault.h>
 #include <coppice/mutex.h>
 #include <coppice/file.h>
+#include <coppice/sim.h>
 
 #endif

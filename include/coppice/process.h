@@ -254,6 +254,17 @@ COP_API cop_pid cop_parent(void);
 COP_API void cop_yield(void);
 COP_API void cop_sleep(int64_t timeout_ms);
 
+/* Leave the scheduler to others at once, for a call that is known to block: getaddrinfo, fsync, a
+ * slow library. Without these the runtime notices after a while and does the same (docs/adr/0010).
+ * A call of this library in between ends the section.
+ *
+ * Parks    end: until there is a scheduler again; the process may then be on another thread.
+ * Context  any process, in pairs; elsewhere they do nothing.
+ * OTP      a dirty scheduler, which a NIF must be bound to beforehand.
+ */
+COP_API void cop_blocking_begin(void);
+COP_API void cop_blocking_end(void);
+
 /* End the turn of a plain process: all terms built or received so far are given back. A process
  * that loops over cop_receive for ever calls it once a round, or its memory grows.
  *

@@ -25,6 +25,7 @@ struct cop_options {
     bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
     uint32_t threads_max;   /* 0: COPPICE_THREADS, else 256; at most 1,024 */
     enum cop_on_fault on_fault;
+    bool virtual_time; /* one scheduler, and time moves only when nothing can run: coppice/sim.h */
 };
 
 typedef int cop_main(int argc, char **argv);

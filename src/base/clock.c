@@ -26,9 +26,41 @@ uint64_t cop__clock_cpu_ns(clockid_t clock)
     return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
+/* Where virtual time starts, the same in every run: monotonic, and the wall clock of then. */
+enum { VIRTUAL_START_NS = 1000000000 };
+static const int64_t virtual_epoch_ms = 1767225600000; /* 2026-01-01 00:00:00 UTC */
+static _Atomic(uint64_t) virtual_ns;                   /* 0: time is real */
+
+void cop__clock_virtual(bool on)
+{
+    atomic_store(&virtual_ns, on ? VIRTUAL_START_NS : 0);
+}
+
+bool cop__clock_is_virtual(void)
+{
+    return atomic_load_explicit(&virtual_ns, memory_order_relaxed) != 0;
+}
+
+void cop__clock_jump(uint64_t to_ns)
+{
+    if (to_ns > atomic_load(&virtual_ns))
+        atomic_store(&virtual_ns, to_ns);
+}
+
+uint64_t cop__clock_now_ns(void)
+{
+    uint64_t now_ns = atomic_load_explicit(&virtual_ns, memory_order_relaxed);
+
+    return __builtin_expect(now_ns != 0, 0) ? now_ns : cop__clock_monotonic_ns();
+}
+
 int64_t cop__clock_system_ms(void)
 {
+    uint64_t now_ns = atomic_load_explicit(&virtual_ns, memory_order_relaxed);
     struct timespec now;
+
+    if (now_ns)
+        return virtual_epoch_ms + (int64_t)((now_ns - VIRTUAL_START_NS) / 1000000);
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;

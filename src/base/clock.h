@@ -3,12 +3,21 @@
 #ifndef COP_BASE_CLOCK_H
 #define COP_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
-uint64_t cop__clock_monotonic_ns(void);
+uint64_t cop__clock_monotonic_ns(void);      /* the real one, whatever time the node has */
 uint64_t cop__clock_cpu_ns(clockid_t clock); /* what a thread has used (pthread_getcpuclockid) */
+
+/* The time of the node: the real one, or a virtual one that starts anew with `on` and moves by
+ * jumps only. A jump back does nothing. */
+void cop__clock_virtual(bool on);
+bool cop__clock_is_virtual(void);
+void cop__clock_jump(uint64_t to_ns);
+uint64_t cop__clock_now_ns(void);
 int64_t cop__clock_system_ms(void);
+
 uint64_t cop__clock_seed(void); /* from the system's generator; COPPICE_SEED fixes it */
 
 /* xorshift64*: small, fast, and good enough for scheduling choices. Never 0. */

@@ -60,9 +60,9 @@ int cop__address_resolve(struct cop__address *ret_addresses, const char *host, i
         cop__address_parse(&ret_addresses[1], "::1", port);
         return 2;
     }
-    cop__blocking_begin();
+    cop_blocking_begin();
     error = getaddrinfo(host, NULL, &hints, &found);
-    cop__blocking_end();
+    cop_blocking_end();
     if (error)
         return resolve_error(error);
     for (struct addrinfo *one = found; one && count < COP__ADDRESSES_MAX; one = one->ai_next) {

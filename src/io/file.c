@@ -130,9 +130,9 @@ int64_t cop_file_pread(cop_file file, void *buffer, size_t size, int64_t offset)
     result = begin(&operation, file);
     if (result < 0)
         return result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = read_once(operation.slot->fd, buffer, size, offset);
-    cop__blocking_end();
+    cop_blocking_end();
     return end(&operation, result);
 }
 
@@ -151,9 +151,9 @@ int64_t cop_file_get(cop_file file, void *buffer, size_t size)
         cop__buffer_consume(in, size);
         return end(&operation, (int64_t)size);
     }
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = read_once(operation.slot->fd, buffer, size, -1);
-    cop__blocking_end();
+    cop_blocking_end();
     return end(&operation, result);
 }
 
@@ -166,9 +166,9 @@ static int put_at(cop_file file, const void *data, size_t size, int64_t offset)
         return (int)result;
     if (offset < 0)
         forget_ahead(operation.slot);
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = write_all(operation.slot->fd, data, size, offset);
-    cop__blocking_end();
+    cop_blocking_end();
     return (int)end(&operation, result);
 }
 
@@ -192,9 +192,9 @@ static int64_t read_ahead(struct cop__fd *slot)
     cop__leave();
     if (room < 0)
         return room;
-    cop__blocking_begin();
+    cop_blocking_begin();
     count = read_once(slot->fd, slot->in.data + slot->in.end, (size_t)room, -1);
-    cop__blocking_end();
+    cop_blocking_end();
     if (count > 0)
         slot->in.end += (uint32_t)count;
     return count;
@@ -261,9 +261,9 @@ int cop_file_sync(cop_file file)
 
     if (result < 0)
         return (int)result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = fsync(operation.slot->fd) < 0 ? cop__last_error() : 0;
-    cop__blocking_end();
+    cop_blocking_end();
     return (int)end(&operation, result);
 }
 
@@ -287,9 +287,9 @@ static int open_and_own(uint64_t *ret_id, const char *path, int flags)
     int fd, result;
 
     cop_unsafe_begin();
-    cop__blocking_begin();
+    cop_blocking_begin();
     fd = result = open_once(path, flags);
-    cop__blocking_end();
+    cop_blocking_end();
     if (fd >= 0) {
         cop__enter();
         result = cop__fd_open(ret_id, fd, COP__FD_FILE, NULL);
@@ -375,14 +375,14 @@ int cop_file_read(cop_bytes *ret_text, cop_bytes path)
 
     if (result < 0)
         return (int)result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     fd = open_once(name, O_RDONLY);
     result = fd;
     if (fd >= 0) {
         result = read_whole(&text, fd);
         close(fd);
     }
-    cop__blocking_end();
+    cop_blocking_end();
     if (result == 0) {
         cop_binary_new(cop__buffer_size(&text), &data); /* in the memory of the turn */
         if (cop__buffer_size(&text))
@@ -401,7 +401,7 @@ int cop_file_write_new(cop_bytes path, const void *data, size_t size)
 
     if (result < 0)
         return (int)result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     fd = open_once(name, O_WRONLY | O_CREAT | O_TRUNC);
     result = fd;
     if (fd >= 0) {
@@ -409,7 +409,7 @@ int cop_file_write_new(cop_bytes path, const void *data, size_t size)
         if (close(fd) < 0 && result == 0)
             result = cop__last_error(); /* some file systems say only now that the disk is full */
     }
-    cop__blocking_end();
+    cop_blocking_end();
     return (int)result;
 }
 
@@ -420,9 +420,9 @@ int cop_file_delete(cop_bytes path)
 
     if (result < 0)
         return result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = unlink(name) < 0 ? cop__last_error() : 0;
-    cop__blocking_end();
+    cop_blocking_end();
     return result;
 }
 
@@ -435,8 +435,8 @@ int cop_file_rename(cop_bytes from, cop_bytes to)
         result = path_from(new_name, to);
     if (result < 0)
         return result;
-    cop__blocking_begin();
+    cop_blocking_begin();
     result = rename(old_name, new_name) < 0 ? cop__last_error() : 0;
-    cop__blocking_end();
+    cop_blocking_end();
     return result;
 }

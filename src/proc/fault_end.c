@@ -48,7 +48,7 @@ void cop__fault_returned(void)
 {
     struct cop__thr *self;
 
-    cop__blocking_end(); /* it may have been in such a section */
+    cop_blocking_end(); /* it may have been in such a section */
     self = (struct cop__thr *)cop__enter();
     cop__store(self->current->flags, cop__load(self->current->flags) | COP__P_FAULTED);
     cop__switch_out(self, COP__ACT_RESTART);

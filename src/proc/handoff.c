@@ -185,7 +185,7 @@ static bool wanted_by_any(struct cop__sched *sched)
            cop__global_work() || cop__load(sched->next_timer_ms) != UINT64_MAX;
 }
 
-void cop__blocking_begin(void)
+void cop_blocking_begin(void)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__sched *sched = self->sched;
@@ -199,7 +199,7 @@ void cop__blocking_begin(void)
     cop__leave(); /* kept, it can still be claimed */
 }
 
-void cop__blocking_end(void)
+void cop_blocking_end(void)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
 

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/poller.h"
 #include "proc/handoff.h"
 #include "proc/run_queue.h"
@@ -203,6 +204,7 @@ static void kick(void)
  * it computes, and even a single waiting process is worth the trip. */
 
 enum { LOOK_MIN_NS = 20000, LOOK_MAX_NS = 4000000, WORTH_NS = 30000, NAP_MIN_NS = 100000 };
+enum { OUTSIDE_NS = 1000000 }; /* virtual time waits so long for what comes from outside */
 enum { NAP_MAX_NS = 1000000, QUIET_LOOKS = 8 };
 
 bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns)
@@ -488,6 +490,20 @@ static bool watch(enum work *ret_work, uint32_t *quiet)
     return cop__load(idle.watching);
 }
 
+/* The same in virtual time, where nothing can run any more: time moves on, unless something comes
+ * from outside or is on its way. */
+static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
+{
+    uint64_t nap_end_ns = cop__clock_monotonic_ns() + OUTSIDE_NS;
+    int happened = cop__poller_wait(events, COP__POLL_MAX, cop__poller_in_use() ? nap_end_ns : 0);
+
+    if (happened > 0 || atomic_load(&idle.kicked))
+        return happened;
+    if (atomic_load(&idle.detached) || atomic_load(&idle.scheds) < cop__node.scheds)
+        return cop__poller_wait(events, COP__POLL_MAX, nap_end_ns); /* another thread has its say */
+    return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);
+}
+
 /* Wait in the poller until something happens. True: we have a scheduler again. */
 static bool poll_wait(struct cop__thr *self)
 {
@@ -514,7 +530,9 @@ static bool poll_wait(struct cop__thr *self)
         if (work == WORK_WORTH)
             break;
         count(&idle.polls);
-        happened = cop__poller_wait(events, COP__POLL_MAX, until_ns);
+        happened = cop__clock_is_virtual() && work == WORK_NONE
+                       ? virtual_wait(events, due_ns)
+                       : cop__poller_wait(events, COP__POLL_MAX, until_ns);
         cop__polled();
         atomic_exchange(&idle.kicked, 0); /* before the look: see kick */
         now_ns = cop__now_ns();

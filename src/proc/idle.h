@@ -39,6 +39,9 @@ bool cop__fence_is_heavy(void);                    /* it does: the system has me
 uint32_t cop__idle_count(void);                    /* schedulers */
 bool cop__spare_there(void);
 
+/* virtual_time.c: nothing can run. False: nothing ever will but by what comes from outside. */
+bool cop__virtual_idle(uint64_t due_ns);
+
 /* threads.c */
 enum { COP__THREAD_STACK = 256 * 1024 };
 bool cop__threads_start(uint32_t count, uint32_t max);

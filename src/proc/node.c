@@ -34,7 +34,8 @@ void cop__node_hook_add(struct cop__node_hook *hook)
 static uint32_t scheduler_count(const struct cop_options *options)
 {
     const char *wanted = getenv("COPPICE_SCHEDULERS");
-    long count = options->schedulers > 0                  ? options->schedulers
+    long count = options->virtual_time                    ? 1
+                 : options->schedulers > 0                ? options->schedulers
                  : wanted && strtol(wanted, NULL, 10) > 0 ? strtol(wanted, NULL, 10)
                                                           : sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -108,6 +109,7 @@ static void start_node(const struct cop_options *options)
     uint32_t processes = process_slots(options);
 
     cop__node = (struct cop__node){ 0 };
+    cop__clock_virtual(options->virtual_time);
     cop__node.origin_ns = cop__now_ns();
     if (!cop__table_start(processes))
         start_failed("the process table");

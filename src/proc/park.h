@@ -47,10 +47,6 @@ bool cop__send_copy(cop_pid to, cop_term message);
 /* Events of the poller; set by the I/O layer at start. Runs on a scheduler without a process. */
 extern void (*cop__on_poll_event)(uint64_t data, uint32_t events);
 
-/* Leave the scheduler to others while the caller blocks in the system; pairs with end. */
-void cop__blocking_begin(void);
-void cop__blocking_end(void);
-
 /* Called once at node start and stop by the process layer; set by upper layers' constructors. */
 struct cop__node_hook {
     struct cop__node_hook *next;

@@ -32,7 +32,7 @@ static uint64_t ms_of(uint64_t ns)
 
 uint64_t cop__now_ns(void)
 {
-    return cop__clock_monotonic_ns();
+    return cop__clock_now_ns();
 }
 
 /* --- The wheel
