@@ -406,3 +406,33 @@ CLAUSE(P_33)
     CHECK_TERM(cop_receive(), "ordinary");
     NOTHING();
 }
+
+static void scan_for_ever(cop_term arg)
+{
+    cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
+    cop_term message;
+
+    (void)arg;
+    while (cop_receive_next(&message, &scan))
+        ;
+}
+
+static void hibernate_here(cop_term arg)
+{
+    (void)arg;
+    cop_hibernate_here();
+}
+
+/* Who waits for ever waits: nothing wakes it but a message (P-25). */
+CLAUSE(who_waits_for_ever_waits)
+{
+    struct cop_node_statistics before, after;
+
+    cop_spawn(scan_for_ever, cop_nil());
+    cop_spawn(hibernate_here, cop_nil());
+    cop_sleep(20);
+    cop_statistics(&before);
+    cop_sleep(20);
+    cop_statistics(&after);
+    CHECK(after.context_switches - before.context_switches < 20);
+}
