@@ -120,7 +120,8 @@ static __attribute__((noinline)) bool wait_until(
         cop__deadline_clear(proc);
         return false;
     }
-    cop__deadline_set(self, proc, deadline_ns);
+    if (deadline_ns != UINT64_MAX)
+        cop__deadline_set(self, proc, deadline_ns);
     cop__wait_any(self, proc);
     return true;
 }

@@ -36,7 +36,8 @@ static size_t page_size;
 
 static struct region {
     char *base;
-    size_t slots, opened, used;
+    size_t slots, opened;
+    _Atomic(size_t) used; /* written under the lock; counted without */
     struct cop__spinlock lock;
     struct cop__stack *free;
     size_t count, least; /* of `free`: now, and the fewest since the last look of the trimmer */
@@ -92,7 +93,7 @@ void cop__stacks_stop(void)
 
 uint64_t cop__stacks_made(void)
 {
-    return region[COP__STACK_SMALL].used + region[COP__STACK_LARGE].used;
+    return cop__load(region[COP__STACK_SMALL].used) + cop__load(region[COP__STACK_LARGE].used);
 }
 
 static char *slot_of(const struct region *r, int class, size_t index)
@@ -136,7 +137,7 @@ static void set_guard(struct cop__stack *stack, enum cop__guard guard)
 /* A slot nobody has used yet. The region's lock is held. */
 static struct cop__stack *new_stack(struct region *r, int class)
 {
-    size_t size = slot_size[class], index = r->used;
+    size_t size = slot_size[class], index = cop__load(r->used);
     char *slot = slot_of(r, class, index);
     struct cop__stack *stack;
 
@@ -145,7 +146,7 @@ static struct cop__stack *new_stack(struct region *r, int class)
             return NULL;
         r->opened += CHUNK;
     }
-    r->used++;
+    cop__store(r->used, index + 1);
     stack = make_record(r, class, index);
     set_guard(stack, cop__guard_install(slot, &r->guards));
     return stack;
