@@ -136,9 +136,12 @@ cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *opti
         return ref;
     }
     monitor->target = id;
-    if (id == cop__id_of(proc))
-        monitor->target = 0; /* P-72: never fires */
-    else if (!id || !cop__signal_send(self, id, COP__MONITOR, ref.id, cop__word(id)))
+    if (id == cop__id_of(proc)) { /* P-72: there is none, but for its alias */
+        monitor->target = 0;
+        monitor->monitoring = false;
+        if (!monitor->alias_active)
+            cop__monitor_drop(self, proc, monitor);
+    } else if (!id || !cop__signal_send(self, id, COP__MONITOR, ref.id, cop__word(id)))
         down_noproc(self, proc, ref.id, id);
     self = cop__charge(self, 1);
     cop__leave();
