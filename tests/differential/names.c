@@ -20,7 +20,7 @@ struct name {
 static struct name *processes, *references;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* puppets give names too */
 
-static void add(struct name **list, const char *text, uint64_t id)
+static const char *add(struct name **list, const char *text, uint64_t id)
 {
     size_t size = strlen(text) + 1;
     struct name *name = malloc(sizeof *name + size);
@@ -31,6 +31,7 @@ static void add(struct name **list, const char *text, uint64_t id)
     name->next = *list;
     *list = name;
     pthread_mutex_unlock(&lock);
+    return name->text;
 }
 
 static uint64_t find(struct name *const *list, cop_bytes text)
@@ -69,14 +70,19 @@ static void forget(struct name **list)
     }
 }
 
-void name_process(const char *name, cop_pid pid)
+const char *name_process(const char *name, cop_pid pid)
 {
-    add(&processes, name, pid.id);
+    return add(&processes, name, pid.id);
 }
 
 void name_reference(const char *name, cop_ref ref)
 {
     add(&references, name, ref.id);
+}
+
+cop_pid process_of(const char *name)
+{
+    return (cop_pid){ find(&processes, (cop_bytes){ name, strlen(name) }), 0 };
 }
 
 cop_term named_process(cop_bytes name)
@@ -86,6 +92,11 @@ cop_term named_process(cop_bytes name)
     if (!id)
         give_up("no process has the name %.*s", COP_STR(name));
     return cop_from_pid((cop_pid){ id, 0 });
+}
+
+cop_ref reference_of(const char *name)
+{
+    return (cop_ref){ find(&references, (cop_bytes){ name, strlen(name) }) };
 }
 
 cop_term named_reference(cop_bytes name)

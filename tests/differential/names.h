@@ -12,13 +12,17 @@ cop_term named_process(cop_bytes name);
 cop_term named_reference(cop_bytes name);
 cop_term registered_name(cop_bytes name);
 
+cop_pid process_of(const char *name);   /* id 0: nobody has it */
+cop_ref reference_of(const char *name); /* id 0: nothing has it */
+
 /* "?" where it has none. */
 const char *name_of_process(cop_pid pid);
 const char *name_of_reference(cop_ref ref);
 /* False: it is the name of nobody, an atom as others. */
 bool write_registered_name(FILE *to, cop_bytes atom);
 
-void name_process(const char *name, cop_pid pid);
+/* The name as it is kept until the scenario ends. */
+const char *name_process(const char *name, cop_pid pid);
 void name_reference(const char *name, cop_ref ref);
 void forget_names(void); /* a scenario ends */
 

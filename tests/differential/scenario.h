@@ -18,8 +18,13 @@ struct command {
     size_t count;
 };
 
-/* Print a line of the step under way; lines are sorted when it ends. */
+/* Print a line of the step under way; lines are sorted when it ends. say_of: one that is not seen
+ * when the process of this name ends in the same step. */
 void say(const char *format, ...) COP_PRINTF(1, 2);
+void say_of(const char *name, const char *format, ...) COP_PRINTF(2, 3);
+void has_ended(const char *name);
+/* The next number of something that is counted within a step: 001, 002... */
+int next_number(const char *what, const char *of);
 COP_NORETURN void give_up(const char *format, ...)
     COP_PRINTF(1, 2); /* the scenario makes no sense */
 
@@ -37,5 +42,8 @@ const char *hex_of(cop_bytes bytes);
 
 void make_known_atoms(void);
 bool plain_command(const struct command *command); /* plain.c: mspec order etf etfbad */
+/* proc.c. batch: the commands of the step, when it is one. False: none of its. */
+bool proc_command(
+    const struct command *command, const struct command *batch, size_t batch_count);
 
 #endif

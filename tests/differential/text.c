@@ -350,10 +350,28 @@ static void write_external(FILE *to, cop_term term)
     write_hex(to, (cop_bytes){ bytes.data + 1, bytes.size - 1 });
 }
 
+/* A list of {Module, Function, Arity, Location}. */
+static bool is_stack(cop_term list)
+{
+    cop_atom module, function;
+    cop_term frame, location;
+
+    while (cop_list_next(&frame, &list))
+        if (!cop_match(frame, "{Module, Function, _, Location}", &module, &function, &location) ||
+            !cop_is_proper_list(location))
+            return false;
+    return cop_type_of(list) == COP_TYPE_NIL;
+}
+
 static void write_list(FILE *to, cop_term term)
 {
     const char *between = "[";
     cop_term head;
+
+    if (is_stack(term)) {
+        fputs("'$stack'", to);
+        return;
+    }
 
     while (cop_list_next(&head, &term)) {
         fputs(between, to);
@@ -424,6 +442,10 @@ static void write_term(FILE *to, cop_term term)
         write_atom(to, term);
         break;
     case COP_TYPE_TUPLE:
+        if (cop_match(term, "{gen_server, call, [_ | _]}")) {
+            fputs("'$call'", to);
+            break;
+        }
         fputc('{', to);
         for (size_t i = 0; i < cop_tuple_size(term); i++) {
             fputs(i ? "," : "", to);

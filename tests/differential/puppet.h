@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Puppets: processes that do what the runner tells them, and tell of every message they take. */
+#ifndef COP_DIFFERENTIAL_PUPPET_H
+#define COP_DIFFERENTIAL_PUPPET_H
+
+#include "scenario.h"
+
+/* What a puppet is told to do: one command, or a batch. Owned by the runner, who waits. */
+struct order {
+    const struct command *commands;
+    size_t count;
+    bool batch;
+    char **results; /* a line for each command */
+    size_t done;    /* commands carried out */
+};
+
+/* A new puppet, watched from birth, started by the caller. */
+cop_pid start_puppet(
+    const char *name, const struct cop_spawn_options *options, cop_ref *ret_monitor);
+bool is_puppet_command(const char *name);
+cop_term order_term(struct order *order);
+
+/* What a message from puppet to puppet looks like. */
+cop_term puppet_message(cop_term term);
+void show_message(const char *name, cop_term message); /* msg, storm and sig lines */
+
+/* --- watch.c: a process that sees others end -------------------------------------------------- */
+
+void begin_watching(void);
+/* From now on its end is seen; returns when it is watched. The name as it is kept. */
+const char *watch(const char *name, cop_pid pid);
+bool is_watcher(cop_pid pid);
+
+#endif
