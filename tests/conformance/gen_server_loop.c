@@ -155,6 +155,10 @@ CLAUSE(GS_67)
     server = monitored("{terminate_by, 1, {ok}}", &ref);
     CHECK_TERM(cop_call(server, cop("{stop, shutdown, bye}")), "bye");
     EXPECT_DOWN(ref, "{in_terminate, _}");
+    /* the reason is a part of the request, which goes with the reply */
+    server = monitored("{ok}", &ref);
+    CHECK_TERM(cop_call(server, cop("{stop, {shutdown, {a, [1, 2], <<3>>}}, {}}")), "{}");
+    EXPECT_DOWN(ref, "{shutdown, {a, [1, 2], <<3>>}}");
 }
 
 /* {stop, Reason, S}: terminate and exit; the caller sees the reason. */
