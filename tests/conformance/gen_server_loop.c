@@ -161,6 +161,30 @@ CLAUSE(GS_67)
     EXPECT_DOWN(ref, "{shutdown, {a, [1, 2], <<3>>}}");
 }
 
+/* What a reply continues with may be a part of the request, which goes with the reply; the binary
+ * is long enough to be shared. also: GS-83 */
+CLAUSE(a_reply_and_what_follows_it)
+{
+    cop_pid server = probe_new();
+    char bytes[4096];
+    cop_term long_one;
+
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < 100; i++) {
+        long_one = cop_binary(bytes, sizeof bytes);
+        CHECK_TERM(
+            cop_call(server, cop("{reply, ok, {continue, {set, Long, noreply}}}", long_one)), "ok");
+        CHECK(cop_identical(cop_call(server, cop("get")), long_one));
+        CHECK_TERM(cop_call(server,
+                       cop("{reply, ok, {timeout, 0, {order, {set, Long, noreply}}}}", long_one)),
+            "ok");
+        CHECK(cop_identical(cop_call(server, cop("get")), long_one));
+        cop_turn_end();
+        while (!cop_is_none(cop_receive_within(0)))
+            ;
+    }
+}
+
 /* {stop, Reason, S}: terminate and exit; the caller sees the reason. */
 CLAUSE(GS_68)
 {
