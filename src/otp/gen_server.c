@@ -163,6 +163,15 @@ static bool at_once(cop_step step)
            (step.timeout_ms == 0 || step.timeout_ms == COP_AT_ONCE);
 }
 
+/* What comes after the reply may lie in the request, which goes with it. */
+static void outlive_request(cop_step *step)
+{
+    if (!cop_is_none(step->then))
+        step->then = cop_copy(step->then);
+    if (!cop_is_none(step->timeout))
+        step->timeout = cop_copy(step->timeout);
+}
+
 /* Do what *step says. True: another callback had its turn before any message, and *step is what it
  * said. */
 static bool obey_once(struct gs *gs, cop_step *step)
@@ -175,6 +184,7 @@ static bool obey_once(struct gs *gs, cop_step *step)
     case COP__OP_REPLY:
         if (__builtin_expect(gs->in != GS_IN_CALL, 0))
             bad_return(gs, step_term(*step)); /* GS-69 */
+        outlive_request(step);
         reply(step->reply);
         break;
     case COP__OP_NOREPLY:

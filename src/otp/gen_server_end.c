@@ -162,8 +162,10 @@ void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply)
     }
     if (!cop__gen_expected(reason))
         report(gs, reason, stack);
-    if (!cop_is_none(reply))
-        send_reply(cop_copy(reply)); /* after terminate, even if that raised: GS-67 */
+    if (!cop_is_none(reply)) {     /* after terminate, even if that raised: GS-67 */
+        reason = cop_copy(reason); /* it may lie in the request, which goes with the reply */
+        send_reply(cop_copy(reply));
+    }
     if (gs->extra && gs->extra->via)
         gs->extra->via->unregister_name(gs->extra->via_key);
     if (cop_is_none(stack))
