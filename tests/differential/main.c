@@ -208,8 +208,7 @@ static void run_step(char **step_lines, size_t count)
     for (size_t i = 0; i < count; i++)
         commands[i] = words_of(step_lines[i]);
     snprintf(step_text, sizeof step_text, "%s %s", commands->words[-1], commands->words[0]);
-    if (!(is_plain() ? plain_command(commands)
-                     : proc_command(commands, commands + 1, count - 1)))
+    if (!(is_plain() ? plain_command(commands) : proc_command(commands, commands + 1, count - 1)))
         give_up("an unknown command");
     print_lines(commands->words[-1]);
     cop_turn_end();
@@ -221,8 +220,10 @@ static void run_step(char **step_lines, size_t count)
 static int run_steps(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    if (!is_plain())
+    if (!is_plain()) {
+        cop_log_set_level(COP_LOG_EMERGENCY);
         begin_watching();
+    }
     for (size_t i = 0, end; i < scenario.count; i = end) {
         for (end = i + 1; end < scenario.count && scenario.steps[end][0] == '+'; end++)
             ;

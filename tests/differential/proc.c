@@ -39,7 +39,8 @@ static const char *sorted_list(const char **texts, size_t count)
     return copy;
 }
 
-/* --- Orders ------------------------------------------------------------------------------------ */
+/* --- Orders ------------------------------------------------------------------------------------
+ */
 
 static bool is_gone(cop_pid pid)
 {
@@ -56,7 +57,7 @@ static void say_results(const struct order *order)
         say("%s", order->results[i]);
 }
 
-static void give_order(const char *name, const struct command *commands, size_t count, bool batch)
+void give_order(const char *name, const struct command *commands, size_t count, bool batch)
 {
     cop_pid pid = process_of(name);
     struct order order = { commands, count, batch, calloc(count, sizeof *order.results), 0 };
@@ -78,7 +79,7 @@ static void order_one(const struct command *command)
 {
     const char *what = word(command, 0);
 
-    if (strncmp(what, "spawn", 5) == 0 && command->count > 3) {
+    if ((strncmp(what, "spawn", 5) == 0 || strcmp(what, "server") == 0) && command->count > 3) {
         give_order(word(command, 3), command, 1, false);
     } else if (strncmp(what, "spawn", 5) == 0) {
         start_puppet(word(command, 1), NULL, NULL);
@@ -102,8 +103,7 @@ static void storm(const struct command *command)
 
         if (is_gone(pid) || count == sizeof orders / sizeof *orders)
             continue;
-        orders[count] =
-            (struct order){ &storm_command, 1, false, calloc(1, sizeof(char *)), 0 };
+        orders[count] = (struct order){ &storm_command, 1, false, calloc(1, sizeof(char *)), 0 };
         cop_send(pid, order_term(&orders[count++]));
     }
     cop_sim_settle();
@@ -115,7 +115,8 @@ static void storm(const struct command *command)
     say("res ok");
 }
 
-/* --- Questions ----------------------------------------------------------------------------------- */
+/* --- Questions -----------------------------------------------------------------------------------
+ */
 
 /* {name, $n} of {Name, Node}; a pid as it is. NULL: one of the runner's own. */
 static const char *shown_item(cop_term item)
@@ -178,7 +179,8 @@ static void registered(const struct command *command)
     say("res val %s", sorted_list(texts, count));
 }
 
-/* --- Time ---------------------------------------------------------------------------------------- */
+/* --- Time ----------------------------------------------------------------------------------------
+ */
 
 static void advance(const struct command *command)
 {
@@ -187,7 +189,8 @@ static void advance(const struct command *command)
     say("res ok");
 }
 
-/* --- mass: many nameless processes, linked ------------------------------------------------------- */
+/* --- mass: many nameless processes, linked -------------------------------------------------------
+ */
 
 static void linked_one(cop_term arg)
 {
@@ -281,7 +284,7 @@ bool proc_command(const struct command *command, const struct command *batch, si
         give_order(word(command, 1), batch, batch_count, true);
     else if (is_puppet_command(what))
         order_one(command);
-    else
+    else if (!gs_command(command))
         return false;
     cop_sim_settle();
     return true;

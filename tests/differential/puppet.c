@@ -13,6 +13,12 @@ struct puppet {
     bool holding;
 };
 
+struct task {
+    struct puppet *puppet;
+    const struct command *command;
+    const char *value; /* NULL: none */
+};
+
 #define ORDER   "'$order'"
 #define MESSAGE "'$message'"
 #define STORM   "'$storm'"
@@ -66,6 +72,8 @@ void show_message(const char *name, cop_term message)
     cop_term term;
     cop_pid from;
 
+    if (cop_match(message, "{'EXIT', From, _}", &from) && *name_of_process(from) == '?')
+        return; /* of a process whose start failed */
     if (cop_match(message, "{" MESSAGE ", From, Term}", &from, &term)) {
         const char *sender = name_of_process(from);
 
@@ -76,12 +84,6 @@ void show_message(const char *name, cop_term message)
 }
 
 /* --- Commands -------------------------------------------------------------------------------- */
-
-struct task {
-    struct puppet *puppet;
-    const struct command *command;
-    const char *value; /* NULL: none */
-};
 
 static const char *bool_text(bool value)
 {
@@ -108,7 +110,7 @@ static cop_pid pid_at(const struct task *task, size_t index)
     cop_pid pid = process_of(word(task, index));
 
     if (!pid.id)
-        give_up("no process has the name %s", word(task, index));
+        cop_error(cop("badarg")); /* a server that never came to be */
     return pid;
 }
 
@@ -252,6 +254,16 @@ static const char *receive_tagged(const char *tag_text, int64_t timeout_ms)
     return "timeout";
 }
 
+static void wait_for_message(struct puppet_wait *wait)
+{
+    say("ret %s %s", wait->name, receive_tagged(wait->words[2], timeout_of(wait->words[3])));
+}
+
+int64_t timeout_of(const char *text)
+{
+    return strcmp(text, "infinity") == 0 ? COP_INFINITY : strtoll(text, NULL, 10);
+}
+
 static void do_take(struct task *task)
 {
     task->value = receive_tagged(word(task, 2), 0);
@@ -301,6 +313,11 @@ static void do_storm(struct task *task)
         cop_send(to, cop("{" STORM ", From, Number, Count}", cop_self(), i, count));
 }
 
+static void start_server(struct task *task)
+{
+    task->value = server_command(task->command);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct task *);
@@ -310,7 +327,14 @@ static const struct {
     { "send_name", do_send_name }, { "exit", do_exit }, { "register", do_register },
     { "unregister", do_unregister }, { "isalive", do_isalive }, { "timer", do_timer },
     { "cancel", do_cancel }, { "hold", do_hold }, { "unhold", do_unhold }, { "take", do_take },
-    { "mbox", do_mbox }, { "storm", do_storm } };
+    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server } };
+
+/* The result comes first, and then the wait, which may outlive the step and its order. */
+static const struct {
+    const char *name;
+    void (*run)(struct puppet_wait *);
+} waits[] = { { "await", wait_for_message }, { "call", wait_for_reply },
+    { "stop", wait_for_stop } };
 
 static void run_task(void *arg)
 {
@@ -329,7 +353,7 @@ bool is_puppet_command(const char *name)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i].name) == 0)
             return true;
-    return strcmp(name, "quit") == 0 || strcmp(name, "await") == 0 || strcmp(name, "batch") == 0;
+    return strcmp(name, "quit") == 0 || strcmp(name, "await") == 0;
 }
 
 /* quit P return | exit R | error T | throw T: outside of any try. True: it returns. */
@@ -376,29 +400,38 @@ static void carry_out(struct puppet *puppet, struct order *order, size_t index)
     }
 }
 
-/* The result comes first, and then the wait, which may outlive the step and its order. */
-static void wait_for(struct puppet *puppet, struct order *order)
+/* In the puppet's memory: it may be gone before it has waited to the end. */
+static char *own_copy(const char *text)
 {
-    struct task task = { puppet, order->commands, NULL };
-    const char *time = word(&task, 3);
-    int64_t timeout_ms = strcmp(time, "infinity") == 0 ? COP_INFINITY : strtoll(time, NULL, 10);
-    char tag[64];
+    size_t size = strlen(text) + 1;
 
-    snprintf(tag, sizeof tag, "%s", word(&task, 2));
-    set_result(order, 0, "ok", "");
-    order->done = 1;
-    say("ret %s %s", puppet->name, receive_tagged(tag, timeout_ms));
+    return memcpy(cop_alloc(size), text, size);
+}
+
+static bool wait_if_wanted(struct puppet *puppet, struct order *order)
+{
+    struct puppet_wait wait = { .name = puppet->name };
+
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        if (order->batch || strcmp(order->commands->words[0], waits[i].name) != 0)
+            continue;
+        for (; wait.count < order->commands->count && wait.count < WAIT_WORDS_MAX; wait.count++)
+            wait.words[wait.count] = own_copy(order->commands->words[wait.count]);
+        set_result(order, 0, "ok", "");
+        order->done = 1;
+        waits[i].run(&wait);
+        while (wait.count)
+            cop_free(wait.words[--wait.count]);
+        return true;
+    }
+    return false;
 }
 
 /* False: it is to end. */
 static bool obey(struct puppet *puppet, struct order *order)
 {
-    const char *first = order->commands->words[0];
-
-    if (!order->batch && strcmp(first, "await") == 0) {
-        wait_for(puppet, order);
+    if (wait_if_wanted(puppet, order))
         return true;
-    }
     for (size_t i = 0; i < order->count; i++) {
         struct task task = { puppet, &order->commands[i], NULL };
 
@@ -416,6 +449,7 @@ void puppet_main(cop_term name_address)
     struct storm *storms = NULL;
     int64_t address, number, count;
     cop_pid from;
+    cop_term term, order;
 
     cop_receive_match("{'$name', Name}", &address);
     (void)name_address;
@@ -423,11 +457,15 @@ void puppet_main(cop_term name_address)
     for (;; cop_turn_end()) {
         cop_term message;
 
-        if (puppet.holding)
-            cop_receive_match("{" ORDER ", Address}", &address), message = COP_NONE;
-        else
+        if (puppet.holding) {
+            cop_receive_match("{" ORDER ", Order}", &order);
+            message = cop("{" ORDER ", Order}", order);
+        } else {
             message = cop_receive();
-        if (puppet.holding || cop_match(message, "{" ORDER ", Address}", &address)) {
+        }
+        if (cop_match(message, "{" ORDER ", {reply, From, Term}}", &order, &term)) {
+            cop_reply_to(order, term);
+        } else if (cop_match(message, "{" ORDER ", Address}", &address)) {
             if (!obey(&puppet, (struct order *)(uintptr_t)address))
                 return;
         } else if (cop_match(message, "{" STORM ", From, Number, Count}", &from, &number, &count)) {

@@ -20,9 +20,26 @@ cop_pid start_puppet(
 bool is_puppet_command(const char *name);
 cop_term order_term(struct order *order);
 
+void give_order(const char *name, const struct command *commands, size_t count, bool batch);
+
 /* What a message from puppet to puppet looks like. */
 cop_term puppet_message(cop_term term);
 void show_message(const char *name, cop_term message); /* msg, storm and sig lines */
+
+/* What a puppet does after it has said that the command was carried out, and what it waits for. */
+enum { WAIT_WORDS_MAX = 8 };
+struct puppet_wait {
+    const char *name;
+    char *words[WAIT_WORDS_MAX];
+    size_t count;
+};
+int64_t timeout_of(const char *text); /* milliseconds, or infinity */
+
+/* gs.c */
+const char *server_command(const struct command *command); /* in the puppet that starts it */
+void wait_for_reply(struct puppet_wait *wait);
+void wait_for_stop(struct puppet_wait *wait);
+bool gs_command(const struct command *command); /* in the runner */
 
 /* --- watch.c: a process that sees others end -------------------------------------------------- */
 

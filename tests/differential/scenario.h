@@ -43,7 +43,6 @@ const char *hex_of(cop_bytes bytes);
 void make_known_atoms(void);
 bool plain_command(const struct command *command); /* plain.c: mspec order etf etfbad */
 /* proc.c. batch: the commands of the step, when it is one. False: none of its. */
-bool proc_command(
-    const struct command *command, const struct command *batch, size_t batch_count);
+bool proc_command(const struct command *command, const struct command *batch, size_t batch_count);
 
 #endif

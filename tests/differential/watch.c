@@ -38,8 +38,8 @@ static void watch_all(cop_term unused)
         if (cop_match(message, "{watch, From, Pid, Name}", &from, &pid, &name_address)) {
             struct watched *watched = cop_alloc(sizeof *watched);
 
-            *watched = (struct watched){ all, cop_monitor(pid),
-                (const char *)(uintptr_t)name_address };
+            *watched =
+                (struct watched){ all, cop_monitor(pid), (const char *)(uintptr_t)name_address };
             all = watched;
             cop_send(from, cop("'$watched'"));
         } else if (cop_match(message, "{'DOWN', Ref, process, _, Reason}", &monitor, &reason)) {
