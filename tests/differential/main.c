@@ -242,6 +242,7 @@ static void run_scenario(void)
         free(scenario.steps[i]);
     scenario.count = 0;
     forget_names();
+    forget_definitions();
 }
 
 static void take_line(char *line)
@@ -257,7 +258,13 @@ static void take_line(char *line)
     } else if ((line[0] >= '0' && line[0] <= '9') || line[0] == '+') {
         keep_step(line);
     } else if (strncmp(line, "tags ", 5) != 0) {
-        give_up("an unknown definition: %s", line);
+        struct command command = words_of(line);
+
+        command.words--; /* a definition has no number */
+        command.count++;
+        if (!define(&command))
+            give_up("an unknown definition: %s", command.words[0]);
+        free(command.words);
     }
 }
 

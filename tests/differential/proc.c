@@ -21,7 +21,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* [a,b] of texts, sorted. */
-static const char *sorted_list(const char **texts, size_t count)
+const char *sorted_list(const char **texts, size_t count)
 {
     char *text = NULL, *copy;
     size_t size = 0;
@@ -275,6 +275,8 @@ bool proc_command(const struct command *command, const struct command *batch, si
         { "storm", storm }, { "mass", mass } };
     const char *what = word(command, 0);
 
+    if (sup_command(command))
+        return true;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(what, commands[i].name) == 0) {
             commands[i].run(command);

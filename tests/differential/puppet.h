@@ -41,6 +41,14 @@ void wait_for_reply(struct puppet_wait *wait);
 void wait_for_stop(struct puppet_wait *wait);
 bool gs_command(const struct command *command); /* in the runner */
 
+/* sup.c */
+bool define(const struct command *command); /* a definition; false: none of its */
+void forget_definitions(void);
+bool sup_command(const struct command *command); /* in the runner */
+
+/* proc.c: [a,b] of texts, which it sorts */
+const char *sorted_list(const char **texts, size_t count);
+
 /* --- watch.c: a process that sees others end -------------------------------------------------- */
 
 void begin_watching(void);
