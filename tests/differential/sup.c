@@ -71,7 +71,7 @@ static void define_supervisor(char **words)
     static const char *const strategies[] = { "one_for_one", "one_for_all", "rest_for_one",
         "simple_one_for_one" };
     struct tree *tree = calloc(1, sizeof *tree);
-    int intensity = atoi(words[3]);
+    int intensity = (int)strtol(words[3], NULL, 10);
 
     tree->name = strdup(words[1]);
     tree->last = &tree->children;
@@ -79,7 +79,7 @@ static void define_supervisor(char **words)
         if (strcmp(words[2], strategies[i]) == 0)
             tree->supervisor.strategy = (enum cop_strategy)i;
     tree->supervisor.intensity = intensity ? intensity : COP_NO_RESTARTS;
-    tree->supervisor.period_s = atoi(words[4]);
+    tree->supervisor.period_s = (int)strtol(words[4], NULL, 10);
     tree->supervisor.auto_shutdown = strcmp(words[5], "never") == 0 ? COP_NEVER
                                      : strcmp(words[5], "any_significant") == 0
                                          ? COP_ANY_SIGNIFICANT
