@@ -13,6 +13,7 @@
 #include <coppice/gen_server.h>
 #include <coppice/supervisor.h>
 #include <coppice/application.h>
+#include <coppice/pg.h>
 #include <coppice/runtime.h>
 #include <coppice/log.h>
 #include <coppice/socket.h>

@@ -286,7 +286,7 @@ bool proc_command(const struct command *command, const struct command *batch, si
         give_order(word(command, 1), batch, batch_count, true);
     else if (is_puppet_command(what))
         order_one(command);
-    else if (!gs_command(command))
+    else if (!gs_command(command) && !pg_command(command))
         return false;
     cop_sim_settle();
     return true;

@@ -313,6 +313,11 @@ static void do_storm(struct task *task)
         cop_send(to, cop("{" STORM ", From, Number, Count}", cop_self(), i, count));
 }
 
+static void monitor_groups(struct task *task)
+{
+    task->value = pg_monitor_command(task->command);
+}
+
 static void start_server(struct task *task)
 {
     task->value = server_command(task->command);
@@ -327,7 +332,9 @@ static const struct {
     { "send_name", do_send_name }, { "exit", do_exit }, { "register", do_register },
     { "unregister", do_unregister }, { "isalive", do_isalive }, { "timer", do_timer },
     { "cancel", do_cancel }, { "hold", do_hold }, { "unhold", do_unhold }, { "take", do_take },
-    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server } };
+    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server },
+    { "pg_monitor", monitor_groups }, { "pg_monitor_scope", monitor_groups },
+    { "pg_demonitor", monitor_groups } };
 
 /* The result comes first, and then the wait, which may outlive the step and its order. */
 static const struct {

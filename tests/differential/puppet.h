@@ -46,6 +46,10 @@ bool define(const struct command *command); /* a definition; false: none of its 
 void forget_definitions(void);
 bool sup_command(const struct command *command); /* in the runner */
 
+/* pg.c */
+bool pg_command(const struct command *command);                /* in the runner */
+const char *pg_monitor_command(const struct command *command); /* in the puppet that monitors */
+
 /* proc.c: [a,b] of texts, which it sorts */
 const char *sorted_list(const char **texts, size_t count);
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server of a scope of process groups. Layer 5.
+ *
+ * Its requests are those of OTP's pg, so that the exchange between scopes of several nodes can be
+ * added here; members and groups are asked for by requests of our own. Who monitors is told before
+ * the request is answered. */
+#include "otp/pg_int.h"
+
+struct watcher { /* a monitor: of a group, or of all */
+    struct watcher *next;
+    cop_ref ref;
+    cop_pid pid;
+    cop_term group; /* kept; none: the scope */
+};
+
+struct scope {
+    struct pg_groups groups;
+    struct watcher *watchers;
+};
+
+static cop_step init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    return cop_ok();
+}
+
+static void notify(const struct scope *scope, const char *what, cop_term group, cop_term pids)
+{
+    for (const struct watcher *watcher = scope->watchers; watcher; watcher = watcher->next)
+        if (cop_is_none(watcher->group) || cop_identical(watcher->group, group))
+            cop_send(watcher->pid,
+                cop("{Ref, What, Group, Pids}", watcher->ref, cop_atom_new(what), group, pids));
+}
+
+/* A pid is a list of one. */
+static cop_term as_list(cop_term pids)
+{
+    return cop_type_of(pids) == COP_TYPE_PID ? cop_cons(pids, cop_nil()) : pids;
+}
+
+static cop_step join(struct scope *scope, cop_term group, cop_term pids)
+{
+    cop_pid pid;
+
+    pids = as_list(pids);
+    if (cop_type_of(pids) == COP_TYPE_NIL)
+        return cop_reply(cop("ok"));
+    for (cop_term item, rest = pids; cop_list_next(&item, &rest);)
+        if (cop_to_pid(&pid, item))
+            cop__pg_join(&scope->groups, group, pid);
+    notify(scope, "join", group, pids);
+    return cop_reply(cop("ok"));
+}
+
+/* As OTP does, those who are told of it hear of all that were named, if any of them left. */
+static cop_step leave(struct scope *scope, cop_term group, cop_term pids)
+{
+    bool left = false;
+    cop_pid pid;
+
+    pids = as_list(pids);
+    for (cop_term item, rest = pids; cop_list_next(&item, &rest);)
+        if (cop_to_pid(&pid, item))
+            left |= cop__pg_leave(&scope->groups, group, pid);
+    if (!left)
+        return cop_reply(cop("not_joined"));
+    notify(scope, "leave", group, pids);
+    return cop_reply(cop("ok"));
+}
+
+static cop_term all_groups(const struct scope *scope, bool with_members)
+{
+    cop_term list = cop_nil(), map = cop_map_new();
+    size_t position = 0;
+
+    for (struct pg_group *group = NULL;
+         (group = cop__pg_next(&scope->groups, &position, group)) != NULL;)
+        if (with_members)
+            map = cop_map_put(map, cop_copy(group->name), cop__pg_members_term(group));
+        else
+            list = cop_cons(cop_copy(group->name), list);
+    return with_members ? map : list;
+}
+
+/* group: none for the scope. The process is watched too, so that its end ends this. */
+static cop_ref add_watcher(struct scope *scope, cop_pid pid, cop_term group)
+{
+    struct watcher *watcher = cop_alloc(sizeof *watcher);
+
+    watcher->ref = cop_monitor(pid);
+    watcher->pid = pid;
+    if (!cop_is_none(group))
+        cop_keep(&watcher->group, group);
+    watcher->next = scope->watchers;
+    scope->watchers = watcher;
+    return watcher->ref;
+}
+
+static bool remove_watcher(struct scope *scope, cop_ref ref)
+{
+    for (struct watcher **place = &scope->watchers; *place; place = &(*place)->next) {
+        struct watcher *watcher = *place;
+
+        if (watcher->ref.id != ref.id)
+            continue;
+        *place = watcher->next;
+        cop_demonitor_flush(watcher->ref);
+        cop_keep_clear(&watcher->group);
+        cop_free(watcher);
+        return true;
+    }
+    return false;
+}
+
+static cop_step handle_call(void *state, cop_term request)
+{
+    struct scope *scope = state;
+    cop_term group, pids;
+    cop_pid from;
+    cop_ref ref;
+
+    if (cop_match(request, "{join_local, Group, Pids}", &group, &pids))
+        return join(scope, group, pids);
+    if (cop_match(request, "{leave_local, Group, Pids}", &group, &pids))
+        return leave(scope, group, pids);
+    if (cop_match(request, "{members, Group}", &group))
+        return cop_reply(cop__pg_members_term(cop__pg_group(&scope->groups, group)));
+    if (cop_match(request, "groups"))
+        return cop_reply(all_groups(scope, false));
+    if (cop_match(request, "{demonitor, Ref}", &ref))
+        return cop_reply(remove_watcher(scope, ref) ? cop("ok") : cop("false"));
+    if (!cop_match(cop_caller(), "{From, _}", &from))
+        return cop_unhandled(request);
+    if (cop_match(request, "monitor"))
+        return cop_reply(
+            cop("{Ref, Groups}", add_watcher(scope, from, COP_NONE), all_groups(scope, true)));
+    if (cop_match(request, "{monitor, Group}", &group))
+        return cop_reply(cop("{Ref, Pids}", add_watcher(scope, from, group),
+            cop__pg_members_term(cop__pg_group(&scope->groups, group))));
+    return cop_unhandled(request);
+}
+
+/* A member has ended: it leaves its groups one by one, so often as it was in each. */
+static void member_ended(struct scope *scope, cop_pid pid)
+{
+    struct pg_member *member;
+
+    while ((member = cop__pg_member(&scope->groups, pid)) != NULL) {
+        cop_term group = cop_copy(member->groups[member->count - 1]->name);
+
+        cop__pg_leave(&scope->groups, group, pid);
+        notify(scope, "leave", group, cop_cons(cop_from_pid(pid), cop_nil()));
+    }
+}
+
+static cop_step handle_info(void *state, cop_term message)
+{
+    struct scope *scope = state;
+    struct pg_member *member;
+    cop_ref ref;
+    cop_pid pid;
+
+    if (!cop_match(message, "{'DOWN', Ref, process, Pid, _}", &ref, &pid))
+        cop_error(cop("badarg")); /* PG-09 */
+    member = cop__pg_member(&scope->groups, pid);
+    if (member && member->monitor.id == ref.id)
+        member_ended(scope, pid);
+    else
+        remove_watcher(scope, ref);
+    return cop_noreply();
+}
+
+static const cop_gen_server pg = {
+    .module = "pg",
+    .state_size = sizeof(struct scope),
+    .init = init,
+    .handle_call = handle_call,
+    .handle_info = handle_info,
+};
+
+static int start(cop_pid *ret_pid, cop_atom scope, bool link, cop_term *ret_error)
+{
+    const struct cop_gen_server_options options = { .name = cop_dest_atom(scope) };
+
+    return cop_gen_server_start_with(
+        ret_pid, NULL, &pg, cop_from_atom(scope), link, &options, ret_error);
+}
+
+int cop_pg_start_link(cop_pid *ret_pid, const char *scope, cop_term *ret_error)
+{
+    return start(ret_pid, cop_atom_new(scope), true, ret_error);
+}
+
+int cop_pg_start(cop_pid *ret_pid, const char *scope, cop_term *ret_error)
+{
+    return start(ret_pid, cop_atom_new(scope), false, ret_error);
+}
+
+cop_child_start cop_pg_start_child(cop_term arg, const void *unused)
+{
+    cop_child_start started = { .result = COP_CHILD_OK };
+    cop_term error = COP_NONE;
+    cop_atom scope;
+
+    (void)unused;
+    if (!cop_to_atom(&scope, arg)) {
+        started.result = COP_CHILD_ERROR;
+        started.info = cop("{badarg, Arg}", arg);
+    } else if (start(&started.pid, scope, true, &error) < 0) {
+        started.result = COP_CHILD_ERROR;
+        started.info = error;
+    }
+    return started;
+}
