@@ -6,6 +6,7 @@
 #include <coppice/base.h>
 #include <coppice/term.h>
 #include <coppice/etf.h>
+#include <coppice/match_spec.h>
 #include <coppice/process.h>
 #include <coppice/timer.h>
 #include <coppice/gen.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The families without processes: order, etf, etfbad. */
+/* The families without processes: mspec, order, etf, etfbad. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +59,20 @@ static void compare(const struct command *command)
     cop_term a = term_of(command->words[1]), b = term_of(command->words[2]);
 
     say("cmp %s %s", relation(a, b), relation(b, a));
+}
+
+/* --- Match specifications ------------------------------------------------------------------------
+ */
+
+static void match_spec(const struct command *command)
+{
+    cop_match_spec *spec = cop_match_spec_compile(term_of(command->words[2]));
+
+    if (spec)
+        say("ms %s", text_of(cop_match_spec_run(term_of(command->words[1]), spec)));
+    else
+        say("ms err");
+    cop_match_spec_free(spec);
 }
 
 /* --- The external format -----------------------------------------------------------------------
@@ -130,7 +144,7 @@ bool plain_command(const struct command *command)
         const char *name;
         void (*run)(const struct command *);
     } commands[] = { { "sort", sort }, { "cmp", compare }, { "enc", encode }, { "rt", round_trip },
-        { "dec", decode } };
+        { "dec", decode }, { "ms", match_spec } };
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(command->words[0], commands[i].name) == 0) {
