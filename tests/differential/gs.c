@@ -38,10 +38,14 @@ static void log_term(const struct server *server, const char *what, cop_term ter
 static void add(struct server *server, cop_term number)
 {
     int64_t n, more;
+    double x, y;
 
-    if (!cop_to_int(&n, server->n) || !cop_to_int(&more, number))
+    if (cop_to_int(&n, server->n) && cop_to_int(&more, number))
+        cop_keep(&server->n, cop_int(n + more));
+    else if (cop_to_double(&x, server->n) && cop_to_double(&y, number))
+        cop_keep(&server->n, cop_float(x + y));
+    else
         cop_error(cop("badarith"));
-    cop_keep(&server->n, cop_int(n + more));
 }
 
 static bool take_held(struct server *server, cop_term key, cop_term *ret_from)
