@@ -90,6 +90,36 @@ static void start_thread(void)
     started = true;
 }
 
+/* --- Signals that are errors of a call: a pipe without a reader, a file at its limit. The process
+ * that made the call has EPIPE or EFBIG; by default they would end the program. -------------------
+ */
+
+static const int errors[] = { SIGPIPE, SIGXFSZ };
+enum { ERRORS = sizeof errors / sizeof *errors };
+static bool ignored[ERRORS]; /* by us: what the program has arranged stays */
+
+static void ignore_errors(void)
+{
+    struct sigaction now;
+
+    for (size_t i = 0; i < ERRORS; i++) {
+        ignored[i] = sigaction(errors[i], NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+                     now.sa_handler == SIG_DFL;
+        if (ignored[i])
+            signal(errors[i], SIG_IGN);
+    }
+}
+
+static void restore_errors(void)
+{
+    for (size_t i = 0; i < ERRORS; i++)
+        if (ignored[i])
+            signal(errors[i], SIG_DFL);
+}
+
+/* --- Start and stop ------------------------------------------------------------------------------
+ */
+
 #if COP__TSAN
 static sigset_t held_before;
 
@@ -97,6 +127,7 @@ void cop__os_signals_start(void)
 {
     sigset_t held;
 
+    ignore_errors();
     start_thread();
     sigemptyset(&held);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -106,6 +137,7 @@ void cop__os_signals_start(void)
 #else
 void cop__os_signals_start(void)
 {
+    ignore_errors();
 }
 #endif
 
@@ -125,6 +157,7 @@ int cop_os_signal(int number, cop_pid receiver)
 
 void cop__os_signals_stop(void)
 {
+    restore_errors();
     if (!started)
         return;
     for (int number = 1; number < SIGNALS_MAX; number++)
