@@ -32,7 +32,7 @@ static bool calculate(cop_term *ret, const char *name, cop_term a, cop_term b)
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
         if (strcmp(operators[i].name, name) == 0)
             return operators[i].two ? operators[i].two(ret, a, b) : operators[i].one(ret, a);
-    CHECK(!"an unknown operator");
+    CHECK_EQ_STR(name, "an operator");
     return false;
 }
 
