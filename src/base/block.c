@@ -15,7 +15,8 @@ enum { CHUNK_SIZE = 256 * 1024 };
 static struct {
     _Alignas(64) struct cop__spinlock lock;
     struct cop__free_block *batches; /* chains of exactly COP__BLOCK_BATCH */
-    struct cop__free_block *singles; /* from threads without a scheduler */
+    struct cop__free_block *singles; /* from threads without a scheduler; fewer than a batch */
+    uint32_t single_count;
 } central[COP__BLOCK_CLASSES];
 
 size_t cop__block_size(uint8_t class)
@@ -70,14 +71,32 @@ static struct cop__free_block *new_batches(uint8_t class)
     return first;
 }
 
+/* As soon as they are enough they are a batch, which schedulers take. */
+static void give_single(struct cop__free_block *block, uint8_t class)
+{
+    cop__spin_lock(&central[class].lock);
+    block->next = central[class].singles;
+    if (++central[class].single_count < COP__BLOCK_BATCH) {
+        central[class].singles = block;
+    } else {
+        central[class].singles = NULL;
+        central[class].single_count = 0;
+        block->next_batch = central[class].batches;
+        central[class].batches = block;
+    }
+    cop__spin_unlock(&central[class].lock);
+}
+
 static void *take_single(uint8_t class)
 {
     struct cop__free_block *block, *rest;
 
     cop__spin_lock(&central[class].lock);
     block = central[class].singles;
-    if (block)
+    if (block) {
         central[class].singles = block->next;
+        central[class].single_count--;
+    }
     cop__spin_unlock(&central[class].lock);
     if (block)
         return block;
@@ -86,16 +105,12 @@ static void *take_single(uint8_t class)
         block = new_batches(class);
     if (!block)
         return NULL;
-    rest = block->next;
-    cop__spin_lock(&central[class].lock);
-    while (rest) {
+    for (rest = block->next; rest;) {
         struct cop__free_block *next = rest->next;
 
-        rest->next = central[class].singles;
-        central[class].singles = rest;
+        give_single(rest, class);
         rest = next;
     }
-    cop__spin_unlock(&central[class].lock);
     return block;
 }
 
@@ -137,8 +152,6 @@ void *cop__block_large(size_t size)
 
 void cop__block_put_slow(struct cop__thread *self, void *memory, uint8_t class)
 {
-    struct cop__free_block *block = memory;
-
     if (class == COP__BLOCK_LARGE) {
         free(memory);
         return;
@@ -148,10 +161,7 @@ void cop__block_put_slow(struct cop__thread *self, void *memory, uint8_t class)
         cop__block_put_quick(self, memory, class);
         return;
     }
-    cop__spin_lock(&central[class].lock);
-    block->next = central[class].singles;
-    central[class].singles = block;
-    cop__spin_unlock(&central[class].lock);
+    give_single(memory, class);
 }
 
 void cop__blocks_give_back(struct cop__blocks *blocks)
