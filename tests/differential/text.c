@@ -350,17 +350,34 @@ static void write_external(FILE *to, cop_term term)
     write_hex(to, (cop_bytes){ bytes.data + 1, bytes.size - 1 });
 }
 
-/* A list of {Module, Function, Arity, Location}. */
+/* Does a location say a file? False in *ret_is: it is none at all. */
+static bool has_file(bool *ret_is, cop_term location)
+{
+    cop_term item, value;
+    cop_atom name;
+    bool file = false;
+
+    *ret_is = true;
+    while (cop_list_next(&item, &location)) {
+        *ret_is = *ret_is && cop_match(item, "{Name, Value}", &name, &value);
+        file = file || cop_match(item, "{file, _}");
+    }
+    *ret_is = *ret_is && cop_type_of(location) == COP_TYPE_NIL;
+    return file;
+}
+
+/* A list of {Module, Function, Arity, Location}, of which at least one says a file. */
 static bool is_stack(cop_term list)
 {
     cop_atom module, function;
     cop_term frame, location;
+    bool any = false, is = true;
 
-    while (cop_list_next(&frame, &list))
-        if (!cop_match(frame, "{Module, Function, _, Location}", &module, &function, &location) ||
-            !cop_is_proper_list(location))
-            return false;
-    return cop_type_of(list) == COP_TYPE_NIL;
+    while (is && cop_list_next(&frame, &list)) {
+        is = cop_match(frame, "{Module, Function, _, Location}", &module, &function, &location);
+        any = (is && has_file(&is, location)) || any;
+    }
+    return is && any && cop_type_of(list) == COP_TYPE_NIL;
 }
 
 static void write_list(FILE *to, cop_term term)
