@@ -9,6 +9,7 @@
 #include <coppice/match_spec.h>
 #include <coppice/process.h>
 #include <coppice/timer.h>
+#include <coppice/fields.h>
 #include <coppice/gen.h>
 #include <coppice/sys.h>
 #include <coppice/gen_server.h>

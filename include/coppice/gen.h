@@ -51,6 +51,19 @@ enum {
 #define cop_unhandled(REQUEST) ((cop_step){ .op = COP__OP_UNHANDLED, .reason = (REQUEST) })
 #endif
 
+/* A callback: init, handle_call and their like. */
+typedef cop_step cop_handler(void *state, cop_term message);
+
+/* How a behaviour is started. */
+struct cop_gen_options {
+    int unset;                  /* so that a list of no options can be written */
+    cop_dest name;              /* overrides .name: a name or cop_via(); GS-24 */
+    int64_t timeout_ms;         /* of init; 0: infinity */
+    int64_t hibernate_after_ms; /* 0: never */
+    cop_term debug;             /* list as in GS-04, SYS-35; cop_sys_install_option */
+    struct cop_spawn_options spawn;
+};
+
 /* --- Clients ---------------------------------------------------------------------------------- */
 
 struct cop_call_options {

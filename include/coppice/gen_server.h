@@ -3,50 +3,11 @@
 #ifndef COPPICE_GEN_SERVER_H
 #define COPPICE_GEN_SERVER_H
 
+#include <coppice/fields.h>
 #include <coppice/gen.h>
 #include <coppice/sys.h>
 
 COP_BEGIN_DECLS
-
-/* The fields of a state struct, declared once: the state then prints as a map, can be replaced from
- * a map, and appears in reports.
- *   static const cop_field fields[] = { COP_FIELD(struct counter, value), COP_FIELDS_END }; */
-typedef struct {
-    const char *name;
-    size_t offset;
-    enum cop_field_type {
-        COP_FIELD_END,
-        COP_FIELD_BOOL,
-        COP_FIELD_INT32,
-        COP_FIELD_UINT32,
-        COP_FIELD_INT64,
-        COP_FIELD_UINT64,
-        COP_FIELD_DOUBLE,
-        COP_FIELD_TERM,
-        COP_FIELD_PID,
-        COP_FIELD_REF,
-        COP_FIELD_ATOM,
-        COP_FIELD_STRING /* const char *, read only */
-    } type;
-} cop_field;
-#ifndef __cplusplus
-#define COP_FIELD(STRUCT, MEMBER)                                                              \
-    {                                                                                          \
-#MEMBER, offsetof(STRUCT, MEMBER),                                                           \
-        _Generic(((STRUCT *)0)->MEMBER, bool: COP_FIELD_BOOL, int: COP_FIELD_INT32,                \
-            unsigned: COP_FIELD_UINT32, long: COP_FIELD_INT64, long long: COP_FIELD_INT64,         \
-            unsigned long: COP_FIELD_UINT64, unsigned long long: COP_FIELD_UINT64,                 \
-            double: COP_FIELD_DOUBLE, cop_term: COP_FIELD_TERM, cop_pid: COP_FIELD_PID,            \
-            cop_ref: COP_FIELD_REF, cop_atom: COP_FIELD_ATOM, const char *: COP_FIELD_STRING,      \
-            char *: COP_FIELD_STRING) \
-    }
-#define COP_FIELDS_END      \
-    {                       \
-        0, 0, COP_FIELD_END \
-    }
-#endif
-
-typedef cop_step cop_handler(void *state, cop_term message);
 
 /* What a server is made of; a static const. Only init and handle_call are usual; all are optional
  * but init. Clauses GS-58 to GS-112. */
@@ -67,15 +28,6 @@ typedef struct cop_gen_server {
     cop_term (*get_state)(void *state);                /* in place of fields: sys:get_state */
 } cop_gen_server;
 
-struct cop_gen_server_options {
-    int unset;                  /* so that a list of no options can be written */
-    cop_dest name;              /* overrides .name: a name or cop_via(); GS-24 */
-    int64_t timeout_ms;         /* of init; 0: infinity */
-    int64_t hibernate_after_ms; /* 0: never */
-    cop_term debug;             /* list as in GS-04, SYS-35; cop_sys_install_option */
-    struct cop_spawn_options spawn;
-};
-
 /* Start a server: cop_gen_server_start_link(&pid, &counter, 0, .timeout_ms = 100). Its argument is
  * any C value that cop_lift takes; init gets it. */
 #ifndef __cplusplus
@@ -87,7 +39,7 @@ struct cop_gen_server_options {
     COP__GEN_SERVER_START((RET_PID), (RET_REF), (MODULE), 2, __VA_ARGS__, )
 #define COP__GEN_SERVER_START(RET_PID, RET_REF, MODULE, HOW, ARG, ...)              \
     cop_gen_server_start_with((RET_PID), (RET_REF), (MODULE), cop_lift(ARG), (HOW), \
-        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ }, 0)
+        &(const struct cop_gen_options){ .unset = 0, __VA_ARGS__ }, 0)
 #endif
 
 /* Spawn a server, run init in it, and return when init has returned; below the three macros.
@@ -105,8 +57,8 @@ struct cop_gen_server_options {
  * OTP      gen_server:start/3,4, start_link/3,4, start_monitor/3,4. Clauses GS-01 to GS-30.
  */
 COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor,
-    const cop_gen_server *module, cop_term arg, int how,
-    const struct cop_gen_server_options *options, cop_term *ret_error);
+    const cop_gen_server *module, cop_term arg, int how, const struct cop_gen_options *options,
+    cop_term *ret_error);
 
 /* Make the calling process a server, without init; written
  * cop_gen_server_enter_loop(&module, &state, cop_ok(), .hibernate_after_ms = 100).
@@ -122,13 +74,13 @@ COP_API int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor,
  * OTP      gen_server:enter_loop/3,4,5. Clauses GS-113 to GS-115.
  */
 COP_NORETURN COP_API void cop_gen_server_enter_loop_with(const cop_gen_server *module,
-    const void *state, cop_step action, const struct cop_gen_server_options *options);
+    const void *state, cop_step action, const struct cop_gen_options *options);
 #ifndef __cplusplus
 #define cop_gen_server_enter_loop(MODULE, STATE, ...) \
     COP__GEN_SERVER_ENTER_LOOP((MODULE), (STATE), __VA_ARGS__, )
-#define COP__GEN_SERVER_ENTER_LOOP(MODULE, STATE, ACTION, ...)  \
-    cop_gen_server_enter_loop_with((MODULE), (STATE), (ACTION), \
-        &(const struct cop_gen_server_options){ .unset = 0, __VA_ARGS__ })
+#define COP__GEN_SERVER_ENTER_LOOP(MODULE, STATE, ACTION, ...) \
+    cop_gen_server_enter_loop_with(                            \
+        (MODULE), (STATE), (ACTION), &(const struct cop_gen_options){ .unset = 0, __VA_ARGS__ })
 #endif
 
 COP_END_DECLS

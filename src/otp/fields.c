@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of a server as a term: by its own functions, else by its table of fields as a map, else
- * as its size alone. Replacing checks every key and type before it changes anything. */
-#include "otp/gen_server_int.h"
+/* The state of a behaviour as a map, by its table of fields. Replacing checks every key and type
+ * before it changes anything. */
+#include "otp/fields.h"
 
 #include <string.h>
 
@@ -37,19 +37,13 @@ static cop_term field_term(const void *at, enum cop_field_type type)
     }
 }
 
-cop_term cop__gs_get_state(struct gs *gs)
+cop_term cop__fields_get(const cop_field *fields, const void *state)
 {
-    const cop_gen_server *module = gs->module;
-    cop_term map;
+    cop_term map = cop_map_new();
 
-    if (module->get_state)
-        return module->get_state(gs->state);
-    if (!module->fields)
-        return cop("{c_state, Size}", (int64_t)module->state_size);
-    map = cop_map_new();
-    for (const cop_field *field = module->fields; field->type != COP_FIELD_END; field++)
+    for (const cop_field *field = fields; field->type != COP_FIELD_END; field++)
         map = cop_map_put(map, cop_from_atom(cop_atom_new(field->name)),
-            field_term(gs->state + field->offset, field->type));
+            field_term((const char *)state + field->offset, field->type));
     return map;
 }
 
@@ -127,37 +121,35 @@ static bool put_field(void *at, enum cop_field_type type, cop_term value)
     return true;
 }
 
-static const cop_field *field_named(const cop_gen_server *module, cop_term key)
+static const cop_field *field_named(const cop_field *fields, cop_term key)
 {
     cop_atom name;
 
     if (!cop_to_atom(&name, key))
         return NULL;
-    for (const cop_field *field = module->fields; field->type != COP_FIELD_END; field++)
+    for (const cop_field *field = fields; field->type != COP_FIELD_END; field++)
         if (strcmp(field->name, cop_atom_text(name).data) == 0)
             return field;
     return NULL;
 }
 
-bool cop__gs_put_state(struct gs *gs, cop_term state)
+bool cop__fields_put(const cop_field *fields, void *state, cop_term map)
 {
     cop_term key, value;
 
-    if (gs->module->replace_state)
-        return gs->module->replace_state(gs->state, state);
-    if (!gs->module->fields || cop_type_of(state) != COP_TYPE_MAP)
+    if (!fields || cop_type_of(map) != COP_TYPE_MAP)
         return false;
-    for (cop_map_iterator i = cop_map_begin(state); cop_map_next(&key, &value, &i);) {
-        const cop_field *field = field_named(gs->module, key);
+    for (cop_map_iterator i = cop_map_begin(map); cop_map_next(&key, &value, &i);) {
+        const cop_field *field = field_named(fields, key);
 
         if (!field || !put_field(NULL, field->type, value))
             return false;
     }
-    for (cop_map_iterator i = cop_map_begin(state); cop_map_next(&key, &value, &i);) {
-        const cop_field *field = field_named(gs->module, key);
+    for (cop_map_iterator i = cop_map_begin(map); cop_map_next(&key, &value, &i);) {
+        const cop_field *field = field_named(fields, key);
 
         if (field->type != COP_FIELD_STRING)
-            put_field(gs->state + field->offset, field->type, value);
+            put_field((char *)state + field->offset, field->type, value);
     }
     return true;
 }

@@ -21,7 +21,7 @@ struct gs_extra *cop__gs_extra(struct gs *gs)
 
 static bool debugging(const struct gs *gs)
 {
-    return __builtin_expect(gs->extra && cop__debug_on(&gs->extra->debug), 0);
+    return __builtin_expect(gs->extra && cop__debug_on(&gs->extra->sys.debug), 0);
 }
 
 /* --- What a callback asked for ---------------------------------------------------------------- */
@@ -120,7 +120,8 @@ static cop_step run_continue(struct gs *gs, cop_term what)
         cop__gs_end(gs, reason, COP_NONE, COP_NONE);
     }
     if (debugging(gs))
-        cop__debug_event(&gs->extra->debug, cop("{continue, Continue}", what), cop__gs_name(gs));
+        cop__debug_event(
+            &gs->extra->sys.debug, cop("{continue, Continue}", what), cop__gs_name(gs));
     return gs->module->handle_continue(gs->state, what);
 }
 
@@ -144,9 +145,9 @@ static void debug_step(struct gs *gs, cop_step step)
                                                     cop_caller(), cop__gs_get_state(gs))
                                               : cop("{noreply, State}", cop__gs_get_state(gs));
 
-    cop__debug_event(&gs->extra->debug, event, cop__gs_name(gs));
+    cop__debug_event(&gs->extra->sys.debug, event, cop__gs_name(gs));
     if (step.op == COP__OP_REPLY)
-        cop__debug_sent(&gs->extra->debug);
+        cop__debug_sent(&gs->extra->sys.debug);
 }
 
 /* The reply of the call under way, in place when it is there. */
@@ -312,11 +313,11 @@ static bool exit_of_parent(const struct gs *gs, cop_term message, cop_term *ret_
  * system message is a turn. */
 static void while_suspended(struct gs *gs)
 {
-    while (gs->extra->suspended) {
+    while (gs->extra->sys.suspended) {
         cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
         cop_term message, from, request, reason;
 
-        while (gs->extra->suspended && cop_receive_next(&message, &scan)) {
+        while (gs->extra->sys.suspended && cop_receive_next(&message, &scan)) {
             if (cop_match(message, "{system, From, Request}", &from, &request)) {
                 cop_receive_take(&scan);
                 cop__gs_system(gs, from, request, is_local(from));
@@ -365,8 +366,8 @@ static void handle_unusual(struct gs *gs, cop_term message)
 {
     if (!is_own_timeout(gs, message))
         woken(gs->extra);
-    if (cop__debug_on(&gs->extra->debug))
-        cop__debug_in(&gs->extra->debug, message, cop__gs_name(gs));
+    if (cop__debug_on(&gs->extra->sys.debug))
+        cop__debug_in(&gs->extra->sys.debug, message, cop__gs_name(gs));
     cop__gs_dispatch(gs, message);
 }
 
@@ -380,8 +381,8 @@ static void handle_message(void *state, cop_term message)
         if (__builtin_expect(label.index == cop__gen_call_label().index, 1)) {
             if (__builtin_expect(gs->extra != NULL, 0)) {
                 woken(gs->extra);
-                if (cop__debug_on(&gs->extra->debug))
-                    cop__debug_in(&gs->extra->debug,
+                if (cop__debug_on(&gs->extra->sys.debug))
+                    cop__debug_in(&gs->extra->sys.debug,
                         cop("{'$gen_call', From, Request}", cop_caller(), request),
                         cop__gs_name(gs));
             }
@@ -398,7 +399,7 @@ static void handle_message(void *state, cop_term message)
     } else {
         cop__gs_dispatch(gs, message);
     }
-    if (__builtin_expect(gs->extra && gs->extra->suspended, 0))
+    if (__builtin_expect(gs->extra && gs->extra->sys.suspended, 0))
         while_suspended(gs);
 }
 
@@ -425,7 +426,7 @@ static void handle_timeout(void *state)
         return;
     }
     if (debugging(gs))
-        cop__debug_in(&gs->extra->debug, cop("timeout"), cop__gs_name(gs));
+        cop__debug_in(&gs->extra->sys.debug, cop("timeout"), cop__gs_name(gs));
     handle_info(gs, cop("timeout"));
 }
 

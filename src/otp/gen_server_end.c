@@ -25,14 +25,7 @@ bool cop__gen_expected(cop_term reason)
 
 cop_term cop__gs_name(struct gs *gs)
 {
-    cop_term name;
-
-    if (gs->extra && !cop_is_none(gs->extra->name))
-        return cop_copy(gs->extra->name);
-    if (cop_match(
-            cop_process_info(cop_self(), "registered_name"), "{registered_name, Name}", &name))
-        return name;
-    return cop("Self", cop_self());
+    return cop__gen_name(gs->extra ? &gs->extra->registration : NULL);
 }
 
 /* GS-103: a call's request alone, a cast whole, a message as it came; [] when there was none. */
@@ -41,26 +34,6 @@ static cop_term last_message(const struct gs *gs)
     if (cop_is_none(gs->last))
         return cop("[]");
     return gs->in == GS_IN_CAST ? cop("{'$gen_cast', Request}", gs->last) : gs->last;
-}
-
-/* GS-105 */
-static cop_term client_info(const struct gs *gs)
-{
-    cop_term from = gs->in == GS_IN_CALL ? cop_caller() : COP_NONE, list, name, stack;
-    cop_pid pid;
-
-    if (cop_is_none(from) || !cop_match(from, "{Pid, _}", &pid))
-        return cop("undefined");
-    if (pid.node)
-        return cop("{Pid, remote}", pid);
-    list = cop_process_info_list(pid, cop("[registered_name, current_stacktrace]"));
-    if (cop_is_none(list))
-        return cop("{Pid, dead}", pid);
-    cop_must(
-        cop_match(list, "[{registered_name, Name}, {current_stacktrace, Stack}]", &name, &stack));
-    if (cop_match(name, "[]"))
-        return cop("{Pid, {Pid, Stack}}", pid, stack);
-    return cop("{Pid, {Name, Stack}}", pid, name, stack);
 }
 
 /* The state as format_status wants it shown: GS-108 to GS-110. */
@@ -103,19 +76,10 @@ static cop_term value_of(cop_term map, cop_term key)
     return cop_map_get(&value, map, key) ? value : cop("undefined");
 }
 
-static cop_term process_label(void)
-{
-    cop_term label;
-
-    return cop_match(cop_process_info(cop_self(), "label"), "{label, Label}", &label)
-               ? label
-               : cop("undefined");
-}
-
 /* format_status sees the reason without the stack, which is put back afterwards (GS-109). */
 static void report(struct gs *gs, cop_term reason, cop_term stack)
 {
-    cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil(), status, bare;
+    cop_term log = gs->extra ? cop__debug_events(&gs->extra->sys.debug) : cop_nil(), status, bare;
 
     if (cop_log_level() < COP_LOG_ERROR)
         return;
@@ -132,7 +96,9 @@ static void report(struct gs *gs, cop_term reason, cop_term stack)
             "State, log => Log,"
             " reason => Reason, client_info => Client, process_label => Label}",
             cop__gs_name(gs), value_of(status, cop("message")), value_of(status, cop("state")),
-            value_of(status, cop("log")), reason, client_info(gs), process_label()),
+            value_of(status, cop("log")), reason,
+            cop__gen_client_info(gs->in == GS_IN_CALL ? cop_caller() : COP_NONE),
+            cop__gen_process_label()),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));
 }
 
@@ -166,8 +132,8 @@ void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, cop_term reply)
         reason = cop_copy(reason); /* it may lie in the request, which goes with the reply */
         send_reply(cop_copy(reply));
     }
-    if (gs->extra && gs->extra->via)
-        gs->extra->via->unregister_name(gs->extra->via_key);
+    if (gs->extra)
+        cop__gen_give_name_up(&gs->extra->registration);
     if (cop_is_none(stack))
         cop_exit(reason);
     if (cop_match(reason, "{Bare, Stack}", &bare, stack)) /* an error: shown as what it was */

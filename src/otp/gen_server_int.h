@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record of a generic server, for the files that make one: gen_server_start.c (init),
- * gen_server.c (the loop), gen_server_end.c (termination and reports), sys_server.c (the system
- * protocol), fields.c (the state as a term). */
+ * gen_server.c (the loop), gen_server_end.c (termination and reports), gen_server_sys.c (what the
+ * system protocol asks). */
 #ifndef COP_OTP_GEN_SERVER_INT_H
 #define COP_OTP_GEN_SERVER_INT_H
 
@@ -9,13 +9,13 @@
 #include <coppice/log.h>
 #include <coppice/timer.h>
 
-#include "otp/debug.h"
 #include "otp/gen_int.h"
+#include "otp/gen_start.h"
+#include "otp/sys_server.h"
 
 /* What few servers have; made when it is first needed, so that an idle server stays small. */
 struct gs_extra {
-    struct debug debug;
-    bool suspended, terminating;
+    struct cop__sys sys;
     bool hibernating;          /* goes back to it after a system message (GS-82) */
     bool waiting_to_hibernate; /* the loop's time-out is hibernate_after */
     int64_t idle_timeout_ms;   /* of the action under way: a system message restarts it (GS-78); 0:
@@ -23,12 +23,8 @@ struct gs_extra {
     int64_t hibernate_after_ms;
     cop_ref timer;          /* of {timeout, T, Message} (GS-80) */
     cop_term timer_message; /* kept */
-    cop_term name;          /* kept: {global, N} or {via, M, N} */
-    const cop_via_module *via;
-    cop_term via_key;      /* kept */
-    cop_term last_message; /* only while a callback runs */
-    int how;               /* in what callback: enum gs_in */
-    cop_pid parent;        /* GS_PARENT_OTHER */
+    struct cop__registration registration;
+    cop_pid parent; /* GS_PARENT_OTHER */
 };
 
 enum gs_in { GS_IN_NONE, GS_IN_CALL, GS_IN_CAST, GS_IN_INFO, GS_IN_CONTINUE };
@@ -66,13 +62,11 @@ COP_NORETURN void cop__gs_end(struct gs *gs, cop_term reason, cop_term stack, co
 cop_term cop__gs_format_status(struct gs *gs, cop_term status);
 cop_term cop__gs_name(struct gs *gs); /* for reports: a name term, or the pid */
 
-/* sys_server.c */
+/* gen_server_sys.c */
 void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local);
-cop_term cop__gs_module_name(const cop_gen_server *module);
-
-/* fields.c */
 cop_term cop__gs_get_state(struct gs *gs);
-/* False: wrong shape or type; nothing was changed. */
-bool cop__gs_put_state(struct gs *gs, cop_term state);
+
+/* gen_server_start.c */
+cop_term cop__gs_module_name(const cop_gen_server *module);
 
 #endif

@@ -180,7 +180,7 @@ static const cop_gen_server pg = {
 
 static int start(cop_pid *ret_pid, cop_atom scope, bool link, cop_term *ret_error)
 {
-    const struct cop_gen_server_options options = { .name = cop_dest_atom(scope) };
+    const struct cop_gen_options options = { .name = cop_dest_atom(scope) };
 
     return cop_gen_server_start_with(
         ret_pid, NULL, &pg, cop_from_atom(scope), link, &options, ret_error);

@@ -73,7 +73,7 @@ static const cop_gen_server supervisor = {
 int cop__supervisor_start(cop_pid *ret_pid, const cop_supervisor *tree, cop_atom name, cop_term arg,
     bool root, cop_term *ret_error)
 {
-    struct cop_gen_server_options options = { .timeout_ms = 0 };
+    struct cop_gen_options options = { .timeout_ms = 0 };
 
     if (name.index)
         options.name = cop_dest_atom(name);

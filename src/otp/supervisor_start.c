@@ -36,7 +36,7 @@ static cop_term single(cop_term args)
 
 static struct cop__start start_gen_server(const struct cop__spec *spec, cop_term arg)
 {
-    struct cop_gen_server_options options = { .timeout_ms = 0 };
+    struct cop_gen_options options = { .timeout_ms = 0 };
     cop_term error = COP_NONE;
     cop_pid pid = { 0, 0 };
 

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of the system protocol (SYS-01 to SYS-37). Requests come in mailbox order with
- * all else (SYS-14). Those that carry the address of a C function are obeyed only for a caller in
- * this node: to another node they are what any unknown request is. */
-#include "otp/gen_server_int.h"
+/* The server's side of the system protocol (SYS-01 to SYS-37), for all behaviours. Requests come in
+ * mailbox order with all else (SYS-14). Those that carry the address of a C function are obeyed
+ * only for a caller in this node: to another node they are what any unknown request is. */
+#include "otp/sys_server.h"
 
-#include <string.h>
+#include <stdio.h>
 
-static void answer(cop_term from, cop_term result)
-{
-    cop_process_reply(from, result);
-}
+struct served {
+    const struct cop__sys_callbacks *callbacks;
+    void *server;
+};
 
 /* What a function that reads or replaces the state has raised, as sys tells it: SYS-16, SYS-17. */
-static cop_term callback_failed(const char *function, enum cop_class class, cop_term reason)
+static cop_term callback_failed(
+    const struct served *served, const char *function, enum cop_class class, cop_term reason)
 {
     static const char *const classes[] = { "none", "exit", "error", "throw" };
 
-    return cop("{error, {callback_failed, {gen_server, Function}, {Class, Reason}}}",
-        cop_atom_new(function), cop_atom_new(classes[class]), reason);
+    return cop("{error, {callback_failed, {Behaviour, Function}, {Class, Reason}}}",
+        cop_atom_new(served->callbacks->behaviour), cop_atom_new(function),
+        cop_atom_new(classes[class]), reason);
 }
 
 struct reading {
-    struct gs *gs;
+    const struct served *served;
     cop_term state;
 };
 
@@ -29,92 +31,78 @@ static void run_read(void *arg)
 {
     struct reading *reading = arg;
 
-    reading->state = cop__gs_get_state(reading->gs);
+    reading->state = reading->served->callbacks->get_state(reading->served->server);
 }
 
-static cop_term read_state(struct gs *gs)
+static cop_term read_state(const struct served *served)
 {
-    struct reading reading = { gs, COP_NONE };
-    enum cop_class class;
+    struct reading reading = { served, COP_NONE };
     cop_term reason;
+    enum cop_class class = cop_try(run_read, &reading, &reason, NULL);
 
-    if (!gs->module->get_state)
-        return cop__gs_get_state(gs);
-    class = cop_try(run_read, &reading, &reason, NULL);
     return class == COP_CLASS_NONE ? reading.state
-                                   : callback_failed("system_get_state", class, reason);
+                                   : callback_failed(served, "system_get_state", class, reason);
 }
 
 struct replacing {
-    struct gs *gs;
+    const struct served *served;
     cop_sys_replace *fn;
     void *arg;
-    cop_term result;
 };
 
 static void run_replace(void *arg)
 {
-    struct replacing *replacing = arg;
+    const struct replacing *replacing = arg;
+    const struct cop__sys_callbacks *callbacks = replacing->served->callbacks;
+    void *server = replacing->served->server;
+    cop_term result = replacing->fn(callbacks->get_state(server), replacing->arg);
 
-    replacing->result = replacing->fn(cop__gs_get_state(replacing->gs), replacing->arg);
-    if (cop_is_none(replacing->result) || !cop__gs_put_state(replacing->gs, replacing->result))
+    if (cop_is_none(result) || !callbacks->put_state(server, result))
         cop_error(cop("badarg"));
 }
 
 /* SYS-17: a failing function leaves the state as it was. */
-static cop_term replace_state(struct gs *gs, int64_t fn, int64_t arg)
+static cop_term replace_state(const struct served *served, int64_t fn, int64_t arg)
 {
-    struct replacing replacing = { gs, (cop_sys_replace *)(uintptr_t)fn, (void *)(uintptr_t)arg,
-        COP_NONE };
+    struct replacing replacing = { served, (cop_sys_replace *)(uintptr_t)fn,
+        (void *)(uintptr_t)arg };
     cop_term reason;
     enum cop_class class = cop_try(run_replace, &replacing, &reason, NULL);
 
     if (class == COP_CLASS_NONE)
-        return read_state(gs);
-    return callback_failed("system_replace_state", class, reason);
+        return read_state(served);
+    return callback_failed(served, "system_replace_state", class, reason);
 }
 
-static cop_term header(struct gs *gs)
+cop_term cop__sys_header(const char *what, cop_term name)
 {
-    cop_term name = cop__gs_name(gs);
     char text[512];
     cop_atom atom;
 
+    snprintf(text, sizeof text, "Status for %s", what);
     if (!cop_to_atom(&atom, name) && cop_type_of(name) != COP_TYPE_PID)
-        return cop("{Text, Name}", cop_string("Status for generic server"), name);
-    snprintf(text, sizeof text, "Status for generic server %s", cop_show(name));
+        return cop("{Text, Name}", cop_string(text), name);
+    snprintf(text, sizeof text, "Status for %s %s", what, cop_show(name));
     return cop_string(text);
 }
 
-static cop_term shown_state(struct gs *gs, cop_term log)
-{
-    cop_term status =
-        cop__gs_format_status(gs, cop("#{state => State, log => Log}", cop__gs_get_state(gs), log));
-    cop_term state;
-
-    return cop_map_get(&state, status, cop("state")) ? state : cop("undefined");
-}
-
 /* SYS-18 */
-static cop_term get_status(struct gs *gs)
+static cop_term get_status(const struct served *served)
 {
-    bool suspended = gs->extra && gs->extra->suspended;
-    cop_term log = gs->extra ? cop__debug_events(&gs->extra->debug) : cop_nil();
-    cop_term mode = suspended ? cop("suspended") : cop("running");
-    cop_pid parent = cop__gs_parent(gs);
-    cop_term misc = cop("[{header, Header}, {data, [{\"Status\", Status}, {\"Parent\", Parent},"
-                        " {\"Logged events\", Log}]}, {data, [{\"State\", State}]}]",
-        header(gs), mode, parent, log, shown_state(gs, log));
+    const struct cop__sys *sys = served->callbacks->sys(served->server, false);
+    cop_term log = sys ? cop__debug_events(&sys->debug) : cop_nil();
+    cop_term mode = sys && sys->suspended ? cop("suspended") : cop("running");
 
-    return cop("{status, Self, {module, gen_server}, [Dictionary, Mode, Parent, Debug, Misc]}",
-        cop_self(), cop_dictionary(), mode, parent,
-        gs->extra ? cop__debug_term(&gs->extra->debug) : cop_nil(), misc);
+    return cop("{status, Self, {module, Behaviour}, [Dictionary, Mode, Parent, Debug, Misc]}",
+        cop_self(), cop_atom_new(served->callbacks->behaviour), cop_dictionary(), mode,
+        served->callbacks->parent(served->server), sys ? cop__debug_term(&sys->debug) : cop_nil(),
+        served->callbacks->misc(served->server, mode, log));
 }
 
 /* SYS-26, SYS-27 */
 struct changing {
-    struct gs *gs;
-    cop_term what;
+    const struct served *served;
+    cop_term old_vsn, extra;
     cop_step step;
 };
 
@@ -122,18 +110,18 @@ static void run_code_change(void *arg)
 {
     struct changing *changing = arg;
 
-    changing->step = changing->gs->module->code_change(changing->gs->state, changing->what);
+    changing->step = changing->served->callbacks->code_change(
+        changing->served->server, changing->old_vsn, changing->extra);
 }
 
-static cop_term change_code(struct gs *gs, cop_term old_vsn, cop_term extra)
+static cop_term change_code(const struct served *served, cop_term old_vsn, cop_term extra)
 {
-    struct changing changing = { .gs = gs, .what = cop("{OldVsn, Extra}", old_vsn, extra) };
+    struct changing changing = { .served = served, .old_vsn = old_vsn, .extra = extra };
     cop_term reason, stack;
-    enum cop_class class;
+    enum cop_class class = cop_try(run_code_change, &changing, &reason, &stack);
 
-    if (!gs->module->code_change)
+    if (class == COP_CLASS_ERROR && cop_match(reason, "undef"))
         return cop("{error, {'EXIT', {undef, []}}}");
-    class = cop_try(run_code_change, &changing, &reason, &stack);
     if (class == COP_CLASS_ERROR)
         return cop("{error, {'EXIT', {Reason, Stack}}}", reason, stack);
     if (class == COP_CLASS_EXIT)
@@ -147,36 +135,44 @@ static cop_term change_code(struct gs *gs, cop_term old_vsn, cop_term extra)
     return cop("{error, undefined}");
 }
 
-void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
+/* What only a suspended server does. */
+static bool is_suspended(const struct served *served)
 {
-    cop_term command, reason, module, old_vsn, extra;
+    const struct cop__sys *sys = served->callbacks->sys(served->server, false);
+
+    return sys && sys->suspended;
+}
+
+void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
+    cop_term request, bool local)
+{
+    const struct served served = { callbacks, server };
+    cop_term command, reason, module, old_vsn, extra, result;
     int64_t fn, arg;
 
-    gs->in = GS_IN_NONE;
-    gs->last = COP_NONE; /* it went with its turn */
     if (cop_match(request, "get_state")) {
-        answer(from, read_state(gs));
+        result = read_state(&served);
     } else if (cop_match(request, "get_status")) {
-        answer(from, get_status(gs));
+        result = get_status(&served);
     } else if (cop_match(request, "suspend")) {
-        cop__gs_extra(gs)->suspended = true;
-        answer(from, cop("ok"));
+        callbacks->sys(server, true)->suspended = true;
+        result = cop("ok");
     } else if (cop_match(request, "resume")) {
-        if (gs->extra)
-            gs->extra->suspended = false;
-        answer(from, cop("ok"));
+        if (is_suspended(&served))
+            callbacks->sys(server, true)->suspended = false;
+        result = cop("ok");
     } else if (cop_match(request, "{terminate, Reason}", &reason)) {
-        answer(from, cop("ok")); /* first: SYS-24 */
-        cop__gs_end(gs, reason, COP_NONE, COP_NONE);
+        cop_process_reply(from, cop("ok")); /* first: SYS-24 */
+        callbacks->terminate(server, reason);
     } else if (cop_match(request, "{debug, Command}", &command)) {
-        answer(from, cop__debug_command(&cop__gs_extra(gs)->debug, command, local));
+        result = cop__debug_command(&callbacks->sys(server, true)->debug, command, local);
     } else if (local && cop_match(request, "{replace_state, {c_function, Fn, Arg}}", &fn, &arg)) {
-        answer(from, replace_state(gs, fn, arg));
-    } else if (gs->extra && gs->extra->suspended &&
-               cop_match(
-                   request, "{change_code, Module, OldVsn, Extra}", &module, &old_vsn, &extra)) {
-        answer(from, change_code(gs, old_vsn, extra));
+        result = replace_state(&served, fn, arg);
+    } else if (is_suspended(&served) && cop_match(request, "{change_code, Module, OldVsn, Extra}",
+                                            &module, &old_vsn, &extra)) {
+        result = change_code(&served, old_vsn, extra);
     } else {
-        answer(from, cop("{error, {unknown_system_msg, Request}}", request)); /* SYS-15 */
+        result = cop("{error, {unknown_system_msg, Request}}", request); /* SYS-15 */
     }
+    cop_process_reply(from, result);
 }

@@ -58,7 +58,7 @@ CLAUSE(GS_04)
 {
     cop_pid pid = { 0, 0 };
     cop_term events;
-    const struct cop_gen_server_options options = {
+    const struct cop_gen_options options = {
         .timeout_ms = WAIT_MS,
         .hibernate_after_ms = WAIT_MS,
         .debug = cop("[log]"),
@@ -77,7 +77,7 @@ CLAUSE(GS_04)
 CLAUSE(GS_05)
 {
     cop_pid pid = { 0, 0 };
-    const struct cop_gen_server_options options = { .debug = cop("[{log, 0}, nonsense, log]") };
+    const struct cop_gen_options options = { .debug = cop("[{log, 0}, nonsense, log]") };
 
     reports_begin();
     CHECK(cop_match(probe_start(&pid, &probe_server, START, cop("ok"), &options), "{ok, _}"));
@@ -265,7 +265,7 @@ CLAUSE(GS_16)
 /* Longer than the time-out: {error, timeout}, killed, and nothing in the mailbox. */
 CLAUSE(GS_17)
 {
-    const struct cop_gen_server_options options = { .timeout_ms = 20 };
+    const struct cop_gen_options options = { .timeout_ms = 20 };
 
     cop_trap_exit(true);
     for (int how = START; how <= START_MONITOR; how++) {
@@ -284,7 +284,7 @@ CLAUSE(GS_18)
 {
     static const char *const orders[] = { "ignore", "{stop, why}", "{error, why}", "bad",
         "{ok, -2}", "{raise, error, why}", "{raise, exit, why}", "{raise, throw, why}" };
-    const struct cop_gen_server_options options = { .timeout_ms = 20 };
+    const struct cop_gen_options options = { .timeout_ms = 20 };
     cop_pid pid;
 
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {

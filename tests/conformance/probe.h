@@ -215,7 +215,7 @@ enum { START, START_LINK, START_MONITOR };
 
 /* Start a probe with an order: what the start function returned, as Erlang writes it. */
 static inline cop_term probe_start(cop_pid *ret_pid, const cop_gen_server *module, int how,
-    cop_term order, const struct cop_gen_server_options *options)
+    cop_term order, const struct cop_gen_options *options)
 {
     cop_term reason = COP_NONE;
     cop_ref monitor;

@@ -208,7 +208,7 @@ static const cop_gen_server probe = {
 enum { START, START_LINK, START_MONITOR };
 #define PROBE_START(RET_PID, RET_ERROR, HOW, WHAT, ...)                                          \
     cop_gen_server_start_with((RET_PID), NULL, &probe, cop("{Owner, What}", cop_self(), (WHAT)), \
-        (HOW), &(const struct cop_gen_server_options){ __VA_ARGS__ }, (RET_ERROR))
+        (HOW), &(const struct cop_gen_options){ __VA_ARGS__ }, (RET_ERROR))
 
 static inline cop_pid probe_new_how(int how, const char *what)
 {

@@ -350,7 +350,7 @@ const char *server_command(const struct command *command)
 {
     char **words = command->words;
     bool traps = strcmp(words[6], "trap") == 0;
-    struct cop_gen_server_options options = { 0 };
+    struct cop_gen_options options = { 0 };
     cop_term error = COP_NONE, arg;
     cop_pid pid;
     int result;

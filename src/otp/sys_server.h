@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's side of the system protocol, for any behaviour (SYS-01 to SYS-37). */
+#ifndef COP_OTP_SYS_SERVER_H
+#define COP_OTP_SYS_SERVER_H
+
+#include "otp/debug.h"
+
+/* What a behaviour keeps for it, made when it is first needed. */
+struct cop__sys {
+    struct debug debug;
+    bool suspended;
+};
+
+struct cop__sys_callbacks {
+    const char *behaviour;
+    struct cop__sys *(*sys)(void *server, bool make); /* NULL: none has been made */
+    cop_term (*get_state)(void *server);
+    bool (*put_state)(void *server, cop_term state); /* false: not of its shape */
+    /* The last element of get_status. */
+    cop_term (*misc)(void *server, cop_term mode, cop_term log);
+    cop_pid (*parent)(void *server);
+    /* Run what the module has for it: ok, or the error that came of it. NULL: it has nothing. */
+    cop_step (*code_change)(void *server, cop_term old_vsn, cop_term extra);
+    void (*terminate)(void *server, cop_term reason) __attribute__((noreturn));
+};
+
+void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
+    cop_term request, bool local);
+/* "Status for WHAT NAME", or {"Status for WHAT", Name} for a name that is no atom (SYS-18). */
+cop_term cop__sys_header(const char *what, cop_term name);
+
+#endif
