@@ -12,13 +12,23 @@ COP_BEGIN_DECLS
 
 typedef struct {
     int op;         /* COP__OP_*; 0 is no instruction: bad_return_value */
-    cop_term reply; /* cop_reply's value; cop_stop's .reply; the reason of cop_stop is .reason */
-    cop_term reason;
-    cop_term then;      /* {continue, then}: the next turn, which gets a copy of it */
-    int64_t timeout_ms; /* 0: none given. COP_AT_ONCE: Erlang's 0 */
-    cop_term timeout;   /* {timeout, T, Message}: what to deliver instead of timeout (GS-80) */
-    bool timeout_abs;   /* timeout_ms is a monotonic time */
     bool hibernate;
+    bool timeout_abs; /* timeout_ms is a monotonic time */
+    bool postpone;    /* gen_statem: this event again after the next state change */
+    cop_term reply;   /* cop_reply's value; another instruction's .reply */
+    union {
+        cop_term reason; /* of cop_stop */
+        cop_term state;  /* gen_statem: of cop_ok(.state = S) and cop_next_state */
+    };
+    union {
+        cop_term then;    /* {continue, then}: the next turn, which gets a copy of it */
+        cop_term actions; /* gen_statem: an action as in Erlang, or a list of them */
+    };
+    int64_t timeout_ms; /* 0: none given. COP_AT_ONCE: Erlang's 0 */
+    union {
+        cop_term timeout; /* {timeout, T, Message}: what to deliver instead of timeout (GS-80) */
+        int64_t state_timeout_ms; /* gen_statem: as timeout_ms, of the state */
+    };
 } cop_step;
 
 #define COP_AT_ONCE INT64_MIN
@@ -31,7 +41,10 @@ enum {
     COP__OP_IGNORE,
     COP__OP_ERROR,
     COP__OP_UNHANDLED,
-    COP__OP_BAD
+    COP__OP_BAD,
+    COP__OP_NEXT_STATE,
+    COP__OP_KEEP_STATE,
+    COP__OP_REPEAT_STATE
 };
 
 #ifndef __cplusplus

@@ -881,7 +881,8 @@ COP_API void cop_process_reply(cop_term from, cop_term reply);
 COP_API bool cop_current_call(cop_atom *ret_label, cop_term *ret_request);
 COP_API cop_term cop_current_from(void);
 
-/* For a call that came as a plain message: what cop_current_from gives until the turn ends.
+/* For a call that came as a plain message, or that was put off: what cop_current_from gives until
+ * the turn ends. None: the call under way again.
  *
  * Parks    no.
  * Context  handle_message of a loop.

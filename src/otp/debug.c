@@ -18,7 +18,7 @@ static void note_active(struct debug *debug)
  * ---------------------------------------------------------------------------------------- */
 
 /* The line of SYS-31. */
-static void print_event(FILE *to, cop_term event, cop_term name)
+static void print_server_event(FILE *to, cop_term event, cop_term name)
 {
     cop_term message, from, state, reply;
     cop_pid pid;
@@ -39,6 +39,14 @@ static void print_event(FILE *to, cop_term event, cop_term name)
         fprintf(to, "continue %s\n", cop_show(from));
     else
         fprintf(to, "dbg  %s\n", cop_show(event));
+}
+
+static void print_event(const struct debug *debug, FILE *to, cop_term event, cop_term name)
+{
+    if (debug->print)
+        debug->print(to, event, name);
+    else
+        print_server_event(to, event, name);
     fflush(to);
 }
 
@@ -91,9 +99,9 @@ void cop__debug_event(struct debug *debug, cop_term event, cop_term name)
     if (debug->log_max)
         log_event(debug, event);
     if (debug->trace)
-        print_event(stdout, event, name);
+        print_event(debug, stdout, event, name);
     if (debug->file)
-        print_event(debug->file, event, name);
+        print_event(debug, debug->file, event, name);
     for (struct debug_function **place = &debug->functions; *place;) {
         struct calling calling = { *place, event, name, COP_NONE };
         enum cop_class class = cop_try(run_function, &calling, NULL, NULL);
@@ -165,7 +173,7 @@ static cop_term log_command(struct debug *debug, cop_term flag)
         cop_term events = cop__debug_events(debug), event;
 
         while (cop_list_next(&event, &events))
-            print_event(stdout, event, cop("log"));
+            print_event(debug, stdout, event, cop("log"));
     } else {
         return cop("unknown_debug");
     }

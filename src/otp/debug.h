@@ -17,6 +17,8 @@ struct debug_function {
 
 struct debug {
     bool active; /* anything below is on */
+    /* How the behaviour writes an event as a line; NULL: as gen_server does. */
+    void (*print)(FILE *to, cop_term event, cop_term name);
     bool trace;
     struct debug_function *functions;
     cop_term log;               /* kept list, newest first */

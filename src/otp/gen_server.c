@@ -283,55 +283,11 @@ static void handle_info(struct gs *gs, cop_term message)
     cop__gs_obey(gs, run_info(gs, message));
 }
 
-static bool is_local(cop_term from)
-{
-    cop_pid pid;
-
-    return cop_match(from, "{Pid, _}", &pid) && pid.node == 0;
-}
-
 cop_pid cop__gs_parent(const struct gs *gs)
 {
     if (gs->parent == GS_PARENT_OTHER)
         return gs->extra->parent;
     return gs->parent == GS_PARENT_SELF ? cop_self() : cop_parent();
-}
-
-static bool exit_of_parent(const struct gs *gs, cop_term message, cop_term *ret_reason)
-{
-    cop_term reason;
-    cop_pid from;
-
-    if (!cop_match(message, "{'EXIT', From, Reason}", &from, &reason) || from.node ||
-        from.id != cop__gs_parent(gs).id)
-        return false;
-    *ret_reason = reason;
-    return true;
-}
-
-/* Suspended: only system messages and the parent's exit (SYS-20); the rest stays in order. Each
- * system message is a turn. */
-static void while_suspended(struct gs *gs)
-{
-    while (gs->extra->sys.suspended) {
-        cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
-        cop_term message, from, request, reason;
-
-        while (gs->extra->sys.suspended && cop_receive_next(&message, &scan)) {
-            if (cop_match(message, "{system, From, Request}", &from, &request)) {
-                cop_receive_take(&scan);
-                cop__gs_system(gs, from, request, is_local(from));
-                cop_turn_next(COP_NONE);
-                break;
-            }
-            if (exit_of_parent(gs, message, &reason)) {
-                cop_receive_take(&scan);
-                gs->last = message;
-                gs->in = GS_IN_NONE;
-                cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-94 */
-            }
-        }
-    }
 }
 
 /* A message that is no call under way in this node. */
@@ -344,7 +300,7 @@ void cop__gs_dispatch(struct gs *gs, cop_term message)
     } else if (cop_match(message, "{'$gen_call', From, Request}", &from, &request)) {
         cop_set_current_from(from);
         handle_call(gs, request);
-    } else if (exit_of_parent(gs, message, &reason)) {
+    } else if (cop__sys_is_exit_of(cop__gs_parent(gs), message, &reason)) {
         gs->last = message;
         gs->in = GS_IN_NONE;
         cop__gs_end(gs, reason, COP_NONE, COP_NONE); /* GS-60, GS-62 */
@@ -392,7 +348,7 @@ static void handle_message(void *state, cop_term message)
             cop__gs_rearm(gs);
         }
     } else if (cop_match(message, "{system, From, Request}", &from, &request)) {
-        cop__gs_system(gs, from, request, is_local(from));
+        cop__gs_system(gs, from, request, cop__sys_is_local(from));
         cop__gs_rearm(gs);
     } else if (__builtin_expect(gs->extra != NULL, 0)) {
         handle_unusual(gs, message);
@@ -400,7 +356,7 @@ static void handle_message(void *state, cop_term message)
         cop__gs_dispatch(gs, message);
     }
     if (__builtin_expect(gs->extra && gs->extra->sys.suspended, 0))
-        while_suspended(gs);
+        cop__sys_wait(&cop__gs_sys, gs);
 }
 
 static void handle_cast_in_place(void *state, cop_atom label, cop_term request)

@@ -77,20 +77,30 @@ static COP_NORETURN void terminate(void *server, cop_term reason)
     cop__gs_end(server, reason, COP_NONE, COP_NONE);
 }
 
+static COP_NORETURN void parent_exited(void *server, cop_term message, cop_term reason)
+{
+    struct gs *gs = server;
+
+    gs->last = message;
+    gs->in = GS_IN_NONE;
+    cop__gs_end(gs, reason, COP_NONE, COP_NONE);
+}
+
+const struct cop__sys_callbacks cop__gs_sys = {
+    .behaviour = "gen_server",
+    .sys = sys_of,
+    .get_state = get_state,
+    .put_state = put_state,
+    .misc = misc,
+    .parent = parent_of,
+    .code_change = code_change,
+    .parent_exited = parent_exited,
+    .terminate = terminate,
+};
+
 void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local)
 {
-    static const struct cop__sys_callbacks callbacks = {
-        .behaviour = "gen_server",
-        .sys = sys_of,
-        .get_state = get_state,
-        .put_state = put_state,
-        .misc = misc,
-        .parent = parent_of,
-        .code_change = code_change,
-        .terminate = terminate,
-    };
-
     gs->in = GS_IN_NONE;
     gs->last = COP_NONE; /* it went with its turn */
-    cop__sys_request(&callbacks, gs, from, request, local);
+    cop__sys_request(&cop__gs_sys, gs, from, request, local);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node's table of C code that supervisors and the application controller may start. Layer 5.
+/* The node's table of C code that supervisors and the application controller may start, and state
+ * machines may change to. Layer 5.
  *
  * A request to start a child is a message, and a message may come from another node: a pointer in
  * it would be a way to run anything. So messages carry the index of an entry of this table, or the
@@ -7,7 +8,7 @@
  *
  * The table only grows: buckets are lists that are pushed to with a compare-and-swap and never
  * shortened, so that readers need no lock and a process may be killed at any point in here. */
-#include "supervisor_int.h"
+#include "otp/start_code.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -100,6 +101,14 @@ const struct cop__entry *cop__entry_of_application(const cop_application *applic
         .module = cop_atom_new(application->name) });
 }
 
+const struct cop__entry *cop__entry_of_statem(const cop_gen_statem *statem)
+{
+    const char *name = statem->module ? statem->module : statem->name ? statem->name : "gen_statem";
+
+    return intern((struct cop__entry){
+        .kind = COP__ENTRY_GEN_STATEM, .object = statem, .module = cop_atom_new(name) });
+}
+
 const struct cop__entry *cop__entry_at(int64_t index)
 {
     if (index < 0 || index > UINT32_MAX)
@@ -118,7 +127,8 @@ const struct cop__entry *cop__entry_of_module(cop_atom module)
     for (struct cop__entry *code =
              atomic_load_explicit(&buckets[bucket_of(module)], memory_order_acquire);
          code; code = code->next)
-        if (code->module.index == module.index && code->kind != COP__ENTRY_APPLICATION)
+        if (code->module.index == module.index && code->kind != COP__ENTRY_APPLICATION &&
+            code->kind != COP__ENTRY_GEN_STATEM)
             first = code;
     return first;
 }

@@ -16,35 +16,7 @@
 #include <coppice/log.h>
 #include <coppice/supervisor.h>
 
-/* --- C code that may be started (start_code.c) ------------------------------------------------ */
-
-enum cop__entry_kind {
-    COP__ENTRY_GEN_SERVER,
-    COP__ENTRY_SUPERVISOR,
-    COP__ENTRY_PROCESS,
-    COP__ENTRY_FUNCTION,
-    COP__ENTRY_APPLICATION
-};
-
-/* One entry of the node's table of startable code: never changed, never freed. */
-struct cop__entry {
-    uint32_t index; /* how messages name it: no pointer ever travels in one */
-    enum cop__entry_kind kind;
-    cop_atom module;    /* M of {M, F, Args} */
-    const void *object; /* cop_gen_server, cop_supervisor or cop_application */
-    cop_process_main *process;
-    cop_child_start (*start)(cop_term arg, const void *context);
-    const void *context;
-    cop_gen_server unnamed;  /* the gen_server as it is, but without its registered name */
-    struct cop__entry *next; /* in its bucket */
-};
-
-const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom module);
-const struct cop__entry *cop__entry_of_application(const cop_application *application);
-const struct cop__entry *cop__entry_at(int64_t index); /* NULL: no such entry */
-const struct cop__entry *cop__entry_of_module(
-    cop_atom module);                                        /* the first of that name, or NULL */
-cop_atom cop__entry_function(const struct cop__entry *code); /* F of {M, F, Args} */
+#include "otp/start_code.h"
 
 /* --- Specifications (child_spec.c, child_spec_term.c) ----------------------------------------- */
 

@@ -176,3 +176,45 @@ void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, 
     }
     cop_process_reply(from, result);
 }
+
+bool cop__sys_is_local(cop_term from)
+{
+    cop_pid pid;
+
+    return cop_match(from, "{Pid, _}", &pid) && pid.node == 0;
+}
+
+bool cop__sys_is_exit_of(cop_pid parent, cop_term message, cop_term *ret_reason)
+{
+    cop_term reason;
+    cop_pid from;
+
+    if (!cop_match(message, "{'EXIT', From, Reason}", &from, &reason) || from.node ||
+        from.id != parent.id)
+        return false;
+    *ret_reason = reason;
+    return true;
+}
+
+void cop__sys_wait(const struct cop__sys_callbacks *callbacks, void *server)
+{
+    const struct cop__sys *sys = callbacks->sys(server, true);
+
+    while (sys->suspended) {
+        cop_receive_scan scan = cop_receive_begin(COP_INFINITY);
+        cop_term message, from, request, reason;
+
+        while (sys->suspended && cop_receive_next(&message, &scan)) {
+            if (cop_match(message, "{system, From, Request}", &from, &request)) {
+                cop_receive_take(&scan);
+                cop__sys_request(callbacks, server, from, request, cop__sys_is_local(from));
+                cop_turn_next(COP_NONE);
+                break;
+            }
+            if (cop__sys_is_exit_of(callbacks->parent(server), message, &reason)) {
+                cop_receive_take(&scan);
+                callbacks->parent_exited(server, message, reason); /* GS-94 */
+            }
+        }
+    }
+}

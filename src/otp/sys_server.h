@@ -21,11 +21,19 @@ struct cop__sys_callbacks {
     cop_pid (*parent)(void *server);
     /* Run what the module has for it: ok, or the error that came of it. NULL: it has nothing. */
     cop_step (*code_change)(void *server, cop_term old_vsn, cop_term extra);
+    /* The parent has ended (SYS-20): message is its 'EXIT'. */
+    void (*parent_exited)(void *server, cop_term message, cop_term reason)
+        __attribute__((noreturn));
     void (*terminate)(void *server, cop_term reason) __attribute__((noreturn));
 };
 
 void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
     cop_term request, bool local);
+/* While it is suspended: only system messages and the parent's exit are taken (SYS-20), each a turn;
+ * the rest stays in order. */
+void cop__sys_wait(const struct cop__sys_callbacks *callbacks, void *server);
+bool cop__sys_is_local(cop_term from); /* is the client a process of this node */
+bool cop__sys_is_exit_of(cop_pid parent, cop_term message, cop_term *ret_reason);
 /* "Status for WHAT NAME", or {"Status for WHAT", Name} for a name that is no atom (SYS-18). */
 cop_term cop__sys_header(const char *what, cop_term name);
 

@@ -213,9 +213,11 @@ cop_term cop_current_from(void)
 {
     const struct cop__proc *proc = cop__self_thr()->current;
 
-    if (proc && proc->current && proc->current->kind == COP__CALL)
-        return cop__from_term(proc->current);
-    return proc && proc->ext ? proc->ext->current_from : COP_NONE;
+    if (proc && proc->ext && !cop_is_none(proc->ext->current_from))
+        return proc->ext->current_from;
+    return proc && proc->current && proc->current->kind == COP__CALL
+               ? cop__from_term(proc->current)
+               : COP_NONE;
 }
 
 void cop_set_current_from(cop_term from)

@@ -243,6 +243,7 @@ static void run_scenario(void)
     scenario.count = 0;
     forget_names();
     forget_definitions();
+    forget_machines();
 }
 
 static void take_line(char *line)
@@ -262,7 +263,7 @@ static void take_line(char *line)
 
         command.words--; /* a definition has no number */
         command.count++;
-        if (!define(&command))
+        if (!define(&command) && !define_statem(&command))
             give_up("an unknown definition: %s", command.words[0]);
         free(command.words);
     }

@@ -79,7 +79,7 @@ static void order_one(const struct command *command)
 {
     const char *what = word(command, 0);
 
-    if ((strncmp(what, "spawn", 5) == 0 || strcmp(what, "server") == 0) && command->count > 3) {
+    if (command->count > 3 && strcmp(word(command, 2), "by") == 0) {
         give_order(word(command, 3), command, 1, false);
     } else if (strncmp(what, "spawn", 5) == 0) {
         start_puppet(word(command, 1), NULL, NULL);

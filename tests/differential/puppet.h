@@ -46,6 +46,11 @@ bool define(const struct command *command); /* a definition; false: none of its 
 void forget_definitions(void);
 bool sup_command(const struct command *command); /* in the runner */
 
+/* sm.c */
+bool define_statem(const struct command *command); /* a definition; false: none of its */
+void forget_machines(void);
+const char *machine_command(const struct command *command); /* in the puppet that starts it */
+
 /* pg.c */
 bool pg_command(const struct command *command);                /* in the runner */
 const char *pg_monitor_command(const struct command *command); /* in the puppet that monitors */
