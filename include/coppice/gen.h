@@ -11,7 +11,7 @@ COP_BEGIN_DECLS
 /* --- Instructions: built by the macros below, returned by callbacks --------------------------- */
 
 typedef struct {
-    int op;         /* COP__OP_*; 0 is no instruction: bad_return_value */
+    int op; /* COP__OP_*; 0 is no instruction: bad_return_value */
     bool hibernate;
     bool timeout_abs; /* timeout_ms is a monotonic time */
     bool postpone;    /* gen_statem: this event again after the next state change */

@@ -12,8 +12,8 @@
  *                      : cop_keep_state();
  *       ...
  *
- * A state is a term. With state functions it is an atom, and each state has its C function. The data
- * is a C struct, as a gen_server's state is. Clauses SM-01 to SM-53. */
+ * A state is a term. With state functions it is an atom, and each state has its C function. The
+ * data is a C struct, as a gen_server's state is. Clauses SM-01 to SM-53. */
 #ifndef COPPICE_GEN_STATEM_H
 #define COPPICE_GEN_STATEM_H
 
@@ -65,7 +65,7 @@ typedef struct cop_event {
 #define cop_next_state(...) COP__NEXT_STATE(__VA_ARGS__, )
 #define COP__NEXT_STATE(STATE, ...) \
     ((cop_step){ .op = COP__OP_NEXT_STATE, .state = cop_lift(STATE), __VA_ARGS__ })
-#define cop_keep_state(...) ((cop_step){ .op = COP__OP_KEEP_STATE, __VA_ARGS__ })
+#define cop_keep_state(...)   ((cop_step){ .op = COP__OP_KEEP_STATE, __VA_ARGS__ })
 /* As keep, but with state_enter the enter event comes again (SM-18). */
 #define cop_repeat_state(...) ((cop_step){ .op = COP__OP_REPEAT_STATE, __VA_ARGS__ })
 #endif
@@ -79,13 +79,13 @@ typedef struct cop_state {
     cop_state_fn *handle;
 } cop_state;
 
-#define COP_STATES(...)                 \
-    (const cop_state[])                 \
-    {                                   \
-        __VA_ARGS__                     \
-        {                               \
-            .name = 0                   \
-        }                               \
+#define COP_STATES(...) \
+    (const cop_state[]) \
+    {                   \
+        __VA_ARGS__     \
+        {               \
+            .name = 0   \
+        }               \
     }
 
 enum cop_callback_mode { COP_STATE_FUNCTIONS = 1, COP_HANDLE_EVENT_FUNCTION };
@@ -204,9 +204,9 @@ COP_NORETURN COP_API void cop_gen_statem_enter_loop_with(const cop_gen_statem *m
 #ifndef __cplusplus
 #define cop_gen_statem_enter_loop(MODULE, DATA, ...) \
     COP__GEN_STATEM_ENTER_LOOP((MODULE), (DATA), __VA_ARGS__, )
-#define COP__GEN_STATEM_ENTER_LOOP(MODULE, DATA, START, ...)  \
-    cop_gen_statem_enter_loop_with((MODULE), (DATA), (START), \
-        &(const struct cop_gen_options){ .unset = 0, __VA_ARGS__ })
+#define COP__GEN_STATEM_ENTER_LOOP(MODULE, DATA, START, ...) \
+    cop_gen_statem_enter_loop_with(                          \
+        (MODULE), (DATA), (START), &(const struct cop_gen_options){ .unset = 0, __VA_ARGS__ })
 #endif
 
 COP_END_DECLS

@@ -431,60 +431,62 @@ static COP_NORETURN void end_again(enum cop_class class, cop_term reason, cop_te
     cop_exit(class == COP_CLASS_ERROR ? cop("{Reason, Stack}", reason, stack) : reason);
 }
 
-static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
-{
-    struct gs *gs = state;
-    cop_step step;
+/* --- Outside of the loop's turns
+ * --------------------------------------------------------------------- */
 
-    if (gs->terminating)
-        end_again(class, reason, stack);
-    if (class == COP_CLASS_THROW) {
-        if (!thrown_step(&step, reason))
-            bad_return(gs, reason);
-        cop__gs_obey(gs, step);
-        return;
-    }
-    if (class == COP_CLASS_ERROR)
-        reason = cop("{Reason, Stack}", reason, stack);
-    cop__gs_end(gs, reason, stack, COP_NONE); /* GS-72, GS-104 */
-}
-
-/* --- Before the first message
- * ------------------------------------------------------------------------- */
-
-struct first {
+/* What is to be gone on with: what init asked for, or what a callback raised. */
+struct going_on {
     struct gs *gs;
-    cop_step step;
-    enum cop_class class;
+    cop_step step;       /* class none */
+    enum cop_class kind; /* of what was raised */
     cop_term reason, stack;
 };
 
-static void run_first(void *arg)
+static void go_on(void *arg)
 {
-    struct first *first = arg;
+    const struct going_on *on = arg;
+    cop_step step = on->step;
 
-    if (first->class == COP_CLASS_NONE)
-        cop__gs_obey(first->gs, first->step);
+    if (on->kind == COP_CLASS_THROW && !thrown_step(&step, on->reason))
+        bad_return(on->gs, on->reason);
+    if (on->kind == COP_CLASS_NONE || on->kind == COP_CLASS_THROW)
+        cop__gs_obey(on->gs, step);
+    else if (on->kind == COP_CLASS_ERROR) /* GS-72, GS-104 */
+        cop__gs_end(on->gs, cop("{Reason, Stack}", on->reason, on->stack), on->stack, COP_NONE);
     else
-        handle_crash(first->gs, first->class, first->reason, first->stack);
+        cop__gs_end(on->gs, on->reason, on->stack, COP_NONE);
 }
 
-/* A continue that init asked for runs while there is no loop yet whose handle_crash would hear of
- * what it raises: so it is caught here. */
+/* A continue may follow, and raise in its turn; here nobody would hear of it: so it is caught. */
+static void go_on_until_idle(struct going_on *on)
+{
+    cop_term reason, stack;
+
+    while ((on->kind = cop_try(go_on, on, &reason, &stack)) != COP_CLASS_NONE) {
+        if (on->gs->terminating)
+            cop_raise(on->kind, reason, stack); /* outside of the try */
+        on->reason = reason;
+        on->stack = stack;
+    }
+}
+
+static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
+{
+    struct going_on on = { .gs = state, .kind = class, .reason = reason, .stack = stack };
+
+    if (on.gs->terminating)
+        end_again(class, reason, stack);
+    go_on_until_idle(&on);
+}
+
 void cop__gs_become(struct gs *gs, cop_step step)
 {
-    struct first first = { .gs = gs, .step = step };
-    cop_term reason, stack;
+    struct going_on on = { .gs = gs, .step = step };
 
     if (cop_is_none(step.then) && cop_is_none(step.timeout))
         cop__gs_obey(gs, step);
     else
-        while ((first.class = cop_try(run_first, &first, &reason, &stack)) != COP_CLASS_NONE) {
-            if (gs->terminating)
-                end_again(first.class, reason, stack); /* outside of the try */
-            first.reason = reason;
-            first.stack = stack;
-        }
+        go_on_until_idle(&on);
     cop_become(&cop__gs_loop, gs);
 }
 

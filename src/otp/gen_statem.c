@@ -142,8 +142,7 @@ static void begin_plain_event(struct sm *sm, enum cop_event_type type, cop_term 
 
 static void postpone_event(struct sm *sm)
 {
-    cop__sm_push(
-        &sm->postponed, sm->held ? sm->held : cop__sm_keep_event(cop__sm_event_term(sm)));
+    cop__sm_push(&sm->postponed, sm->held ? sm->held : cop__sm_keep_event(cop__sm_event_term(sm)));
     sm->held = NULL;
 }
 
@@ -424,26 +423,73 @@ static void handle_timeout(void *state)
     cop_loop_hibernate();
 }
 
-/* --- What a callback raised -------------------------------------------------------------------
+/* --- What a callback raised, and before the first message --------------------------------------
  */
 
-static void handle_raised(struct sm *sm, enum cop_class class, cop_term reason, cop_term stack)
+/* What is to be gone on with. */
+struct going_on {
+    struct sm *sm;
+    cop_step start;      /* class none: of init */
+    enum cop_class kind; /* of what was raised */
+    cop_term reason, stack;
+};
+
+/* The event {internal, init_state} is what OTP begins with: it shows in a report. */
+static void begin(struct sm *sm, const cop_step *start)
 {
+    begin_plain_event(sm, COP_EVENT_INTERNAL, cop("init_state"));
+    begin_transition(sm);
+    if (!cop__sm_mode_is_valid(sm->module))
+        cop__sm_error(sm, cop("{bad_return_from_callback_mode, Mode}",
+                              (int)sm->module->callback_mode)); /* SM-02 */
+    if (cop__sm_debugging(sm))
+        cop__sm_debug(
+            sm, cop("{enter, Module, State}", cop__sm_module_name(sm->module), sm->state));
+    sm->call_enter = true;
+    cop__sm_take_start(sm, start);
+    finish(sm);
+    serve(sm);
+}
+
+static void go_on(void *arg)
+{
+    const struct going_on *on = arg;
+    struct sm *sm = on->sm;
     cop_step step;
 
-    if (sm->terminating)
-        cop_raise(class, reason, stack);
-    if (class != COP_CLASS_THROW)
-        cop__sm_end(sm, class, reason, stack, sm->state);
-    if (!cop__sm_thrown_step(&step, reason))
-        cop__sm_error(sm, cop("{bad_return_from_state_function, Value}", reason)); /* SM-22 */
+    if (on->kind == COP_CLASS_NONE) {
+        begin(sm, &on->start);
+        return;
+    }
+    if (on->kind != COP_CLASS_THROW)
+        cop__sm_end(sm, on->kind, on->reason, on->stack, sm->state);
+    if (!cop__sm_thrown_step(&step, on->reason))
+        cop__sm_error(sm, cop("{bad_return_from_state_function, Value}", on->reason)); /* SM-22 */
     obey(sm, &step);
     serve(sm);
 }
 
+/* Outside of the loop's turns nobody hears of what a callback raises: so it is caught. */
+static void go_on_until_idle(struct going_on *on)
+{
+    cop_term reason, stack;
+
+    while ((on->kind = cop_try(go_on, on, &reason, &stack)) != COP_CLASS_NONE) {
+        if (on->sm->terminating)
+            cop_raise(on->kind, reason, stack);
+        on->reason = reason;
+        on->stack = stack;
+    }
+}
+
 static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
 {
-    handle_raised(state, class, reason, stack);
+    struct sm *sm = state;
+    struct going_on on = { .sm = sm, .kind = class, .reason = reason, .stack = stack };
+
+    if (sm->terminating)
+        cop_raise(class, reason, stack);
+    go_on_until_idle(&on);
 }
 
 static const cop_loop loop = {
@@ -453,51 +499,10 @@ static const cop_loop loop = {
     .handle_crash = handle_crash,
 };
 
-/* --- Before the first message -----------------------------------------------------------------
- */
-
-struct first {
-    struct sm *sm;
-    cop_step step;
-    enum cop_class class;
-    cop_term reason, stack;
-};
-
-/* The event {internal, init_state} is what OTP begins with: it shows in a report. */
-static void run_first(void *arg)
-{
-    const struct first *first = arg;
-    struct sm *sm = first->sm;
-
-    if (first->class == COP_CLASS_NONE) {
-        begin_plain_event(sm, COP_EVENT_INTERNAL, cop("init_state"));
-        if (!cop__sm_mode_is_valid(sm->module))
-            cop__sm_error(sm, cop("{bad_return_from_callback_mode, Mode}",
-                                  (int)sm->module->callback_mode)); /* SM-02 */
-        if (cop__sm_debugging(sm))
-            cop__sm_debug(
-                sm, cop("{enter, Module, State}", cop__sm_module_name(sm->module), sm->state));
-        begin_transition(sm);
-        sm->call_enter = true;
-        cop__sm_take_start(sm, &first->step);
-        finish(sm);
-        serve(sm);
-    } else {
-        handle_raised(sm, first->class, first->reason, first->stack);
-    }
-}
-
-/* While there is no loop whose handle_crash would hear of it, what a callback raises is caught. */
 void cop__sm_become(struct sm *sm, cop_step start)
 {
-    struct first first = { .sm = sm, .step = start };
-    cop_term reason, stack;
+    struct going_on on = { .sm = sm, .start = start };
 
-    while ((first.class = cop_try(run_first, &first, &reason, &stack)) != COP_CLASS_NONE) {
-        if (sm->terminating)
-            cop_raise(first.class, reason, stack); /* outside of the try */
-        first.reason = reason;
-        first.stack = stack;
-    }
+    go_on_until_idle(&on);
     cop_become(&loop, sm);
 }

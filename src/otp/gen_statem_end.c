@@ -97,11 +97,11 @@ static void report(
 
     if (cop_log_level() < COP_LOG_ERROR)
         return;
-    status = cop__sm_format_status(sm,
-        cop("#{reason => Reason, state => State, data => Data, queue => Queue, postponed =>"
-            " Postponed, timeouts => Timeouts, log => Log}",
-            reason, state, cop__sm_get_data(sm), queue_term(sm),
-            cop__sm_queue_term(&sm->postponed, true), cop_tuple_at(timeouts, 1), log));
+    status = cop__sm_format_status(
+        sm, cop("#{reason => Reason, state => State, data => Data, queue => Queue, postponed =>"
+                " Postponed, timeouts => Timeouts, log => Log}",
+                reason, state, cop__sm_get_data(sm), queue_term(sm),
+                cop__sm_queue_term(&sm->postponed, true), cop_tuple_at(timeouts, 1), log));
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {gen_statem, terminate}, name => Name, queue => Queue, postponed =>"
             " Postponed, modules => Modules, callback_mode => Mode, state_enter => Enter,"

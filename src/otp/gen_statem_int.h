@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record of a state machine, for the files that make one: gen_statem.c (the loop and the
- * transition), gen_statem_step.c (what a callback returned), gen_statem_timeout.c, gen_statem_start.c
- * (init), gen_statem_end.c (termination and reports), gen_statem_sys.c (the system protocol).
+ * transition), gen_statem_step.c (what a callback returned), gen_statem_timeout.c,
+ * gen_statem_start.c (init), gen_statem_end.c (termination and reports), gen_statem_sys.c (the
+ * system protocol).
  *
  *   SM-A  Between events `state` is the state, and all else of the transition is empty.
  *   SM-B  During a transition `state` stays the old one until everything the callbacks asked for
@@ -69,7 +70,7 @@ struct sm {
     bool has_event;
 
     /* the transition under way */
-    cop_term next; /* the state to be; none: no transition is under way */
+    cop_term next;           /* the state to be; none: no transition is under way */
     cop_term asked_timeouts; /* [{Type, Time, Content, Absolute}], the last first */
     struct sm_queue inserted;
     cop_term fast_reply; /* to the call under way, when all else is done */

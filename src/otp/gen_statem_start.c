@@ -155,8 +155,8 @@ cop_child_start cop_gen_statem_start_child(cop_term arg, const void *statem)
     return child;
 }
 
-void cop_gen_statem_enter_loop_with(const cop_gen_statem *module, const void *data,
-    cop_step start, const struct cop_gen_options *options)
+void cop_gen_statem_enter_loop_with(const cop_gen_statem *module, const void *data, cop_step start,
+    const struct cop_gen_options *options)
 {
     static const struct cop_gen_options none;
     struct sm *sm;
@@ -190,8 +190,8 @@ cop_term cop_gen_statem_call_to(
     bool bad = cop_dest_kind_of(server) == COP_DEST_NONE || timeout_ms < COP_INFINITY;
     cop_term reply = cop("{function_clause, []}");
 
-    if (bad || cop__gen_call(&reply, server, cop__gen_call_label(), request, timeout_ms) !=
-                   COP_CALL_REPLY)
+    if (bad ||
+        cop__gen_call(&reply, server, cop__gen_call_label(), request, timeout_ms) != COP_CALL_REPLY)
         cop_exit(cop("{Reason, {gen_statem, call, [Server, Request, Timeout]}}", reply,
             cop_dest_show(server), request,
             timeout_ms == COP_INFINITY ? cop("infinity") : cop_int(timeout_ms)));

@@ -177,8 +177,7 @@ static void use_module(struct sm *sm, const cop_gen_statem *module)
     sm->module = module;
     cop__sm_module_changed(sm);
     if (!cop__sm_mode_is_valid(module))
-        cop__sm_error(
-            sm, cop("{bad_return_from_callback_mode, Mode}", (int)module->callback_mode));
+        cop__sm_error(sm, cop("{bad_return_from_callback_mode, Mode}", (int)module->callback_mode));
     if (cop__sm_debugging(sm))
         cop__sm_debug(sm, cop("{module, Module, State}", cop__sm_module_name(module), sm->next));
 }
@@ -324,8 +323,8 @@ static COP_NORETURN void stop(struct sm *sm, const cop_step *step)
 
 static COP_NORETURN void unhandled(struct sm *sm, const cop_step *step)
 {
-    cop_term stack = cop("[{Module, handle_event, [Content], []}]",
-        cop__sm_module_name(sm->module), step->reason);
+    cop_term stack = cop(
+        "[{Module, handle_event, [Content], []}]", cop__sm_module_name(sm->module), step->reason);
 
     cop__sm_end(sm, COP_CLASS_ERROR, cop("function_clause"), stack, sm->state);
 }

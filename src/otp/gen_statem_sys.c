@@ -74,11 +74,11 @@ static cop_term misc(void *server, cop_term mode, cop_term log)
 {
     struct sm *sm = server;
     cop_term timeouts = cop__sm_timeouts_term(sm);
-    cop_term status = cop__sm_format_status(sm,
-        cop("#{state => State, data => Data, postponed => Postponed, timeouts => Timeouts,"
-            " log => Log}",
-            sm->state, cop__sm_get_data(sm), cop__sm_queue_term(&sm->postponed, true),
-            cop_tuple_at(timeouts, 1), log));
+    cop_term status = cop__sm_format_status(
+        sm, cop("#{state => State, data => Data, postponed => Postponed, timeouts => Timeouts,"
+                " log => Log}",
+                sm->state, cop__sm_get_data(sm), cop__sm_queue_term(&sm->postponed, true),
+                cop_tuple_at(timeouts, 1), log));
 
     return cop("[{header, Header}, {data, [{\"Status\", Mode}, {\"Parent\", Parent},"
                " {\"Modules\", Modules}, {\"Time-outs\", {Count, Timeouts}},"
@@ -97,8 +97,8 @@ static cop_step code_change(void *server, cop_term old_vsn, cop_term extra)
 
     if (!sm->module->code_change)
         cop_error(cop("undef"));
-    step = sm->module->code_change(
-        sm->data, cop("{OldVsn, State, Extra}", old_vsn, sm->state, extra));
+    step =
+        sm->module->code_change(sm->data, cop("{OldVsn, State, Extra}", old_vsn, sm->state, extra));
     if (step.op == COP__OP_OK && !cop_is_none(step.state))
         set_state(sm, step.state);
     return step;

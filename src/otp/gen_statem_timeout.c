@@ -80,10 +80,11 @@ static void set_timeout(
     else if (ms)
         timer = cop_start_timer(ms, cop_self(), type);
     if (cop__sm_debugging(sm))
-        cop__sm_debug(sm, absolute ? cop("{start_timer, {Type, Time, Content, [{abs, true}]}, State}",
-                                         type, time, content, sm->state)
-                                   : cop("{start_timer, {Type, Time, Content, []}, State}", type,
-                                         time, content, sm->state));
+        cop__sm_debug(sm, absolute
+                              ? cop("{start_timer, {Type, Time, Content, [{abs, true}]}, State}",
+                                    type, time, content, sm->state)
+                              : cop("{start_timer, {Type, Time, Content, []}, State}", type, time,
+                                    content, sm->state));
     if (running)
         cop__sm_cancel_timeout(sm, type);
     add(sm, type, content, timer);
@@ -106,8 +107,8 @@ void cop__sm_set_timeouts(struct sm *sm)
     bool absolute;
 
     while (cop_list_next(&one, &asked)) {
-        cop_must(cop_match(
-            one, "{Type, Time, Content, Absolute}", &type, &time, &content, &absolute));
+        cop_must(
+            cop_match(one, "{Type, Time, Content, Absolute}", &type, &time, &content, &absolute));
         if (!is_superseded(type, asked))
             set_timeout(sm, type, time, content, absolute);
     }

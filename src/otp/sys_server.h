@@ -29,8 +29,8 @@ struct cop__sys_callbacks {
 
 void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
     cop_term request, bool local);
-/* While it is suspended: only system messages and the parent's exit are taken (SYS-20), each a turn;
- * the rest stays in order. */
+/* While it is suspended: only system messages and the parent's exit are taken (SYS-20), each a
+ * turn; the rest stays in order. */
 void cop__sys_wait(const struct cop__sys_callbacks *callbacks, void *server);
 bool cop__sys_is_local(cop_term from); /* is the client a process of this node */
 bool cop__sys_is_exit_of(cop_pid parent, cop_term message, cop_term *ret_reason);

@@ -215,9 +215,8 @@ cop_term cop_current_from(void)
 
     if (proc && proc->ext && !cop_is_none(proc->ext->current_from))
         return proc->ext->current_from;
-    return proc && proc->current && proc->current->kind == COP__CALL
-               ? cop__from_term(proc->current)
-               : COP_NONE;
+    return proc && proc->current && proc->current->kind == COP__CALL ? cop__from_term(proc->current)
+                                                                     : COP_NONE;
 }
 
 void cop_set_current_from(cop_term from)

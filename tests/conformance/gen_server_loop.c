@@ -275,6 +275,10 @@ CLAUSE(GS_72)
     server = monitored("{ok}", &ref);
     CHECK_MATCH(exit_of_call(cop_dest(server), cop("unhandled"), 0), "{{function_clause, _}, _}");
     EXPECT_DOWN(ref, "{function_clause, _}");
+    server = monitored("{ok}", &ref); /* a throw that continues, and the continue raises too */
+    cop_send(server, cop("{do, {throw, {noreply, state, {continue, {do, {error, after}}}}}}"));
+    EXPECT("{terminate, {after, _}}");
+    EXPECT_DOWN(ref, "{after, [_ | _]}");
     server = monitored("{ok, {continue, {do, {error, early}}}}", &ref);
     EXPECT("{terminate, {early, _}}");
     EXPECT("{'DOWN', Ref, process, _, _}", ref);

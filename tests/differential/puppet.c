@@ -337,9 +337,9 @@ static const struct {
     { "send_name", do_send_name }, { "exit", do_exit }, { "register", do_register },
     { "unregister", do_unregister }, { "isalive", do_isalive }, { "timer", do_timer },
     { "cancel", do_cancel }, { "hold", do_hold }, { "unhold", do_unhold }, { "take", do_take },
-    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server }, { "start", start_machine }, { "ensure", start_machine },
-    { "pg_monitor", monitor_groups }, { "pg_monitor_scope", monitor_groups },
-    { "pg_demonitor", monitor_groups } };
+    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server },
+    { "start", start_machine }, { "ensure", start_machine }, { "pg_monitor", monitor_groups },
+    { "pg_monitor_scope", monitor_groups }, { "pg_demonitor", monitor_groups } };
 
 /* The result comes first, and then the wait, which may outlive the step and its order. */
 static const struct {
