@@ -123,20 +123,16 @@ static enum cop_event_type read_type(cop_term type, cop_term *ret_name, cop_term
 /* From a queue, or a time-out. */
 static void begin_event(struct sm *sm, cop_term type, cop_term content)
 {
-    bool was_call = !cop_is_none(sm->from);
-
     sm->event = (cop_event){ .content = content };
-    sm->from = COP_NONE;
     sm->event.type = read_type(type, &sm->event.name, &sm->from);
     sm->has_event = true;
-    if (was_call || !cop_is_none(sm->from))
+    if (!cop_is_none(sm->from))
         cop_set_current_from(sm->from);
 }
 
 static void begin_plain_event(struct sm *sm, enum cop_event_type type, cop_term content)
 {
     sm->event = (cop_event){ .type = type, .content = content };
-    sm->from = COP_NONE;
     sm->has_event = true;
 }
 
@@ -149,6 +145,9 @@ static void postpone_event(struct sm *sm)
 /* What was built from it is not needed any more. */
 static void end_event(struct sm *sm)
 {
+    if (!cop_is_none(sm->from))
+        cop_set_current_from(COP_NONE);
+    sm->from = COP_NONE;
     if (sm->held)
         free_event(sm->held);
     sm->held = NULL;

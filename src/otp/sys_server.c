@@ -164,6 +164,7 @@ void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, 
     } else if (cop_match(request, "{terminate, Reason}", &reason)) {
         cop_process_reply(from, cop("ok")); /* first: SYS-24 */
         callbacks->terminate(server, reason);
+        return;
     } else if (cop_match(request, "{debug, Command}", &command)) {
         result = cop__debug_command(&callbacks->sys(server, true)->debug, command, local);
     } else if (local && cop_match(request, "{replace_state, {c_function, Fn, Arg}}", &fn, &arg)) {

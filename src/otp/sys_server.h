@@ -21,10 +21,9 @@ struct cop__sys_callbacks {
     cop_pid (*parent)(void *server);
     /* Run what the module has for it: ok, or the error that came of it. NULL: it has nothing. */
     cop_step (*code_change)(void *server, cop_term old_vsn, cop_term extra);
-    /* The parent has ended (SYS-20): message is its 'EXIT'. */
-    void (*parent_exited)(void *server, cop_term message, cop_term reason)
-        __attribute__((noreturn));
-    void (*terminate)(void *server, cop_term reason) __attribute__((noreturn));
+    /* Both do not return. The parent has ended (SYS-20): message is its 'EXIT'. */
+    void (*parent_exited)(void *server, cop_term message, cop_term reason);
+    void (*terminate)(void *server, cop_term reason);
 };
 
 void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
