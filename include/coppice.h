@@ -8,6 +8,7 @@
 #include <coppice/etf.h>
 #include <coppice/match_spec.h>
 #include <coppice/process.h>
+#include <coppice/ets.h>
 #include <coppice/timer.h>
 #include <coppice/fields.h>
 #include <coppice/gen.h>

@@ -82,7 +82,7 @@ static inline void cop__begin(struct cop__thr *self, struct cop__proc *proc)
     cop__store(sched->current, proc);
     cop__store(sched->turns, cop__load(sched->turns) + 1);
     cop__store(proc->on, self);
-    self->current = proc;
+    __atomic_store_n(&self->current, proc, __ATOMIC_RELAXED);
     self->budget = COP__BUDGET;
     self->base.heap = &proc->stack->heap;
 }

@@ -48,6 +48,10 @@ bool cop__threads_start(uint32_t count, uint32_t max);
 bool cop__threads_join(void); /* false: some are in user code that does not return */
 bool cop__thread_start(struct cop__sched *sched, bool searching); /* false: no more threads */
 uint32_t cop__threads_live(void);
+/* Note `rt` of every thread; later: has each of them been outside the runtime, or without a
+ * process, since (retire.c). */
+uint32_t cop__threads_look(uint32_t *ret_rts, uint32_t max);
+bool cop__threads_passed(const uint32_t *rts, uint32_t count);
 bool cop__threads_room(void); /* one more may be started */
 
 struct cop_node_statistics;

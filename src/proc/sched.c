@@ -394,7 +394,8 @@ static bool came_back(struct cop__thr *self, struct cop__proc *proc)
 {
     if (self->act == COP__ACT_FAULT && cop__fault_landed(self, proc))
         return true;
-    self->current = NULL;
+    /* release: pairs with who asks whether the thread has let go (retire.h) */
+    __atomic_store_n(&self->current, NULL, __ATOMIC_RELEASE);
     if (self->act == COP__ACT_LOST)
         cop__thread_detached(self, proc);
     return false;
@@ -409,7 +410,7 @@ static void run(struct cop__thr *self, struct cop__proc *proc)
         proc = switch_in(self, proc);
         if (cop__unlikely(self->act > COP__ACT_RESTART) && !came_back(self, proc))
             return;
-        self->current = NULL;
+        __atomic_store_n(&self->current, NULL, __ATOMIC_RELEASE);
         cop__end(self, proc);
         if (cop__unlikely(starts_anew(self->act)))
             proc->sp = NULL;

@@ -40,6 +40,35 @@ bool cop__threads_room(void)
     return cop__load(threads.live) < threads.max;
 }
 
+uint32_t cop__threads_look(uint32_t *ret_rts, uint32_t max)
+{
+    uint32_t count;
+
+    cop__spin_lock(&threads.lock);
+    count = threads.records < max ? threads.records : max;
+    for (uint32_t i = 0; i < count; i++) /* acquire: as below */
+        ret_rts[i] = atomic_load_explicit(&threads.record[i]->base.rt, memory_order_acquire);
+    cop__spin_unlock(&threads.lock);
+    return count;
+}
+
+bool cop__threads_passed(const uint32_t *rts, uint32_t count)
+{
+    bool passed = true;
+
+    cop__spin_lock(&threads.lock);
+    for (uint32_t i = 0; passed && i < count; i++) {
+        const struct cop__thr *thr = threads.record[i];
+
+        /* acquire: pairs with the release in cop__leave; what it read came before */
+        passed = rts[i] % 2 == 0 ||
+                 atomic_load_explicit(&thr->base.rt, memory_order_acquire) != rts[i] ||
+                 !__atomic_load_n(&thr->current, __ATOMIC_ACQUIRE);
+    }
+    cop__spin_unlock(&threads.lock);
+    return passed;
+}
+
 /* --- One thread ----------------------------------------------------------------------------------
  */
 

@@ -323,6 +323,11 @@ static void start_server(struct task *task)
     task->value = server_command(task->command);
 }
 
+static void use_table(struct task *task)
+{
+    task->value = table_command(task->command);
+}
+
 static void start_machine(struct task *task)
 {
     task->value = machine_command(task->command);
@@ -337,7 +342,7 @@ static const struct {
     { "send_name", do_send_name }, { "exit", do_exit }, { "register", do_register },
     { "unregister", do_unregister }, { "isalive", do_isalive }, { "timer", do_timer },
     { "cancel", do_cancel }, { "hold", do_hold }, { "unhold", do_unhold }, { "take", do_take },
-    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server },
+    { "mbox", do_mbox }, { "storm", do_storm }, { "server", start_server }, { "ets", use_table },
     { "start", start_machine }, { "ensure", start_machine }, { "pg_monitor", monitor_groups },
     { "pg_monitor_scope", monitor_groups }, { "pg_demonitor", monitor_groups } };
 

@@ -51,6 +51,9 @@ bool define_statem(const struct command *command); /* a definition; false: none 
 void forget_machines(void);
 const char *machine_command(const struct command *command); /* in the puppet that starts it */
 
+/* ets.c */
+const char *table_command(const struct command *command); /* in the puppet; NULL: no value */
+
 /* pg.c */
 bool pg_command(const struct command *command);                /* in the runner */
 const char *pg_monitor_command(const struct command *command); /* in the puppet that monitors */
