@@ -52,4 +52,13 @@ find("fair_cpu") -> {bench_fairness, fair_cpu};
 find("fair_block") -> {bench_fairness, fair_block};
 find("tcp_echo_server") -> {bench_tcp, tcp_echo_server};
 find("payload") -> {bench_payload, payload};
+find("ets_insert") -> {bench_tables, ets_insert};
+find("ets_read") -> {bench_tables, ets_read};
+find("ets_write") -> {bench_tables, ets_write};
+find("ets_counter") -> {bench_tables, ets_counter};
+find("ets_ord_lookup") -> {bench_tables, ets_ord_lookup};
+find("ets_ord_insert") -> {bench_tables, ets_ord_insert};
+find("ets_ord_next") -> {bench_tables, ets_ord_next};
+find("ets_select") -> {bench_tables, ets_select};
+find("statem_call") -> {bench_tables, statem_call};
 find(_) -> none.
