@@ -16,6 +16,7 @@
 #include <coppice/gen_server.h>
 #include <coppice/supervisor.h>
 #include <coppice/gen_statem.h>
+#include <coppice/agent.h>
 #include <coppice/application.h>
 #include <coppice/pg.h>
 #include <coppice/runtime.h>

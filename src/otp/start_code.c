@@ -109,6 +109,13 @@ const struct cop__entry *cop__entry_of_statem(const cop_gen_statem *statem)
         .kind = COP__ENTRY_GEN_STATEM, .object = statem, .module = cop_atom_new(name) });
 }
 
+/* In place of a module it has a number of its address, which spreads functions over the buckets. */
+const struct cop__entry *cop__entry_of_function(enum cop__entry_kind kind, const void *fn)
+{
+    return intern((struct cop__entry){
+        .kind = kind, .object = fn, .module = { (uint32_t)((uintptr_t)fn >> 4) } });
+}
+
 const struct cop__entry *cop__entry_at(int64_t index)
 {
     if (index < 0 || index > UINT32_MAX)
@@ -127,8 +134,7 @@ const struct cop__entry *cop__entry_of_module(cop_atom module)
     for (struct cop__entry *code =
              atomic_load_explicit(&buckets[bucket_of(module)], memory_order_acquire);
          code; code = code->next)
-        if (code->module.index == module.index && code->kind != COP__ENTRY_APPLICATION &&
-            code->kind != COP__ENTRY_GEN_STATEM)
+        if (code->module.index == module.index && code->kind < COP__ENTRY_APPLICATION)
             first = code;
     return first;
 }

@@ -13,15 +13,18 @@ enum cop__entry_kind {
     COP__ENTRY_PROCESS,
     COP__ENTRY_FUNCTION,
     COP__ENTRY_APPLICATION,
-    COP__ENTRY_GEN_STATEM /* what a machine may change its callback module to */
+    COP__ENTRY_GEN_STATEM, /* what a machine may change its callback module to */
+    COP__ENTRY_AGENT_FN,   /* what an agent may be asked to run */
+    COP__ENTRY_AGENT_STRUCT_FN
 };
 
 /* One entry of the node's table of startable code: never changed, never freed. */
 struct cop__entry {
     uint32_t index; /* how messages name it: no pointer ever travels in one */
     enum cop__entry_kind kind;
-    cop_atom module;    /* M of {M, F, Args} */
-    const void *object; /* cop_gen_server, cop_supervisor, cop_application or cop_gen_statem */
+    cop_atom module; /* M of {M, F, Args} */
+    const void
+        *object; /* cop_gen_server, cop_supervisor, cop_application, cop_gen_statem, a function */
     cop_process_main *process;
     cop_child_start (*start)(cop_term arg, const void *context);
     const void *context;
@@ -32,6 +35,7 @@ struct cop__entry {
 const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom module);
 const struct cop__entry *cop__entry_of_application(const cop_application *application);
 const struct cop__entry *cop__entry_of_statem(const cop_gen_statem *statem);
+const struct cop__entry *cop__entry_of_function(enum cop__entry_kind kind, const void *fn);
 const struct cop__entry *cop__entry_at(int64_t index); /* NULL: no such entry */
 const struct cop__entry *cop__entry_of_module(
     cop_atom module);                                        /* the first of that name, or NULL */
