@@ -17,6 +17,7 @@
 #include <coppice/supervisor.h>
 #include <coppice/gen_statem.h>
 #include <coppice/agent.h>
+#include <coppice/task.h>
 #include <coppice/application.h>
 #include <coppice/pg.h>
 #include <coppice/runtime.h>
