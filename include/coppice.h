@@ -15,6 +15,7 @@
 #include <coppice/sys.h>
 #include <coppice/gen_server.h>
 #include <coppice/supervisor.h>
+#include <coppice/dynamic_supervisor.h>
 #include <coppice/gen_statem.h>
 #include <coppice/agent.h>
 #include <coppice/task.h>

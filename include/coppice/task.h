@@ -13,7 +13,7 @@
 #ifndef COPPICE_TASK_H
 #define COPPICE_TASK_H
 
-#include <coppice/supervisor.h>
+#include <coppice/dynamic_supervisor.h>
 
 COP_BEGIN_DECLS
 
@@ -136,6 +136,8 @@ struct cop_task_stream_options {
     bool unordered;         /* results as they come, not in the order of the input */
     bool zip_input_on_exit; /* {exit, {Input, Reason}} */
     bool no_link;           /* a piece that fails does not end the consumer */
+    cop_dest supervisor;    /* whose children the tasks are; none: the consumer's own */
+    int64_t shutdown_ms;    /* of these; 0: 5000, COP_BRUTAL_KILL */
 };
 
 /* Run fn on each element of a list, a few at a time, and take the results as they are wanted:
@@ -175,6 +177,41 @@ COP_API void cop_task_stream_free(cop_task_stream *stream);
 typedef bool cop_task_take_fn(cop_term result, void *arg);
 COP_API void cop_task_stream_each(cop_term list, cop_task_fn *fn,
     const struct cop_task_stream_options *options, cop_task_take_fn *take, void *arg);
+
+/* --- Tasks under a supervisor -----------------------------------------------------------------
+ * Task.Supervisor is a dynamic supervisor (coppice/dynamic_supervisor.h) whose children are tasks.
+ */
+
+/* cop_task_async with the task as a child of a dynamic supervisor. nolink: the caller is not linked
+ * to it, and sees its end in 'DOWN' alone.
+ *
+ * Returns  the task.
+ * Exits    the caller with {max_children, Supervisor}; as cop_call does.
+ * Parks    until it has started.
+ * Context  any process of the supervisor's node: fn is an address.
+ * OTP      Task.Supervisor.async/2, async_nolink/2. Clauses TSK-31, TSK-48, TSK-49, TSK-52.
+ */
+COP_API cop_task cop_task_supervisor_async_in(cop_dest supervisor, cop_task_fn *fn, cop_term arg);
+COP_API cop_task cop_task_supervisor_async_nolink_in(
+    cop_dest supervisor, cop_task_fn *fn, cop_term arg);
+#define cop_task_supervisor_async(SUPERVISOR, FN, ARG) \
+    cop_task_supervisor_async_in(cop_dest(SUPERVISOR), (FN), (ARG))
+#define cop_task_supervisor_async_nolink(SUPERVISOR, FN, ARG) \
+    cop_task_supervisor_async_nolink_in(cop_dest(SUPERVISOR), (FN), (ARG))
+
+/* Run fn(arg) as a child whose result nobody wants.
+ *
+ * Returns  0 and *ret_pid; -EAGAIN: max_children.
+ * Exits    the caller as cop_call does.
+ * Parks    until it has started.
+ * Options  restart, COP_TEMPORARY for OTP's default; shutdown_ms, 0: 5000.
+ * Context  any process of the supervisor's node.
+ * OTP      Task.Supervisor.start_child/2,3. Clause TSK-50. Children are terminated with
+ *          cop_dynamic_supervisor_terminate_child, and cop_supervisor_which_children lists them
+ *          (TSK-51).
+ */
+COP_API int cop_task_supervisor_start_child(cop_pid *ret_pid, cop_dest supervisor, cop_task_fn *fn,
+    cop_term arg, enum cop_restart restart, int64_t shutdown_ms);
 
 COP_END_DECLS
 

@@ -185,7 +185,7 @@ void cop__children_remove(struct cop__children *children, struct cop__child *chi
     cop__child_undefined(children, child);
     unindex_id(children, child);
     unlink_child(children, child);
-    if (!children->simple)
+    if (!children->simple || children->own_specs)
         cop__spec_free(child->spec);
     cop_keep_clear(&child->args);
     cop_free(child);

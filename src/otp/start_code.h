@@ -15,7 +15,8 @@ enum cop__entry_kind {
     COP__ENTRY_APPLICATION,
     COP__ENTRY_GEN_STATEM, /* what a machine may change its callback module to */
     COP__ENTRY_AGENT_FN,   /* what an agent may be asked to run */
-    COP__ENTRY_AGENT_STRUCT_FN
+    COP__ENTRY_AGENT_STRUCT_FN,
+    COP__ENTRY_TASK_FN /* what a task under a supervisor may run */
 };
 
 /* One entry of the node's table of startable code: never changed, never freed. */

@@ -12,7 +12,9 @@
 
 #include <stdatomic.h>
 
-static cop_step handle_cast(void *state, cop_term request)
+#include "otp/dynamic_supervisor_int.h"
+
+cop_step cop__supervisor_cast(void *state, cop_term request)
 {
     cop_term which;
 
@@ -23,7 +25,7 @@ static cop_step handle_cast(void *state, cop_term request)
     return cop_noreply();
 }
 
-static cop_step handle_info(void *state, cop_term message)
+cop_step cop__supervisor_info(void *state, cop_term message)
 {
     cop_term reason;
     cop_pid pid;
@@ -62,8 +64,8 @@ static const cop_gen_server supervisor = {
     .state_size = sizeof(struct cop__sup),
     .init = cop__supervisor_init,
     .handle_call = cop__supervisor_call,
-    .handle_cast = handle_cast,
-    .handle_info = handle_info,
+    .handle_cast = cop__supervisor_cast,
+    .handle_info = cop__supervisor_info,
     .terminate = terminate,
     .code_change = cop__supervisor_code_change,
     .trap_exit = true,

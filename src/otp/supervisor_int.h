@@ -80,7 +80,8 @@ struct cop__children {
     struct cop__child **by_pid, **by_id;
     size_t pid_buckets, id_buckets; /* powers of two, or 0 */
     size_t pid_count, id_count;
-    bool simple; /* the spec is shared and the id is no key */
+    bool simple;    /* the id is no key, and the spec is shared */
+    bool own_specs; /* simple, but each has its own */
 };
 
 /* Takes spec over, unless it is the shared template. */

@@ -4,6 +4,8 @@
  * like any other. */
 #include "supervisor_int.h"
 
+#include "otp/dynamic_supervisor_int.h"
+
 struct starting {
     const struct cop__spec *spec;
     cop_term args;
@@ -164,6 +166,23 @@ struct cop__start cop__start_one(const struct cop__spec *spec, cop_term args)
         break;
     }
     return from_thrown(reason);
+}
+
+struct cop__start cop__start_plainly(const struct cop__spec *spec, cop_term args)
+{
+    struct starting s = { .spec = spec, .args = args };
+    cop_term reason, stack;
+
+    switch (cop_try(start_now, &s, &reason, &stack)) {
+    case COP_CLASS_EXIT:
+        return failed(reason);
+    case COP_CLASS_ERROR:
+        return failed(cop("{Reason, Stack}", reason, stack));
+    case COP_CLASS_THROW:
+        return failed(cop("{{nocatch, Value}, Stack}", reason, stack));
+    default:
+        return s.result;
+    }
 }
 
 cop_term cop__start_reply(const struct cop__start *started)

@@ -7,6 +7,7 @@
 #include "supervisor_int.h"
 
 #include "application_int.h"
+#include "otp/dynamic_supervisor_int.h"
 
 /* A killed process that is in C code which calls nothing ends at its next call. A supervisor waits
  * for that, since a second process in its place would be worse; but the end of the node does not
@@ -179,6 +180,88 @@ static void stop_all_at_once(struct cop__sup *sup)
     for (cop_map_iterator i = cop_map_begin(counts); cop_map_next(&reason, &value, &i);)
         if (cop_to_int(&count, value))
             cop__report_children(sup, reason, count);
+}
+
+/* --- All children of a dynamic supervisor at once ------------------------------------------------
+ */
+
+/* How long it may take, of those that are still there: the shortest time above `passed_ms`. */
+static int64_t next_limit(const struct cop__sup *sup, int64_t passed_ms)
+{
+    int64_t limit_ms = COP_INFINITY;
+
+    for (const struct cop__child *child = sup->children.first; child; child = child->next)
+        if (child->spec->shutdown_ms > passed_ms &&
+            (limit_ms == COP_INFINITY || child->spec->shutdown_ms < limit_ms))
+            limit_ms = child->spec->shutdown_ms;
+    return limit_ms;
+}
+
+static void kill_late(const struct cop__sup *sup, int64_t limit_ms)
+{
+    for (const struct cop__child *child = sup->children.first; child; child = child->next)
+        if (child->spec->shutdown_ms >= 0 && child->spec->shutdown_ms <= limit_ms)
+            cop_exit_signal(child->pid, cop("kill"));
+}
+
+/* SUP-113 */
+static bool is_acceptable_to_dynamic(const struct cop__spec *spec, cop_term reason)
+{
+    if (spec->shutdown_ms == COP_BRUTAL_KILL)
+        return cop_match(reason, "killed");
+    return cop_match(reason, "shutdown") || cop_match(reason, "{shutdown, _}") ||
+           (spec->restart != COP_PERMANENT && cop_match(reason, "normal"));
+}
+
+/* The end of one child, told by its 'EXIT' or by its 'DOWN', whichever comes first. */
+static void take_end(struct cop__sup *sup, cop_term message)
+{
+    struct cop__child *child;
+    cop_term reason;
+    cop_pid pid;
+
+    if (!cop_match(message, "{'EXIT', Pid, Reason}", &pid, &reason) &&
+        !cop_match(message, "{'DOWN', _, process, Pid, Reason}", &pid, &reason))
+        return;
+    child = cop__children_by_pid(&sup->children, pid);
+    if (!child)
+        return;
+    if (cop_match(reason, "noproc"))
+        reason = cop("child_process_unlinked");
+    if (!is_acceptable_to_dynamic(child->spec, reason))
+        cop__report_error(sup, "shutdown_error", reason, child);
+    cop__children_remove(&sup->children, child);
+}
+
+void cop__stop_all_of_own(struct cop__sup *sup)
+{
+    int64_t begun_ms = cop_monotonic_ms(), limit_ms;
+
+    for (struct cop__child *child = sup->children.first, *next; child; child = next) {
+        next = child->next;
+        if (child->state != COP__CHILD_RUNNING) {
+            cop__children_remove(&sup->children, child);
+            continue;
+        }
+        (void)cop_monitor(child->pid);
+        cop_exit_signal(child->pid,
+            child->spec->shutdown_ms == COP_BRUTAL_KILL ? cop("kill") : cop("shutdown"));
+    }
+    limit_ms = next_limit(sup, 0);
+    kill_late(sup, 0);
+    while (sup->children.count) {
+        cop_term message = cop_receive_within(
+            limit_ms == COP_INFINITY ? KILLED_PATIENCE_MS : until(begun_ms + limit_ms));
+
+        if (!cop_is_none(message)) {
+            take_end(sup, message);
+        } else if (limit_ms != COP_INFINITY) {
+            kill_late(sup, limit_ms);
+            limit_ms = next_limit(sup, limit_ms);
+        } else if (cop__node_is_stopping()) {
+            return;
+        }
+    }
 }
 
 void cop__stop_all(struct cop__sup *sup)

@@ -13,4 +13,10 @@ void cop__task_main(cop_term start);
 cop_task cop__task_of(cop_pid pid);
 cop_task cop__task_async(cop_task_fn *fn, cop_term arg, bool link);
 
+/* task_supervisor.c */
+int cop__task_start_child(cop_pid *ret_pid, cop_dest supervisor, cop_task_fn *fn, cop_term arg,
+    enum cop_restart restart, int64_t shutdown_ms, bool replies);
+cop_task cop__task_async_under(
+    cop_dest supervisor, cop_task_fn *fn, cop_term arg, bool link, int64_t shutdown_ms);
+
 #endif

@@ -89,7 +89,11 @@ static void begin_place(cop_task_stream *stream, struct place *place, cop_term e
         timeout_ms == COP_INFINITY ? COP_INFINITY : cop_monotonic_ms() + timeout_ms;
     if (stream->options.zip_input_on_exit)
         cop_keep(&place->input, element);
-    place->task = cop__task_async(stream->fn, element, !stream->options.no_link);
+    if (cop_dest_kind_of(stream->options.supervisor) == COP_DEST_NONE)
+        place->task = cop__task_async(stream->fn, element, !stream->options.no_link);
+    else
+        place->task = cop__task_async_under(stream->options.supervisor, stream->fn, element,
+            !stream->options.no_link, stream->options.shutdown_ms);
     stream->running++;
     stream->held++;
 }

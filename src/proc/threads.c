@@ -242,5 +242,6 @@ bool cop__threads_join(void)
             pthread_join(threads.record[i]->thread, NULL);
         free(threads.record[i]);
     }
+    threads.records = 0; /* who looks at them now sees none (retire.c) */
     return true;
 }
