@@ -11,7 +11,7 @@ static cop_term as_it_is(cop_term state, cop_term arg)
 
 static cop_term add(cop_term state, cop_term arg)
 {
-    int64_t a, b;
+    int64_t a, b = 0;
 
     cop_must(cop_to_int(&a, state) && cop_to_int(&b, arg));
     return cop_int(a + b);
