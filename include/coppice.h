@@ -19,6 +19,7 @@
 #include <coppice/gen_statem.h>
 #include <coppice/agent.h>
 #include <coppice/task.h>
+#include <coppice/registry.h>
 #include <coppice/application.h>
 #include <coppice/pg.h>
 #include <coppice/runtime.h>

@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) struct cop__thr *wait_idle(
         }
     }
     if (cop__unlikely(proc->stack->heap.chunks != NULL))
-        cop__heap_reset(&proc->stack->heap); /* answers to process_info were built in no turn */
+        cop__heap_reset(&proc->stack->heap);   /* answers to process_info were built in no turn */
     cop__switch_out_here(self, COP__ACT_IDLE); /* a new activation follows */
     __builtin_unreachable();
 }
