@@ -17,6 +17,7 @@
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
 #include <coppice/gen_statem.h>
+#include <coppice/gen_event.h>
 #include <coppice/agent.h>
 #include <coppice/task.h>
 #include <coppice/registry.h>

@@ -27,7 +27,8 @@ typedef struct {
     int64_t timeout_ms; /* 0: none given. COP_AT_ONCE: Erlang's 0 */
     union {
         cop_term timeout; /* {timeout, T, Message}: what to deliver instead of timeout (GS-80) */
-        int64_t state_timeout_ms; /* gen_statem: as timeout_ms, of the state */
+        int64_t state_timeout_ms;                /* gen_statem: as timeout_ms, of the state */
+        const struct cop_event_handler *handler; /* gen_event: of cop_swap_handler */
     };
 } cop_step;
 
@@ -44,7 +45,9 @@ enum {
     COP__OP_BAD,
     COP__OP_NEXT_STATE,
     COP__OP_KEEP_STATE,
-    COP__OP_REPEAT_STATE
+    COP__OP_REPEAT_STATE,
+    COP__OP_REMOVE_HANDLER,
+    COP__OP_SWAP_HANDLER
 };
 
 #ifndef __cplusplus

@@ -10,6 +10,8 @@
  * shortened, so that readers need no lock and a process may be killed at any point in here. */
 #include "otp/start_code.h"
 
+#include "otp/gen_event_int.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -114,6 +116,26 @@ const struct cop__entry *cop__entry_of_function(enum cop__entry_kind kind, const
 {
     return intern((struct cop__entry){
         .kind = kind, .object = fn, .module = { (uint32_t)((uintptr_t)fn >> 4) } });
+}
+
+void cop__entry_make_handler_known(const cop_event_handler *handler)
+{
+    intern((struct cop__entry){ .kind = COP__ENTRY_EVENT_HANDLER,
+        .object = handler,
+        .module = cop_atom_new(handler->module) });
+}
+
+/* The one made known first. */
+const cop_event_handler *cop__entry_of_handler_named(cop_atom module)
+{
+    const cop_event_handler *first = NULL;
+
+    for (struct cop__entry *code =
+             atomic_load_explicit(&buckets[bucket_of(module)], memory_order_acquire);
+         code; code = code->next)
+        if (code->module.index == module.index && code->kind == COP__ENTRY_EVENT_HANDLER)
+            first = code->object;
+    return first;
 }
 
 const struct cop__entry *cop__entry_at(int64_t index)

@@ -16,7 +16,8 @@ enum cop__entry_kind {
     COP__ENTRY_GEN_STATEM, /* what a machine may change its callback module to */
     COP__ENTRY_AGENT_FN,   /* what an agent may be asked to run */
     COP__ENTRY_AGENT_STRUCT_FN,
-    COP__ENTRY_TASK_FN /* what a task under a supervisor may run */
+    COP__ENTRY_TASK_FN,      /* what a task under a supervisor may run */
+    COP__ENTRY_EVENT_HANDLER /* what an event manager may be given, by name */
 };
 
 /* One entry of the node's table of startable code: never changed, never freed. */
