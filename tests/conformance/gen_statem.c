@@ -36,6 +36,7 @@ static cop_step told_event(void *data, cop_term state, const cop_event *event)
 {
     struct told *told = data;
     cop_term result, from;
+    int64_t ms;
 
     if (event->type == COP_EVENT_ENTER)
         told->enters++;
@@ -54,6 +55,8 @@ static cop_step told_event(void *data, cop_term state, const cop_event *event)
         cop_reply_to(cop_caller(), cop("done"));
     if (cop_match(event->content, "{do, Result}", &result))
         cop_throw(result);
+    if (cop_match(event->content, "{nap, Ms}", &ms))
+        cop_sleep(ms);
     if (cop_match(event->content, "{error, Reason}", &result))
         cop_error(result);
     if (cop_match(event->content, "{exit, Reason}", &result))
@@ -685,8 +688,10 @@ CLAUSE(SM_34)
     EXPECT("{saw, s1, timeout, 5}");
     do_cast(machine, "{keep_state_and_data, {timeout, 5, t}}");
     EXPECT("{saw, s1, timeout, t}");
-    cop_cast(machine, cop("{ask, {keep_state_and_data, {timeout, 10, t}}}"));
+    cop_sys_suspend(machine);
+    cop_cast(machine, cop("{ask, {keep_state_and_data, {timeout, 1, t}}}"));
     cop_cast(machine, cop("x"));
+    cop_sys_resume(machine);
     EXPECT("{saw, s1, cast, x}");
     NEVER("{saw, s1, timeout, t}");
 }
@@ -696,11 +701,13 @@ CLAUSE(SM_35)
 {
     cop_pid machine = start(&told, "{ok, s1}");
 
-    do_cast(machine, "{keep_state_and_data, {state_timeout, 10, t}}");
+    do_cast(machine, "{keep_state_and_data, {state_timeout, 50, t}}");
     do_cast(machine, "{repeat_state, data}");
     EXPECT("{saw, s1, state_timeout, t}");
-    do_cast(machine, "{keep_state_and_data, {state_timeout, 10, t}}");
-    do_cast(machine, "{next_state, s2, data}");
+    cop_sys_suspend(machine);
+    cop_cast(machine, cop("{do, {keep_state_and_data, {state_timeout, 1, t}}}"));
+    cop_cast(machine, cop("{do, {next_state, s2, data}}"));
+    cop_sys_resume(machine);
     NEVER("{saw, _, state_timeout, t}");
 }
 
@@ -722,28 +729,32 @@ CLAUSE(SM_37)
 {
     cop_pid machine = start(&told, "{ok, s1}");
 
-    do_cast(machine, "{keep_state_and_data, {{timeout, a}, 5, old}}");
-    do_cast(machine, "{keep_state_and_data, {{timeout, a}, 6, new}}");
+    do_cast(machine, "{keep_state_and_data, {{timeout, a}, 20000, old}}");
+    do_cast(machine, "{keep_state_and_data, {{timeout, a}, 5, new}}");
     EXPECT("{saw, s1, {timeout, a}, new}");
     do_cast(machine, "{keep_state_and_data, [{{timeout, a}, 0, old}, {next_event, internal,"
                      " {do, {keep_state, data, {{timeout, a}, 5, new}}}}]}");
+    EXPECT("{saw, s1, internal, _}");
     EXPECT("{saw, s1, {timeout, a}, new}");
-    do_cast(machine, "{keep_state_and_data, {{timeout, a}, 1, x}}");
     cop_sys_suspend(machine);
+    cop_cast(machine, cop("{do, {keep_state_and_data, {{timeout, a}, 1, x}}}"));
+    cop_cast(machine, cop("{nap, 10}")); /* it fires, and its message waits behind the next cast */
     cop_cast(machine, cop("{do, {keep_state_and_data, {{timeout, a}, cancel}}}"));
-    cop_sleep(5); /* it fires, and its message waits behind the cast */
     cop_sys_resume(machine);
-    do_cast(machine, "{keep_state_and_data, {{timeout, b}, 5, x}}");
+    for (int i = 0; i < 3; i++)
+        EXPECT("{saw, s1, cast, _}");
+    do_cast(machine, "{keep_state_and_data, {{timeout, b}, 20000, x}}");
     do_cast(machine, "{keep_state_and_data, {{timeout, b}, infinity, x}}");
-    while (cop_receive_match_within(0, "{saw, s1, cast, _}") ||
-           cop_receive_match_within(0, "{saw, s1, internal, _}"))
-        ;
+    CHECK_MATCH(cop_sys_get_status(machine),
+        "{status, _, _, [_, _, _, _, [_, {data, [_, _, _, {\"Time-outs\", {0, []}} | _]}, _]]}");
     NOTHING();
-    do_cast(machine, "{keep_state_and_data, {{timeout, c}, 10, old}}");
+    do_cast(machine, "{keep_state_and_data, {{timeout, c}, 20000, old}}");
     do_cast(machine, "{keep_state_and_data, {{timeout, c}, update, new}}");
-    EXPECT("{saw, s1, {timeout, c}, new}");
-    do_cast(machine, "{keep_state_and_data, {{timeout, c}, update, now}}");
-    EXPECT("{saw, s1, {timeout, c}, now}");
+    CHECK_MATCH(cop_sys_get_status(machine), "{status, _, _, [_, _, _, _, [_, {data, [_, _, _,"
+                                             " {\"Time-outs\", {1, [{_, new}]}} | _]}, _]]}");
+    do_cast(
+        machine, "{keep_state_and_data, [{{timeout, c}, cancel}, {{timeout, d}, update, now}]}");
+    EXPECT("{saw, s1, {timeout, d}, now}");
 }
 
 /* Zero: after queued events, before the mailbox, in the order in which they were set; an event
