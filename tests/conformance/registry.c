@@ -469,6 +469,8 @@ static int inside, most_inside, entered;
 
 static cop_term critical(cop_term arg)
 {
+    if (cop_match(arg, "killed")) /* perhaps in here */
+        cop_sleep(COP_INFINITY);
     inside++;
     entered++;
     most_inside = inside > most_inside ? inside : most_inside;
@@ -493,20 +495,19 @@ static void locker_main(cop_term arg)
 /* One at a time under a key, in turn, whatever becomes of who holds it or waits. */
 CLAUSE(REG_31)
 {
-    int done = 0;
-
     start(&parts);
     inside = most_inside = entered = 0;
     for (int i = 0; i < 10; i++)
-        cop_spawn(locker_main, cop("{Self, What}", cop_self(),
-                                   i == 3   ? cop("raise")
-                                   : i == 5 ? cop("die")
-                                            : cop_int(i)));
-    cop_exit_signal(cop_spawn(locker_main, cop("{Self, 99}", cop_self())), cop("kill"));
-    while (done < 8) {
+        cop_monitor(cop_spawn(locker_main, cop("{Self, What}", cop_self(),
+                                               i == 3   ? cop("raise")
+                                               : i == 5 ? cop("die")
+                                                        : cop_int(i))));
+    cop_exit_signal(cop_spawn(locker_main, cop("{Self, killed}", cop_self())), cop("kill"));
+    for (int i = 0; i < 8; i++)
         EXPECT("{done, {was, _}}");
-        done++;
-    }
+    for (int i = 0; i < 10; i++)
+        EXPECT("{'DOWN', _, process, _, _}");
+    CHECK_EQ_INT(entered, 10);
     CHECK_EQ_INT(most_inside, 1);
     CHECK_TERM(cop_registry_lock("parts", cop("k"), critical, cop("last")), "{was,last}");
 }
