@@ -10,13 +10,14 @@
 #include "base/lock.h"
 
 static const uint32_t class_size[COP__BLOCK_CLASSES] = { 64, 128, 256, 512, 1024, 4096 };
-enum { CHUNK_SIZE = 256 * 1024 };
+enum { CHUNK_SIZE = 256 * 1024, LARGE_CHUNK_SIZE = 2 * 1024 * 1024, SMALL_CHUNKS_MAX = 16 };
 
 static struct {
     _Alignas(64) struct cop__spinlock lock;
     struct cop__free_block *batches; /* chains of exactly COP__BLOCK_BATCH */
     struct cop__free_block *singles; /* from threads without a scheduler; fewer than a batch */
     uint32_t single_count;
+    uint32_t chunks; /* made so far; only a hint */
 } central[COP__BLOCK_CLASSES];
 
 size_t cop__block_size(uint8_t class)
@@ -44,16 +45,53 @@ static void give_batch(struct cop__free_block *batch, uint8_t class)
     cop__spin_unlock(&central[class].lock);
 }
 
+/* As large as a huge page, and where one can lie: millions of rows or messages then need few
+ * entries of the TLB. Whether there is one is the system's business. */
+static char *map_large(void)
+{
+    size_t size = 2 * (size_t)LARGE_CHUNK_SIZE;
+    char *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t before;
+
+    if (mapped == MAP_FAILED)
+        return NULL;
+    before = (size_t)(-(uintptr_t)mapped) & (LARGE_CHUNK_SIZE - 1);
+    if (before)
+        munmap(mapped, before);
+    munmap(mapped + before + LARGE_CHUNK_SIZE, size - before - LARGE_CHUNK_SIZE);
+    madvise(mapped + before, LARGE_CHUNK_SIZE, MADV_HUGEPAGE);
+    return mapped + before;
+}
+
+/* Small programs stay small: the first chunks of a class are. */
+static char *map_chunk(uint8_t class, size_t *ret_size)
+{
+    size_t batch_size = (size_t)class_size[class] * COP__BLOCK_BATCH;
+    uint32_t made;
+    char *chunk;
+
+    cop__spin_lock(&central[class].lock);
+    made = central[class].chunks++;
+    cop__spin_unlock(&central[class].lock);
+    if (made >= SMALL_CHUNKS_MAX) {
+        chunk = map_large();
+        *ret_size = LARGE_CHUNK_SIZE;
+        if (chunk)
+            return chunk;
+    }
+    *ret_size = batch_size > CHUNK_SIZE ? batch_size : CHUNK_SIZE / batch_size * batch_size;
+    chunk = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return chunk == MAP_FAILED ? NULL : chunk;
+}
+
 /* A fresh chunk: one batch for the caller, the rest for everyone. */
 static struct cop__free_block *new_batches(uint8_t class)
 {
-    size_t size = class_size[class], batch_size = size * COP__BLOCK_BATCH;
-    size_t chunk_size = batch_size > CHUNK_SIZE ? batch_size : CHUNK_SIZE / batch_size * batch_size;
-    char *chunk =
-        mmap(NULL, chunk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t size = class_size[class], batch_size = size * COP__BLOCK_BATCH, chunk_size;
+    char *chunk = map_chunk(class, &chunk_size);
     struct cop__free_block *first = NULL;
 
-    if (chunk == MAP_FAILED)
+    if (!chunk)
         return NULL;
     for (size_t at = 0; at + batch_size <= chunk_size; at += batch_size) {
         struct cop__free_block *batch = (struct cop__free_block *)(chunk + at), *block = batch;

@@ -72,7 +72,9 @@ static COP_NORETURN void no_memory(void)
 
 uint64_t cop__ets_hash(const struct cop__table *table, cop_term key)
 {
-    return table->type == COP_ORDERED_SET ? 0 : cop_hash(key);
+    uint64_t hash = table->type == COP_ORDERED_SET ? 1 : cop_hash(key);
+
+    return hash + 1 > 1 ? hash : 2; /* 0 is an empty place, and the highest an end */
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */

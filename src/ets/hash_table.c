@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hash tables: set, bag, duplicate_bag. Layer 4.
  *
- * A table is one stripe, or many where many write: small tables, by the low bits of the hash, each
- * with a lock for writers and linear hashing of its own: buckets are added one at a time, and the
- * one that is split is the only one that is touched. Buckets lie in segments of doubling size,
- * which never move.
+ * A table is a number of stripes, by the low bits of the hash, each with a lock for writers and an
+ * open-addressing array of {hash, row}. The place of an entry is given by the high bits of its
+ * hash, and entries are kept in the order of their hashes (what is in the way moves up), so:
  *
- * A chain holds the rows of a key side by side, the newest first. `changes` of a stripe is odd
- * while more than one link in it changes: a bucket is split, or somebody writes to a bag. A reader
- * looks again when it has changed meanwhile. */
+ *   - a look that finds a higher hash, or nothing, has seen enough, and it has touched one line;
+ *   - a walk goes by hashes, not by places, and may go on in an array that has grown meanwhile;
+ *   - an array is copied into a larger one from left to right, without a look at any row.
+ *
+ * An entry is one key; the rows of a key are a chain, the newest first. `changes` of a stripe is
+ * odd while entries move, or somebody writes to a bag: a reader looks again when it has changed. */
 #include <stdlib.h>
 
 #include "ets/table.h"
+#include "proc/retire.h"
 
-enum { STRIPES_MAX = 64, STRIPE_BITS = 6, FIRST = 8, FIRST_BITS = 3, SEGMENTS = 40, LOAD_MAX = 1 };
+enum { STRIPES_MAX = 64, STRIPES = 16, FIRST_BITS = 3, BITS_MAX = 40 };
 
-typedef struct cop__row *_Atomic bucket;
+struct slot {
+    _Atomic(uint64_t) hash; /* 0: empty */
+    struct cop__row *_Atomic row;
+};
+
+/* Places for 2^bits entries, and some more for those that move up at the end: the last one stays
+ * empty. */
+struct array {
+    unsigned bits;
+    size_t last;
+    struct slot slots[];
+};
 
 struct stripe {
     _Alignas(64) struct cop__spinlock lock;
     _Atomic(uint32_t) changes;
-    _Atomic(uint64_t) buckets; /* in use */
-    bucket *_Atomic segments[SEGMENTS];
+    struct array *_Atomic array; /* NULL: there was nothing yet */
     _Atomic(int64_t) size, bytes;
+    int64_t entries;
     int64_t rows; /* dead ones too */
 };
 
@@ -43,46 +57,36 @@ static struct stripe *stripe_of(const struct cop__table *table, uint64_t hash)
     return &rows->stripes[hash & (rows->count - 1)];
 }
 
-/* The first segment has FIRST buckets, and each further one as many as all before it. */
-static bucket *bucket_at(struct stripe *stripe, uint64_t index)
+static struct array *array_of(const struct stripe *stripe)
 {
-    unsigned segment = 0;
-    uint64_t begin = 0;
-
-    if (index >= FIRST) {
-        unsigned bits = 63 - (unsigned)__builtin_clzll(index);
-
-        segment = bits - FIRST_BITS + 1;
-        begin = UINT64_C(1) << bits;
-    }
-    /* acquire: pairs with the release of who made it */
-    return &atomic_load_explicit(&stripe->segments[segment], memory_order_acquire)[index - begin];
+    return atomic_load_explicit(&stripe->array, memory_order_acquire); /* pairs with grow */
 }
 
-/* Of `buckets` buckets, the first `buckets - power` of which have been split. */
-static uint64_t index_of(uint64_t hash, uint64_t buckets)
+static size_t home_of(const struct array *array, uint64_t hash)
 {
-    unsigned bits = 63 - (unsigned)__builtin_clzll(buckets);
-    uint64_t power = UINT64_C(1) << bits, rest = hash >> STRIPE_BITS;
-    uint64_t index = rest & (2 * power - 1);
-
-    return index < buckets ? index : rest & (power - 1);
+    return hash >> (64 - array->bits);
 }
 
-static bucket *bucket_of(struct stripe *stripe, uint64_t hash)
+static uint64_t hash_at(const struct array *array, size_t i)
 {
-    return bucket_at(
-        stripe, index_of(hash, atomic_load_explicit(&stripe->buckets, memory_order_acquire)));
+    /* acquire: pairs with the release in set_slot; the row is there when the hash is */
+    return atomic_load_explicit(&array->slots[i].hash, memory_order_acquire);
 }
 
-static struct cop__row *next_of(bucket *link)
+static struct cop__row *row_at(const struct array *array, size_t i)
 {
-    return atomic_load_explicit(link, memory_order_acquire); /* pairs with the release in put */
+    return atomic_load_explicit(&array->slots[i].row, memory_order_acquire);
 }
 
-static void put(bucket *link, struct cop__row *row)
+static void set_slot(struct array *array, size_t i, uint64_t hash, struct cop__row *row)
 {
-    atomic_store_explicit(link, row, memory_order_release);
+    atomic_store_explicit(&array->slots[i].row, row, memory_order_release);
+    atomic_store_explicit(&array->slots[i].hash, hash, memory_order_release);
+}
+
+static struct cop__row *next_of(const struct cop__row *row)
+{
+    return atomic_load_explicit(&row->next, memory_order_acquire);
 }
 
 /* Relaxed sums under the lock; read by anyone. */
@@ -96,24 +100,36 @@ static void count(struct stripe *stripe, const struct cop__row *row, int sign)
         memory_order_relaxed);
 }
 
-static bool has_key(
-    const struct cop__table *table, const struct cop__row *row, cop_term key, uint64_t hash)
+static bool has_key(const struct cop__table *table, const struct cop__row *row, cop_term key)
 {
     cop_term other = cop__row_key(row, table->key_position);
 
-    return row->hash == hash && (other.word == key.word || cop_identical(other, key));
+    return other.word == key.word || cop_identical(other, key);
 }
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
-static bucket *new_segment(uint64_t count)
+static struct array *new_array(unsigned bits)
 {
-    return calloc(count, sizeof(bucket));
+    size_t places = (size_t)1 << bits, more = places < 64 ? places : 64 + places / 256;
+    struct array *array = calloc(1, sizeof *array + (places + more + 1) * sizeof(struct slot));
+
+    if (array) {
+        array->bits = bits;
+        array->last = places + more;
+    }
+    return array;
+}
+
+static void free_array(struct cop__thr *self, void *array)
+{
+    (void)self;
+    free(array);
 }
 
 static bool init(struct cop__table *table)
 {
-    size_t count = table->access != COP_PUBLIC ? 1 : table->write_concurrency ? STRIPES_MAX : 16;
+    size_t count = table->write_concurrency ? STRIPES_MAX : STRIPES;
     size_t size = offsetof(struct rows, stripes) + count * sizeof(struct stripe);
     struct rows *rows = aligned_alloc(64, (size + 63) & ~(size_t)63);
 
@@ -122,55 +138,48 @@ static bool init(struct cop__table *table)
     memset(rows, 0, size);
     rows->count = count;
     table->rows = rows;
-    for (size_t i = 0; i < count; i++) {
-        bucket *segment = new_segment(FIRST);
-
-        if (!segment)
-            return false; /* free knows what there is */
-        atomic_init(&rows->stripes[i].segments[0], segment);
-        atomic_init(&rows->stripes[i].buckets, FIRST);
-    }
     return true;
 }
 
-/* From the last bucket on; `buckets` says how far it is. */
+/* From the last place on; `last` says how far it is. */
+static bool free_some(struct cop__thr *self, struct array *array, size_t *budget)
+{
+    for (;;) {
+        struct cop__row *row = row_at(array, array->last), *next;
+
+        for (; row; row = next) {
+            next = next_of(row);
+            cop__row_free(self, row);
+            *budget -= *budget > 0;
+        }
+        atomic_store_explicit(&array->slots[array->last].row, NULL, memory_order_relaxed);
+        if (array->last == 0)
+            return true;
+        array->last--;
+        if (*budget == 0)
+            return false;
+        *budget -= array->last % 16 == 0;
+    }
+}
+
 static bool free_rows(struct cop__thr *self, struct cop__table *table, size_t budget)
 {
     struct rows *rows = table->rows;
 
     for (size_t i = 0; rows && i < rows->count; i++) {
-        struct stripe *stripe = &rows->stripes[i];
-        uint64_t buckets = atomic_load(&stripe->buckets);
+        struct array *array = array_of(&rows->stripes[i]);
 
-        while (buckets > 0) {
-            bucket *last = bucket_at(stripe, buckets - 1);
-            struct cop__row *row = next_of(last);
-
-            if (budget == 0) {
-                atomic_store(&stripe->buckets, buckets);
-                return false;
-            }
-            budget--;
-            if (row) {
-                put(last, next_of(&row->next));
-                cop__row_free(self, row);
-            } else {
-                buckets--;
-            }
-        }
-        atomic_store(&stripe->buckets, 0);
-        for (size_t j = 0; j < SEGMENTS; j++) {
-            free(atomic_load(&stripe->segments[j]));
-            atomic_store(&stripe->segments[j], NULL);
-        }
+        if (array && !free_some(self, array, &budget))
+            return false;
+        free(array);
+        atomic_store(&rows->stripes[i].array, NULL);
     }
     free(rows);
     table->rows = NULL;
     return true;
 }
 
-/* --- Locks, and reading without
- * ------------------------------------------------------------------------------------ */
+/* --- Locks, and reading without --------------------------------------------------------------- */
 
 static void change(struct stripe *stripe)
 {
@@ -203,6 +212,19 @@ static void unlock_key(struct cop__table *table, uint64_t hash)
     cop__spin_unlock(&stripe->lock);
 }
 
+/* Entries are about to move; who writes to a bag has said so already. */
+static void begin_move(const struct cop__table *table, struct stripe *stripe)
+{
+    if (!cop__table_is_bag(table))
+        change(stripe);
+}
+
+static void end_move(const struct cop__table *table, struct stripe *stripe)
+{
+    if (!cop__table_is_bag(table))
+        changed(stripe);
+}
+
 static void lock_all(struct cop__table *table)
 {
     for (uint64_t i = 0; i < stripes_of(table); i++)
@@ -215,140 +237,250 @@ static void unlock_all(struct cop__table *table)
         unlock_key(table, i);
 }
 
-/* --- Finding ---------------------------------------------------------------------------------- */
-
-static struct cop__row *live_from(
-    const struct cop__table *table, struct cop__row *row, cop_term key, uint64_t hash)
+static uint32_t begin_read_of(const struct stripe *stripe)
 {
-    while (row && (!has_key(table, row, key, hash) || cop__row_is_dead(row)))
-        row = next_of(&row->next);
-    return row;
+    uint32_t changes, tries = 0;
+
+    /* acquire: pairs with the release in changed */
+    while ((changes = atomic_load_explicit(&stripe->changes, memory_order_acquire)) % 2) {
+        cop__pause();
+        if (++tries % 128 == 0)
+            sched_yield(); /* the writer may have lost its core */
+    }
+    return changes;
+}
+
+static bool end_read_of(const struct stripe *stripe, uint32_t changes)
+{
+    atomic_thread_fence(memory_order_acquire); /* what was read came before the counter */
+    return atomic_load_explicit(&stripe->changes, memory_order_relaxed) == changes;
 }
 
 static uint32_t begin_read(const struct cop__table *table, uint64_t hash)
 {
-    struct stripe *stripe = stripe_of(table, hash);
-    uint32_t changes;
-
-    /* acquire: pairs with the release in changed */
-    while ((changes = atomic_load_explicit(&stripe->changes, memory_order_acquire)) % 2)
-        cop__pause();
-    return changes;
+    return begin_read_of(stripe_of(table, hash));
 }
 
 static bool end_read(const struct cop__table *table, uint64_t hash, uint32_t changes)
 {
-    atomic_thread_fence(memory_order_acquire); /* the chain was read before the counter is */
-    return atomic_load_explicit(&stripe_of(table, hash)->changes, memory_order_relaxed) == changes;
+    return end_read_of(stripe_of(table, hash), changes);
+}
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+
+enum { NOWHERE = -1 };
+
+/* The place of a key. */
+static int64_t place_of(
+    const struct cop__table *table, const struct array *array, cop_term key, uint64_t hash)
+{
+    uint64_t there;
+
+    for (size_t i = home_of(array, hash); (there = hash_at(array, i)) && there <= hash; i++) {
+        const struct cop__row *row = there == hash ? row_at(array, i) : NULL;
+
+        if (row && has_key(table, row, key))
+            return (int64_t)i;
+        if (i == array->last)
+            break;
+    }
+    return NOWHERE;
+}
+
+static struct cop__row *first_live(struct cop__row *row)
+{
+    while (row && cop__row_is_dead(row))
+        row = next_of(row);
+    return row;
 }
 
 static struct cop__row *find(const struct cop__table *table, cop_term key, uint64_t hash)
 {
-    return live_from(table, next_of(bucket_of(stripe_of(table, hash), hash)), key, hash);
+    const struct array *array = array_of(stripe_of(table, hash));
+    int64_t place = array ? place_of(table, array, key, hash) : NOWHERE;
+
+    return place == NOWHERE ? NULL : first_live(row_at(array, (size_t)place));
 }
 
 static struct cop__row *find_more(
     const struct cop__table *table, const struct cop__row *row, cop_term key, uint64_t hash)
 {
-    return live_from(table, next_of((bucket *)(uintptr_t)&row->next), key, hash);
+    (void)table, (void)key, (void)hash;
+    return first_live(next_of(row));
 }
 
-/* --- Splitting -------------------------------------------------------------------------------- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
-/* The chain of one bucket becomes two. Rows of a key stay side by side and in order. */
-static void divide(bucket *old, bucket *fresh, uint64_t fresh_index, uint64_t buckets)
+/* Where an entry of this hash comes, after those of the same. */
+static size_t place_for(const struct array *array, uint64_t hash)
 {
-    struct cop__row *row = next_of(old);
-    bucket *stay = old, *go = fresh;
+    size_t i = home_of(array, hash);
 
-    while (row) {
-        struct cop__row *next = next_of(&row->next);
-        bucket **end = index_of(row->hash, buckets) == fresh_index ? &go : &stay;
-
-        put(*end, row);
-        *end = &row->next;
-        row = next;
-    }
-    put(stay, NULL);
-    put(go, NULL);
+    while (hash_at(array, i) && hash_at(array, i) <= hash)
+        i++;
+    return i;
 }
 
-static void split(const struct cop__table *table, struct stripe *stripe)
+/* False: there is no room at the end. */
+static bool put_in(const struct cop__table *table, struct stripe *stripe, struct array *array,
+    uint64_t hash, struct cop__row *row)
 {
-    uint64_t buckets = atomic_load_explicit(&stripe->buckets, memory_order_relaxed);
-    unsigned bits = 63 - (unsigned)__builtin_clzll(buckets);
-    uint64_t power = UINT64_C(1) << bits;
-    bool is_bag = cop__table_is_bag(table); /* then it is being changed already */
+    size_t at = place_for(array, hash), end = at;
 
-    if (buckets == power) { /* it begins a segment */
-        bucket *segment = new_segment(power);
-
-        if (!segment)
-            return; /* chains grow instead */
-        atomic_store_explicit(
-            &stripe->segments[bits - FIRST_BITS + 1], segment, memory_order_release);
+    while (hash_at(array, end))
+        end++;
+    if (end >= array->last)
+        return false;
+    if (end > at) {
+        begin_move(table, stripe);
+        for (size_t i = end; i > at; i--)
+            set_slot(array, i, hash_at(array, i - 1), row_at(array, i - 1));
     }
-    if (!is_bag)
-        change(stripe);
-    divide(bucket_at(stripe, buckets - power), bucket_at(stripe, buckets), buckets, buckets + 1);
-    atomic_store_explicit(&stripe->buckets, buckets + 1, memory_order_release);
-    if (!is_bag)
-        changed(stripe);
+    set_slot(array, at, hash, row);
+    if (end > at)
+        end_move(table, stripe);
+    return true;
+}
+
+/* Those after it that are not at home move down. */
+static void take_out(const struct cop__table *table, struct stripe *stripe, size_t at)
+{
+    struct array *array = array_of(stripe);
+    size_t end = at;
+
+    begin_move(table, stripe);
+    while (hash_at(array, end + 1) && home_of(array, hash_at(array, end + 1)) <= end)
+        end++;
+    for (size_t i = at; i < end; i++)
+        set_slot(array, i, hash_at(array, i + 1), row_at(array, i + 1));
+    atomic_store_explicit(&array->slots[end].hash, 0, memory_order_release);
+    atomic_store_explicit(&array->slots[end].row, NULL, memory_order_release);
+    end_move(table, stripe);
+    stripe->entries--;
+}
+
+/* From left to right: entries come in the order of their hashes. False: they do not fit. */
+static bool copy_entries(struct array *to, const struct array *from)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < from->last; i++) {
+        uint64_t hash = hash_at(from, i);
+
+        if (!hash)
+            continue;
+        if (at < home_of(to, hash))
+            at = home_of(to, hash);
+        if (at >= to->last)
+            return false;
+        atomic_init(&to->slots[at].row, row_at(from, i));
+        atomic_init(&to->slots[at].hash, hash);
+        at++;
+    }
+    return true;
+}
+
+static bool grow(struct cop__thr *self, struct stripe *stripe)
+{
+    struct array *old = array_of(stripe), *array = NULL;
+    unsigned bits = old ? old->bits + 1 : FIRST_BITS;
+
+    for (; bits < BITS_MAX; bits++) {
+        array = new_array(bits);
+        if (!array)
+            return false;
+        if (!old || copy_entries(array, old))
+            break;
+        free(array); /* hashes that lie too close together */
+        array = NULL;
+    }
+    if (!array)
+        return false;
+    atomic_store_explicit(&stripe->array, array, memory_order_release);
+    if (old)
+        cop__retire(self, old, free_array);
+    return true;
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-/* The link that leads to the row. */
-static bucket *link_to(struct stripe *stripe, const struct cop__row *row)
+static bool is_full(const struct stripe *stripe)
 {
-    bucket *link = bucket_of(stripe, row->hash);
+    const struct array *array = array_of(stripe);
 
-    while (next_of(link) != row)
-        link = &next_of(link)->next;
-    return link;
+    return !array || (stripe->entries + 1) * 8 > (int64_t)5 << array->bits;
 }
 
-/* Before the rows of its key, else at the front. */
 static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
     struct stripe *stripe = stripe_of(table, row->hash);
-    cop_term key = cop__row_key(row, table->key_position);
-    bucket *front = bucket_of(stripe, row->hash), *link = front;
+    struct array *array = array_of(stripe);
+    int64_t place =
+        array ? place_of(table, array, cop__row_key(row, table->key_position), row->hash) : NOWHERE;
 
-    (void)self;
-    if (cop__table_is_bag(table))
-        while (next_of(link) && !has_key(table, next_of(link), key, row->hash))
-            link = &next_of(link)->next;
-    if (!next_of(link))
-        link = front;
-    atomic_store_explicit(&row->next, next_of(link), memory_order_relaxed);
-    put(link, row);
+    if (place != NOWHERE) { /* of a bag; else a dead one is there */
+        struct cop__row *old = row_at(array, (size_t)place);
+
+        if (cop__table_is_bag(table)) {
+            atomic_store_explicit(&row->next, old, memory_order_relaxed);
+            stripe->rows++;
+        } else {
+            cop__row_retire(self, old);
+        }
+        atomic_store_explicit(&array->slots[place].row, row, memory_order_release);
+    } else {
+        if (is_full(stripe) && !grow(self, stripe))
+            return false;
+        while (!put_in(table, stripe, array_of(stripe), row->hash, row))
+            if (!grow(self, stripe))
+                return false;
+        stripe->entries++;
+        stripe->rows++;
+    }
     count(stripe, row, 1);
-    stripe->rows++;
-    if (stripe->rows >
-            (int64_t)(LOAD_MAX * atomic_load_explicit(&stripe->buckets, memory_order_relaxed)) &&
-        !atomic_load_explicit(&table->fixes, memory_order_relaxed))
-        split(table, stripe);
     return true;
+}
+
+/* The link that leads to a row of the entry at this place. */
+static struct cop__row *_Atomic *link_to(
+    struct array *array, size_t place, const struct cop__row *row)
+{
+    struct cop__row *_Atomic *link = &array->slots[place].row;
+    struct cop__row *at;
+
+    while ((at = atomic_load_explicit(link, memory_order_relaxed)) != row)
+        link = &at->next;
+    return link;
 }
 
 static void replace(
     struct cop__thr *self, struct cop__table *table, struct cop__row *old, struct cop__row *row)
 {
     struct stripe *stripe = stripe_of(table, old->hash);
+    struct array *array = array_of(stripe);
+    int64_t place = place_of(table, array, cop__row_key(old, table->key_position), old->hash);
 
-    atomic_store_explicit(&row->next, next_of(&old->next), memory_order_relaxed);
-    put(link_to(stripe, old), row);
+    atomic_store_explicit(&row->next, next_of(old), memory_order_relaxed);
+    atomic_store_explicit(link_to(array, (size_t)place, old), row, memory_order_release);
     count(stripe, old, -1);
     count(stripe, row, 1);
     cop__row_retire(self, old);
 }
 
-static void unlink_row(struct cop__thr *self, struct stripe *stripe, struct cop__row *row)
+/* Out of its chain; true: the entry at this place went with it. */
+static bool unlink_row(struct cop__thr *self, const struct cop__table *table, struct stripe *stripe,
+    size_t place, struct cop__row *row)
 {
-    put(link_to(stripe, row), next_of(&row->next));
+    struct array *array = array_of(stripe);
+    bool alone = row_at(array, place) == row && !next_of(row);
+
+    if (alone)
+        take_out(table, stripe, place);
+    else
+        atomic_store_explicit(link_to(array, place, row), next_of(row), memory_order_release);
     stripe->rows--;
     cop__row_retire(self, row);
+    return alone;
 }
 
 static void remove_row(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
@@ -359,7 +491,10 @@ static void remove_row(struct cop__thr *self, struct cop__table *table, struct c
     if (atomic_load_explicit(&table->fixes, memory_order_relaxed))
         atomic_store_explicit(&row->dead, 1, memory_order_relaxed);
     else
-        unlink_row(self, stripe, row);
+        unlink_row(self, table, stripe,
+            (size_t)place_of(
+                table, array_of(stripe), cop__row_key(row, table->key_position), row->hash),
+            row);
 }
 
 static void clear(struct cop__thr *self, struct cop__table *table)
@@ -368,41 +503,38 @@ static void clear(struct cop__thr *self, struct cop__table *table)
 
     for (size_t i = 0; i < rows->count; i++) {
         struct stripe *stripe = &rows->stripes[i];
-        uint64_t buckets = atomic_load_explicit(&stripe->buckets, memory_order_relaxed);
+        struct array *array = array_of(stripe);
 
-        for (uint64_t j = 0; j < buckets; j++) {
-            struct cop__row *row = next_of(bucket_at(stripe, j));
-
-            put(bucket_at(stripe, j), NULL);
-            while (row) {
-                struct cop__row *next = next_of(&row->next);
-
+        atomic_store_explicit(&stripe->array, NULL, memory_order_release);
+        for (size_t j = 0; array && j < array->last; j++)
+            for (struct cop__row *row = row_at(array, j), *next; row; row = next) {
+                next = next_of(row);
                 cop__row_retire(self, row);
-                row = next;
             }
-        }
+        if (array)
+            cop__retire(self, array, free_array);
         atomic_store_explicit(&stripe->size, 0, memory_order_relaxed);
         atomic_store_explicit(&stripe->bytes, 0, memory_order_relaxed);
-        stripe->rows = 0;
+        stripe->rows = stripe->entries = 0;
     }
 }
 
 static void purge_stripe(
     struct cop__thr *self, const struct cop__table *table, struct stripe *stripe)
 {
-    uint64_t buckets = atomic_load_explicit(&stripe->buckets, memory_order_relaxed);
+    struct array *array = array_of(stripe);
+    bool gone;
 
     if (stripe->rows == atomic_load_explicit(&stripe->size, memory_order_relaxed))
         return;
-    for (uint64_t j = 0; j < buckets; j++) {
-        struct cop__row *row = next_of(bucket_at(stripe, j));
-
-        while (row && !atomic_load_explicit(&table->fixes, memory_order_relaxed)) {
-            struct cop__row *next = next_of(&row->next);
-
+    for (size_t i = 0; i < array->last; i += !gone) { /* what follows moves into its place */
+        gone = false;
+        for (struct cop__row *row = row_at(array, i), *next; row && !gone; row = next) {
+            next = next_of(row);
+            if (atomic_load_explicit(&table->fixes, memory_order_relaxed))
+                return;
             if (cop__row_is_dead(row))
-                unlink_row(self, stripe, row);
-            row = next;
+                gone = unlink_row(self, table, stripe, i, row);
         }
     }
 }
@@ -418,54 +550,55 @@ static void purge(struct cop__thr *self, struct cop__table *table)
 
 /* --- Walking ---------------------------------------------------------------------------------- */
 
-static struct cop__row *first_live(struct cop__row *row)
+/* The first live row of a stripe from this place on. */
+static struct cop__row *from_place(const struct array *array, size_t i)
 {
-    while (row && cop__row_is_dead(row))
-        row = next_of(&row->next);
-    return row;
-}
+    for (; array && i < array->last; i++) {
+        struct cop__row *row = hash_at(array, i) ? first_live(row_at(array, i)) : NULL;
 
-/* The first row from this bucket on. */
-static struct cop__row *from_bucket(const struct cop__table *table, size_t i, uint64_t j)
-{
-    for (; i < stripes_of(table); i++, j = 0) {
-        struct stripe *stripe = stripe_of(table, i);
-        uint64_t buckets = atomic_load_explicit(&stripe->buckets, memory_order_acquire);
-
-        for (; j < buckets; j++) {
-            struct cop__row *row = first_live(next_of(bucket_at(stripe, j)));
-
-            if (row)
-                return row;
-        }
+        if (row)
+            return row;
     }
     return NULL;
+}
+
+static struct cop__row *from_stripe(const struct cop__table *table, size_t i)
+{
+    struct cop__row *row = NULL;
+    uint32_t begun;
+
+    for (; !row && i < stripes_of(table); i++) {
+        const struct stripe *stripe = stripe_of(table, i);
+
+        do {
+            begun = begin_read_of(stripe);
+            row = from_place(array_of(stripe), 0);
+        } while (!end_read_of(stripe, begun));
+    }
+    return row;
 }
 
 /* On a hash table both ends are the same (ETS-28). */
 static struct cop__row *end(const struct cop__table *table, bool last)
 {
     (void)last;
-    return from_bucket(table, 0, 0);
+    return from_stripe(table, 0);
 }
 
 /* A deleted key is known as long as the table is fixed (ETS-30). */
 static struct cop__row *neighbour(
     const struct cop__table *table, cop_term key, uint64_t hash, bool before, bool *ret_known)
 {
-    struct stripe *stripe = stripe_of(table, hash);
-    uint64_t index = index_of(hash, atomic_load_explicit(&stripe->buckets, memory_order_acquire));
-    struct cop__row *row = next_of(bucket_at(stripe, index));
+    const struct array *array = array_of(stripe_of(table, hash));
+    int64_t place = array ? place_of(table, array, key, hash) : NOWHERE;
+    struct cop__row *row;
 
     (void)before;
-    while (row && !has_key(table, row, key, hash))
-        row = next_of(&row->next);
-    *ret_known = row != NULL;
-    if (!row)
+    *ret_known = place != NOWHERE;
+    if (place == NOWHERE)
         return NULL;
-    while (row && (has_key(table, row, key, hash) || cop__row_is_dead(row)))
-        row = next_of(&row->next);
-    return row ? row : from_bucket(table, hash & (stripes_of(table) - 1), index + 1);
+    row = from_place(array, (size_t)place + 1);
+    return row ? row : from_stripe(table, (hash & (stripes_of(table) - 1)) + 1);
 }
 
 static bool add_to_page(struct cop__page *page, struct cop__row *row)
@@ -483,21 +616,56 @@ static bool add_to_page(struct cop__page *page, struct cop__row *row)
     return true;
 }
 
-/* Whole buckets, until there is a page of rows. */
+/* Entries after the hash *at, until there is a page of rows or the stripe ends: *at is the hash of
+ * the last, or UINT64_MAX at the end. */
+static bool add_entries(const struct array *array, uint64_t *at, struct cop__page *page)
+{
+    size_t i = *at ? home_of(array, *at) : 0, seen = 0;
+    uint64_t last = *at;
+
+    for (; i < array->last; i++) {
+        uint64_t hash = hash_at(array, i);
+
+        if (!hash || hash <= *at)
+            continue;
+        if (hash != last && (page->count >= COP__PAGE_ROWS || seen++ >= 4 * COP__PAGE_ROWS)) {
+            *at = last;
+            return true;
+        }
+        last = hash;
+        for (struct cop__row *row = row_at(array, i); row; row = next_of(row))
+            if (!cop__row_is_dead(row) && !add_to_page(page, row))
+                return false;
+    }
+    *at = UINT64_MAX;
+    return true;
+}
+
 static bool page(const struct cop__table *table, struct cop__cursor *cursor, struct cop__page *page)
 {
     page->count = 0;
-    for (size_t seen = 0; cursor->stripe < stripes_of(table);
-         cursor->stripe++, cursor->bucket = 0) {
-        struct stripe *stripe = stripe_of(table, cursor->stripe);
+    for (; cursor->stripe < stripes_of(table); cursor->stripe++, cursor->bucket = 0) {
+        const struct stripe *stripe = stripe_of(table, cursor->stripe);
+        const struct array *array;
+        size_t before = page->count;
+        uint64_t at;
+        uint32_t begun;
 
-        while (cursor->bucket < atomic_load_explicit(&stripe->buckets, memory_order_acquire)) {
-            if (page->count >= COP__PAGE_ROWS || seen++ >= 4 * COP__PAGE_ROWS)
-                return true;
-            for (struct cop__row *row = next_of(bucket_at(stripe, cursor->bucket++)); row;
-                 row = next_of(&row->next))
-                if (!cop__row_is_dead(row) && !add_to_page(page, row))
-                    return false;
+        if (page->count >= COP__PAGE_ROWS)
+            return true;
+        do {
+            begun = begin_read_of(stripe);
+            page->count = before;
+            at = cursor->bucket;
+            array = array_of(stripe);
+            if (!array)
+                at = UINT64_MAX;
+            else if (!add_entries(array, &at, page))
+                return false;
+        } while (!end_read_of(stripe, begun));
+        if (at != UINT64_MAX) {
+            cursor->bucket = at;
+            return true;
         }
     }
     cursor->ended = true;
@@ -513,26 +681,25 @@ static int64_t size(const struct cop__table *table)
     return sum;
 }
 
-static int64_t bytes(const struct cop__table *table)
-{
-    int64_t sum = (int64_t)(stripes_of(table) * sizeof(struct stripe));
-
-    for (uint64_t i = 0; i < stripes_of(table); i++) {
-        struct stripe *stripe = stripe_of(table, i);
-
-        sum += atomic_load_explicit(&stripe->bytes, memory_order_relaxed);
-        sum += (int64_t)(atomic_load_explicit(&stripe->buckets, memory_order_relaxed) *
-                         sizeof(bucket));
-    }
-    return sum;
-}
-
 static size_t slots(const struct cop__table *table)
 {
     size_t sum = 0;
 
+    for (uint64_t i = 0; i < stripes_of(table); i++) {
+        const struct array *array = array_of(stripe_of(table, i));
+
+        sum += array ? (size_t)1 << array->bits : 0;
+    }
+    return sum;
+}
+
+static int64_t bytes(const struct cop__table *table)
+{
+    int64_t sum =
+        (int64_t)(stripes_of(table) * sizeof(struct stripe) + slots(table) * sizeof(struct slot));
+
     for (uint64_t i = 0; i < stripes_of(table); i++)
-        sum += atomic_load_explicit(&stripe_of(table, i)->buckets, memory_order_relaxed);
+        sum += atomic_load_explicit(&stripe_of(table, i)->bytes, memory_order_relaxed);
     return sum;
 }
 

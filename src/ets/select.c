@@ -632,9 +632,9 @@ cop_term cop_ets_select_continue(cop_term continuation)
         return continuation;
     if (!cop_match(continuation, CONTINUATION, &id, &spec, &limit, &cursor.backwards, &stripe,
             &bucket, &cursor.started, &cursor.key, &cursor.ended, &rest) ||
-        limit < 1 || stripe < 0 || bucket < 0)
+        limit < 1 || stripe < 0)
         cop__badarg("ets_select: no continuation");
     cursor.stripe = (size_t)stripe;
-    cursor.bucket = (size_t)bucket;
+    cursor.bucket = (uint64_t)bucket;
     return select_some(id, spec, limit, &cursor, rest);
 }

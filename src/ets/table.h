@@ -24,8 +24,9 @@ struct cop__table;
 /* A place in a walk over all rows, page by page, over many brackets. */
 struct cop__cursor {
     bool started, ended, backwards;
-    size_t stripe, bucket; /* of a hash table: the next page */
-    cop_term key;          /* of an ordered one: the last that was seen; lives for the turn */
+    size_t stripe;   /* of a hash table: where it is */
+    uint64_t bucket; /* and the last hash that was seen there */
+    cop_term key;    /* of an ordered one: the last that was seen; lives for the turn */
 };
 
 enum { COP__PAGE_ROWS = 64 };
