@@ -61,4 +61,12 @@ find("ets_ord_insert") -> {bench_tables, ets_ord_insert};
 find("ets_ord_next") -> {bench_tables, ets_ord_next};
 find("ets_select") -> {bench_tables, ets_select};
 find("statem_call") -> {bench_tables, statem_call};
+find(Name) when Name =:= "agent_get"; Name =:= "agent_update"; Name =:= "task_async";
+                Name =:= "task_stream"; Name =:= "dynamic_start"; Name =:= "registry_lookup";
+                Name =:= "registry_register"; Name =:= "registry_whereis";
+                Name =:= "registry_dispatch" ->
+    case application:ensure_all_started(elixir) of
+        {ok, _} -> {'Elixir.BenchLibrary', list_to_atom(Name)};
+        _ -> none
+    end;
 find(_) -> none.
