@@ -16,6 +16,7 @@
 #include <coppice/gen_server.h>
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
+#include <coppice/partition_supervisor.h>
 #include <coppice/gen_statem.h>
 #include <coppice/gen_event.h>
 #include <coppice/agent.h>
