@@ -99,16 +99,12 @@ static struct event_handler **find(struct manager *manager, cop_term name)
 
 static void report(const struct event_handler *handler, cop_term why, cop_term last)
 {
-    cop_term name;
-
     if (cop_log_level() < COP_LOG_ERROR)
         return;
-    if (!cop_match(cop_process_info(cop_self(), "registered_name"), "{registered_name, N}", &name))
-        name = cop_from_pid(cop_self());
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {gen_event, terminate}, handler => Handler, name => Name, last_message =>"
             " Last, state => State, reason => Why}",
-            name_of(handler), name, last, state_of(handler), why),
+            name_of(handler), cop__gen_name(NULL), last, state_of(handler), why),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));
 }
 

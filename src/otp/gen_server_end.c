@@ -3,8 +3,6 @@
  * GS-105). */
 #include "otp/gen_server_int.h"
 
-#include <stdio.h>
-
 struct ending {
     struct gs *gs;
     cop_term reason;
@@ -36,44 +34,10 @@ static cop_term last_message(const struct gs *gs)
     return gs->in == GS_IN_CAST ? cop("{'$gen_cast', Request}", gs->last) : gs->last;
 }
 
-/* The state as format_status wants it shown: GS-108 to GS-110. */
-struct formatting {
-    struct gs *gs;
-    cop_term status, result;
-};
-
-static void run_format(void *arg)
-{
-    struct formatting *formatting = arg;
-
-    formatting->result =
-        formatting->gs->module->format_status(formatting->gs->state, formatting->status);
-}
-
 cop_term cop__gs_format_status(struct gs *gs, cop_term status)
 {
-    struct formatting formatting = { gs, status, COP_NONE };
-    const char *failure = NULL;
-    char text[512];
-
-    if (!gs->module->format_status)
-        return status;
-    if (cop_try(run_format, &formatting, NULL, NULL) != COP_CLASS_NONE)
-        failure = "crashed";
-    else if (cop_type_of(formatting.result) != COP_TYPE_MAP)
-        failure = "did not return a map";
-    if (!failure)
-        return formatting.result;
-    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(cop__gs_module_name(gs->module)),
-        failure);
-    return cop_map_put(status, cop("state"), cop_string(text));
-}
-
-static cop_term value_of(cop_term map, cop_term key)
-{
-    cop_term value;
-
-    return cop_map_get(&value, map, key) ? value : cop("undefined");
+    return cop__status_format(
+        gs->module->format_status, gs->state, status, cop__gs_module_name(gs->module), "state");
 }
 
 /* format_status sees the reason without the stack, which is put back afterwards (GS-109). */
@@ -88,15 +52,15 @@ static void report(struct gs *gs, cop_term reason, cop_term stack)
     status = cop__gs_format_status(
         gs, cop("#{state => State, message => Message, reason => Reason, log => Log}",
                 cop__gs_get_state(gs), last_message(gs), reason, log));
-    reason = value_of(status, cop("reason"));
+    reason = cop__status_value(status, "reason");
     if (!cop_is_none(stack))
         reason = cop("{Reason, Stack}", reason, stack);
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {gen_server, terminate}, name => Name, last_message => Message, state => "
             "State, log => Log,"
             " reason => Reason, client_info => Client, process_label => Label}",
-            cop__gs_name(gs), value_of(status, cop("message")), value_of(status, cop("state")),
-            value_of(status, cop("log")), reason,
+            cop__gs_name(gs), cop__status_value(status, "message"),
+            cop__status_value(status, "state"), cop__status_value(status, "log"), reason,
             cop__gen_client_info(gs->in == GS_IN_CALL ? cop_caller() : COP_NONE),
             cop__gen_process_label()),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));

@@ -47,9 +47,8 @@ static cop_term shown_state(struct gs *gs, cop_term log)
 {
     cop_term status =
         cop__gs_format_status(gs, cop("#{state => State, log => Log}", cop__gs_get_state(gs), log));
-    cop_term state;
 
-    return cop_map_get(&state, status, cop("state")) ? state : cop("undefined");
+    return cop__status_value(status, "state");
 }
 
 static cop_term misc(void *server, cop_term mode, cop_term log)

@@ -26,46 +26,10 @@ cop_term cop__sm_queue_term(const struct sm_queue *queue, bool reversed)
     return reversed ? list : cop_list_reverse(list);
 }
 
-/* --- format_status ----------------------------------------------------------------------------
- */
-
-struct formatting {
-    struct sm *sm;
-    cop_term status, result;
-};
-
-static void run_format(void *arg)
-{
-    struct formatting *formatting = arg;
-
-    formatting->result =
-        formatting->sm->module->format_status(formatting->sm->data, formatting->status);
-}
-
 cop_term cop__sm_format_status(struct sm *sm, cop_term status)
 {
-    struct formatting formatting = { sm, status, COP_NONE };
-    const char *failure = NULL;
-    char text[512];
-
-    if (!sm->module->format_status)
-        return status;
-    if (cop_try(run_format, &formatting, NULL, NULL) != COP_CLASS_NONE)
-        failure = "crashed";
-    else if (cop_type_of(formatting.result) != COP_TYPE_MAP)
-        failure = "did not return a map";
-    if (!failure)
-        return formatting.result;
-    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(cop__sm_module_name(sm->module)),
-        failure);
-    return cop_map_put(status, cop("data"), cop_string(text));
-}
-
-static cop_term value_of(cop_term map, const char *key)
-{
-    cop_term value;
-
-    return cop_map_get(&value, map, cop_from_atom(cop_atom_new(key))) ? value : cop("undefined");
+    return cop__status_format(
+        sm->module->format_status, sm->data, status, cop__sm_module_name(sm->module), "data");
 }
 
 /* --- The report -------------------------------------------------------------------------------
@@ -107,12 +71,13 @@ static void report(
             " Postponed, modules => Modules, callback_mode => Mode, state_enter => Enter,"
             " state => {State, Data}, timeouts => {Count, Timeouts}, log => Log,"
             " reason => {Class, Reason, Stack}, client_info => Client, process_label => Label}",
-            cop__sm_name(sm), value_of(status, "queue"), value_of(status, "postponed"),
-            cop__sm_modules_term(sm),
+            cop__sm_name(sm), cop__status_value(status, "queue"),
+            cop__status_value(status, "postponed"), cop__sm_modules_term(sm),
             functions ? cop("state_functions") : cop("handle_event_function"),
-            cop_bool(sm->module->state_enter), value_of(status, "state"), value_of(status, "data"),
-            cop_tuple_at(timeouts, 0), value_of(status, "timeouts"), value_of(status, "log"),
-            cop_atom_new(classes[class]), value_of(status, "reason"), stack,
+            cop_bool(sm->module->state_enter), cop__status_value(status, "state"),
+            cop__status_value(status, "data"), cop_tuple_at(timeouts, 0),
+            cop__status_value(status, "timeouts"), cop__status_value(status, "log"),
+            cop_atom_new(classes[class]), cop__status_value(status, "reason"), stack,
             cop__gen_client_info(client(sm)), cop__gen_process_label()),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));
 }

@@ -63,13 +63,6 @@ static cop_pid parent_of(void *server)
     return cop__sm_parent(server);
 }
 
-static cop_term value_of(cop_term map, const char *key)
-{
-    cop_term value;
-
-    return cop_map_get(&value, map, cop_from_atom(cop_atom_new(key))) ? value : cop("undefined");
-}
-
 static cop_term misc(void *server, cop_term mode, cop_term log)
 {
     struct sm *sm = server;
@@ -85,9 +78,9 @@ static cop_term misc(void *server, cop_term mode, cop_term log)
                " {\"Logged Events\", Log}, {\"Postponed\", Postponed}]},"
                " {data, [{\"State\", {State, Data}}]}]",
         cop__sys_header("state machine", cop__sm_name(sm)), mode, cop__sm_parent(sm),
-        cop__sm_modules_term(sm), cop_tuple_at(timeouts, 0), value_of(status, "timeouts"),
-        value_of(status, "log"), value_of(status, "postponed"), value_of(status, "state"),
-        value_of(status, "data"));
+        cop__sm_modules_term(sm), cop_tuple_at(timeouts, 0), cop__status_value(status, "timeouts"),
+        cop__status_value(status, "log"), cop__status_value(status, "postponed"),
+        cop__status_value(status, "state"), cop__status_value(status, "data"));
 }
 
 static cop_step code_change(void *server, cop_term old_vsn, cop_term extra)

@@ -219,3 +219,44 @@ void cop__sys_wait(const struct cop__sys_callbacks *callbacks, void *server)
         }
     }
 }
+
+/* --- format_status ---------------------------------------------------------------------------- */
+
+struct formatting {
+    cop_term (*format_status)(void *state, cop_term status);
+    void *state;
+    cop_term status, result;
+};
+
+static void run_format(void *arg)
+{
+    struct formatting *formatting = arg;
+
+    formatting->result = formatting->format_status(formatting->state, formatting->status);
+}
+
+cop_term cop__status_format(cop_term (*format_status)(void *state, cop_term status), void *state,
+    cop_term status, cop_term module, const char *secret)
+{
+    struct formatting formatting = { format_status, state, status, COP_NONE };
+    const char *failure = NULL;
+    char text[512];
+
+    if (!format_status)
+        return status;
+    if (cop_try(run_format, &formatting, NULL, NULL) != COP_CLASS_NONE)
+        failure = "crashed";
+    else if (cop_type_of(formatting.result) != COP_TYPE_MAP)
+        failure = "did not return a map";
+    if (!failure)
+        return formatting.result;
+    snprintf(text, sizeof text, "%s:format_status/1 %s", cop_show(module), failure);
+    return cop_map_put(status, cop_from_atom(cop_atom_new(secret)), cop_string(text));
+}
+
+cop_term cop__status_value(cop_term status, const char *key)
+{
+    cop_term value;
+
+    return cop_map_get(&value, status, cop_from_atom(cop_atom_new(key))) ? value : cop("undefined");
+}

@@ -36,4 +36,10 @@ bool cop__sys_is_exit_of(cop_pid parent, cop_term message, cop_term *ret_reason)
 /* "Status for WHAT NAME", or {"Status for WHAT", Name} for a name that is no atom (SYS-18). */
 cop_term cop__sys_header(const char *what, cop_term name);
 
+/* A map as the module's format_status wants it shown; NULL: as it is. Where that crashes or gives
+ * back no map, a sentence that says so is under `secret`, which might have been hidden (GS-110). */
+cop_term cop__status_format(cop_term (*format_status)(void *state, cop_term status), void *state,
+    cop_term status, cop_term module, const char *secret);
+cop_term cop__status_value(cop_term status, const char *key); /* undefined: it is not there */
+
 #endif

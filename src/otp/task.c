@@ -10,6 +10,7 @@
 #include <coppice/log.h>
 
 #include "otp/gen_int.h"
+#include "otp/gen_start.h"
 #include "otp/task_int.h"
 
 enum { GO_MS = 5000, AWAIT_MS = 5000 };
@@ -42,16 +43,12 @@ static void work(void *arg)
 /* TSK-08 */
 static void report(cop_pid starter, cop_term arg, int64_t fn, cop_term reason)
 {
-    cop_term name;
-
     if (cop_log_level() < COP_LOG_ERROR)
         return;
-    if (!cop_match(cop_process_info(cop_self(), "registered_name"), "{registered_name, N}", &name))
-        name = cop_from_pid(cop_self());
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {'Elixir.Task.Supervisor', terminating}, report => #{name => Name, starter"
             " => Starter, function => {c_function, Fn}, args => [Arg], reason => Reason}}",
-            name, starter, fn, arg, reason),
+            cop__gen_name(NULL), starter, fn, arg, reason),
         cop("#{domain => [otp, elixir], error_logger => #{tag => error_msg}}"));
 }
 
