@@ -26,6 +26,8 @@ typedef struct cop_gen_server {
     bool trap_exit;                                          /* set before init */
     bool (*replace_state)(void *state, cop_term term); /* in place of fields: sys:replace_state */
     cop_term (*get_state)(void *state);                /* in place of fields: sys:get_state */
+    const struct cop__behaviour
+        *behaviour; /* of Coppice's own behaviours that are servers inside */
 } cop_gen_server;
 
 /* Start a server: cop_gen_server_start_link(&pid, &counter, 0, .timeout_ms = 100). Its argument is

@@ -81,6 +81,17 @@ static cop_term state_of(const struct event_handler *handler)
                                    : cop("{c_state, Size}", (int64_t)handler->module->state_size);
 }
 
+/* As OTP shows what is not there: false. */
+static cop_term id_of(const struct event_handler *handler)
+{
+    return cop_is_none(handler->id) ? cop_bool(false) : handler->id;
+}
+
+static cop_term supervised_of(const struct event_handler *handler)
+{
+    return handler->supervised.id ? cop_from_pid(handler->supervised) : cop_bool(false);
+}
+
 static void free_handler(struct event_handler *handler)
 {
     cop_keep_clear(&handler->id);
@@ -97,14 +108,34 @@ static struct event_handler **find(struct manager *manager, cop_term name)
     return place;
 }
 
+static cop_term formatted(const struct event_handler *handler, cop_term status)
+{
+    return cop__status_format(handler->module->format_status, handler->state, status,
+        module_name(handler->module), "state");
+}
+
+/* format_status sees the reason without what catch has put around it (EV-26). */
 static void report(const struct event_handler *handler, cop_term why, cop_term last)
 {
+    cop_term reason = why, stack = COP_NONE, status;
+    bool is_exit;
+
     if (cop_log_level() < COP_LOG_ERROR)
         return;
+    is_exit = cop_match(why, "{'EXIT', {Reason, Stack}}", &reason, &stack) ||
+              cop_match(why, "{'EXIT', Reason}", &reason);
+    status = formatted(handler, cop("#{state => State, message => Last, reason => Reason}",
+                                    state_of(handler), last, reason));
+    reason = cop__status_value(status, "reason");
+    if (!cop_is_none(stack))
+        reason = cop("{Reason, Stack}", reason, stack);
+    if (is_exit)
+        reason = cop("{'EXIT', Reason}", reason);
     cop_log_report(COP_LOG_ERROR,
         cop("#{label => {gen_event, terminate}, handler => Handler, name => Name, last_message =>"
             " Last, state => State, reason => Why}",
-            name_of(handler), cop__gen_name(NULL), last, state_of(handler), why),
+            name_of(handler), cop__gen_name(NULL), cop__status_value(status, "message"),
+            cop__status_value(status, "state"), reason),
         cop("#{domain => [otp], error_logger => #{tag => error}}"));
 }
 
@@ -184,9 +215,7 @@ static void swap(struct event_handler **place, const cop_step *step)
     bool hibernate = false;
 
     result = end(old, cop_is_none(step->reason) ? cop("swapped") : step->reason,
-        cop("{swapped, New, Pid}", new_name,
-            supervised.id ? cop_from_pid(supervised) : cop_bool(false)),
-        false, COP_NONE);
+        cop("{swapped, New, Pid}", new_name, supervised_of(old)), false, COP_NONE);
     args = cop("{Args, Result}", cop_is_none(step->then) ? cop("[]") : step->then, result);
     *place = old->next;
     free_handler(old);
@@ -450,8 +479,8 @@ static void terminate(void *state, cop_term reason)
 /* EV-23 */
 static cop_term triple(const struct event_handler *handler)
 {
-    return cop("{Module, Id, State}", module_name(handler->module),
-        cop_is_none(handler->id) ? cop_bool(false) : handler->id, state_of(handler));
+    return cop(
+        "{Module, Id, State}", module_name(handler->module), id_of(handler), state_of(handler));
 }
 
 static cop_term get_state(void *state)
@@ -494,8 +523,30 @@ static cop_step code_change(void *state, cop_term what)
     return cop_ok();
 }
 
+/* EV-25 */
+static cop_term misc(void *state, cop_term name, cop_term mode, cop_pid parent, cop_term log)
+{
+    const struct manager *manager = state;
+    cop_term installed = cop_nil(), status;
+
+    for (const struct event_handler *handler = manager->first; handler; handler = handler->next) {
+        status = formatted(handler, cop("#{log => Log, state => State}", log, state_of(handler)));
+        log = cop__status_value(status, "log");
+        installed = cop_cons(
+            cop("{handler, Module, Id, State, Supervised}", module_name(handler->module),
+                id_of(handler), cop__status_value(status, "state"), supervised_of(handler)),
+            installed);
+    }
+    return cop("[{header, Header}, {data, [{\"Status\", Mode}, {\"Logged Events\", Log},"
+               " {\"Parent\", Parent}]}, {items, {\"Installed handlers\", Installed}}]",
+        cop__sys_header("event handler", name), mode, log, parent, cop_list_reverse(installed));
+}
+
+static const struct cop__behaviour behaviour = { .name = "gen_event", .misc = misc };
+
 static const cop_gen_server server = {
     .module = "gen_event",
+    .behaviour = &behaviour,
     .state_size = sizeof(struct manager),
     .init = init,
     .handle_call = handle_call,

@@ -6,7 +6,7 @@
 #include <coppice/gen_server.h>
 
 #include "otp/fields.h"
-#include "otp/gen_start.h"
+#include "otp/gen_server_int.h"
 
 /* Handlers are spoken of by the names of their modules (start_code.c): make one known, find it. */
 void cop__entry_make_handler_known(const cop_event_handler *handler);

@@ -63,6 +63,12 @@ cop_term cop__gs_format_status(struct gs *gs, cop_term status);
 cop_term cop__gs_name(struct gs *gs); /* for reports: a name term, or the pid */
 
 /* gen_server_sys.c */
+/* A behaviour that is a generic server inside, and shows itself to the system protocol as its own.
+ */
+struct cop__behaviour {
+    const char *name;
+    cop_term (*misc)(void *state, cop_term name, cop_term mode, cop_pid parent, cop_term log);
+};
 extern const struct cop__sys_callbacks cop__gs_sys;
 void cop__gs_system(struct gs *gs, cop_term from, cop_term request, bool local);
 cop_term cop__gs_get_state(struct gs *gs);

@@ -54,8 +54,11 @@ static cop_term shown_state(struct gs *gs, cop_term log)
 static cop_term misc(void *server, cop_term mode, cop_term log)
 {
     struct gs *gs = server;
+    const struct cop__behaviour *behaviour = gs->module->behaviour;
     cop_pid parent = cop__gs_parent(gs);
 
+    if (behaviour)
+        return behaviour->misc(gs->state, cop__gs_name(gs), mode, parent, log);
     return cop("[{header, Header}, {data, [{\"Status\", Status}, {\"Parent\", Parent},"
                " {\"Logged events\", Log}]}, {data, [{\"State\", State}]}]",
         cop__sys_header("generic server", cop__gs_name(gs)), mode, parent, log,
@@ -85,8 +88,15 @@ static COP_NORETURN void parent_exited(void *server, cop_term message, cop_term 
     cop__gs_end(gs, reason, COP_NONE, COP_NONE);
 }
 
+static const char *behaviour(const void *server)
+{
+    const struct gs *gs = server;
+
+    return gs->module->behaviour ? gs->module->behaviour->name : "gen_server";
+}
+
 const struct cop__sys_callbacks cop__gs_sys = {
-    .behaviour = "gen_server",
+    .behaviour = behaviour,
     .sys = sys_of,
     .get_state = get_state,
     .put_state = put_state,

@@ -112,8 +112,14 @@ static COP_NORETURN void terminate(void *server, cop_term reason)
     cop__sm_end(sm, COP_CLASS_EXIT, reason, COP_NONE, sm->state);
 }
 
+static const char *behaviour(const void *server)
+{
+    (void)server;
+    return "gen_statem";
+}
+
 const struct cop__sys_callbacks cop__sm_sys = {
-    .behaviour = "gen_statem",
+    .behaviour = behaviour,
     .sys = sys_of,
     .get_state = get_state,
     .put_state = put_state,

@@ -11,6 +11,11 @@ struct served {
     void *server;
 };
 
+static cop_atom behaviour_of(const struct served *served)
+{
+    return cop_atom_new(served->callbacks->behaviour(served->server));
+}
+
 /* What a function that reads or replaces the state has raised, as sys tells it: SYS-16, SYS-17. */
 static cop_term callback_failed(
     const struct served *served, const char *function, enum cop_class class, cop_term reason)
@@ -18,8 +23,7 @@ static cop_term callback_failed(
     static const char *const classes[] = { "none", "exit", "error", "throw" };
 
     return cop("{error, {callback_failed, {Behaviour, Function}, {Class, Reason}}}",
-        cop_atom_new(served->callbacks->behaviour), cop_atom_new(function),
-        cop_atom_new(classes[class]), reason);
+        behaviour_of(served), cop_atom_new(function), cop_atom_new(classes[class]), reason);
 }
 
 struct reading {
@@ -94,7 +98,7 @@ static cop_term get_status(const struct served *served)
     cop_term mode = sys && sys->suspended ? cop("suspended") : cop("running");
 
     return cop("{status, Self, {module, Behaviour}, [Dictionary, Mode, Parent, Debug, Misc]}",
-        cop_self(), cop_atom_new(served->callbacks->behaviour), cop_dictionary(), mode,
+        cop_self(), behaviour_of(served), cop_dictionary(), mode,
         served->callbacks->parent(served->server), sys ? cop__debug_term(&sys->debug) : cop_nil(),
         served->callbacks->misc(served->server, mode, log));
 }

@@ -12,7 +12,7 @@ struct cop__sys {
 };
 
 struct cop__sys_callbacks {
-    const char *behaviour;
+    const char *(*behaviour)(const void *server);
     struct cop__sys *(*sys)(void *server, bool make); /* NULL: none has been made */
     cop_term (*get_state)(void *server);
     bool (*put_state)(void *server, cop_term state); /* false: not of its shape */

@@ -524,3 +524,88 @@ CLAUSE(EV_23)
     CHECK_MATCH(cop_sys_get_state(manager),
         "[{listener, b, #{value := 7}}, {listener, false, #{value := 7}}]");
 }
+
+/* --- format_status ---------------------------------------------------------------------------- */
+
+static cop_term format_status(void *state, cop_term status)
+{
+    struct listener *self = state;
+
+    tell(self, "format", status);
+    if (cop_match(self->name, "bad"))
+        cop_error(cop("oops"));
+    return cop_map_put(status, cop("state"), cop("{hidden, Name}", self->name));
+}
+
+static const cop_event_handler secretive = {
+    .module = "secretive", LISTENER, .handle_info = handle_info, .format_status = format_status
+};
+
+/* {handler, Module, Id, State, By}, ... and the events of the log. */
+static cop_term installed(cop_pid manager, cop_term *ret_log)
+{
+    cop_term misc = COP_NONE, handlers = COP_NONE;
+
+    CHECK_MATCH(cop_sys_get_status(manager),
+        "{status, _, {module, gen_event}, [_, running, _, _, Misc]}", &misc);
+    CHECK_MATCH(misc,
+        "[{header, _}, {data, [{\"Status\", running}, {\"Logged Events\", Log}, {\"Parent\", _}]},"
+        " {items, {\"Installed handlers\", Handlers}}]",
+        ret_log, &handlers);
+    return handlers;
+}
+
+/* The status of a manager is that of an event manager. */
+CLAUSE(EV_25)
+{
+    struct cop_gen_options options = { .name = cop_dest_name("shown") };
+    cop_pid manager = { 0, 0 };
+    cop_term log = COP_NONE, header = COP_NONE;
+
+    CHECK_EQ_INT(cop_gen_event_start_with(&manager, 1, &options, NULL), 0);
+    add(manager, "a");
+    CHECK_TERM(
+        cop_gen_event_add_sup_handler(cop_dest(manager), &listener, COP_NONE, args_of("b")), "ok");
+    CHECK_MATCH(installed(manager, &log),
+        "[{handler, listener, false, #{name := b}, Self}, {handler, listener, a, #{name := a}, "
+        "false}]",
+        cop_self());
+    CHECK_TERM(log, "[]");
+    cop_sys_log(manager, cop("true"));
+    cop_gen_event_sync_notify(manager, cop("e"));
+    installed(manager, &log);
+    CHECK_MATCH(log, "[{in, {_, {_, _}, {sync_notify, e}}} | _]");
+    CHECK_MATCH(
+        cop_sys_get_status(manager), "{status, _, _, [_, _, _, _, [{header, H} | _]]}", &header);
+    CHECK_TERM(header, "\"Status for event handler shown\"");
+}
+
+/* What a handler shows of its state, and what of a failure. */
+CLAUSE(EV_26)
+{
+    cop_pid manager = start();
+    cop_term log = COP_NONE;
+
+    CHECK_TERM(
+        cop_gen_event_add_handler(cop_dest(manager), &secretive, cop("1"), args_of("a")), "ok");
+    CHECK_MATCH(installed(manager, &log), "[{handler, secretive, 1, {hidden, a}, false}]");
+    EXPECT("{a, format, #{state := #{name := a}, log := []}}");
+    CHECK_TERM(
+        cop_gen_event_add_handler(cop_dest(manager), &secretive, cop("2"), args_of("bad")), "ok");
+    CHECK_MATCH(installed(manager, &log),
+        "[{handler, secretive, 2, \"secretive:format_status/1 crashed\", false}, {handler, _, _, "
+        "{hidden, a}, _}]");
+    CHECK_TERM(cop_gen_event_delete_handler(cop_dest(manager), cop("{secretive, 2}"), cop("x")),
+        "{was,x}");
+    EXPECT("{bad, format, _}");
+    EXPECT("{a, format, _}");
+    EXPECT("{bad, terminated, x}");
+    watch_log();
+    cop_gen_event_sync_notify(manager, cop("{do, {error, oops}}"));
+    EXPECT("{a, event, _}");
+    EXPECT("{a, terminated, {error, {'EXIT', {oops, _}}}}");
+    EXPECT("{a, format, #{state := #{name := a}, message := {do, {error, oops}}, reason := oops}}");
+    EXPECT("{log, _, #{label := {gen_event, terminate}, state := {hidden, a}, reason := "
+           "{'EXIT', {oops, _}}}, _}");
+    unwatch_log();
+}
