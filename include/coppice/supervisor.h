@@ -33,6 +33,16 @@ typedef struct {
     cop_term info; /* or the reason */
 } cop_child_start;
 
+/* What a start function says, of what a cop_..._start_link returned to it: its error, the pid it
+ * gave, and the reason, which may be none.
+ *
+ * Returns  -ECANCELED as ignore, other errors with the reason, 0 with the pid.
+ * Parks    no.
+ * Context  any process.
+ * OTP      the value of a child's start function. Clause SUP-17.
+ */
+COP_API cop_child_start cop_child_started(int error, cop_pid pid, cop_term reason);
+
 typedef struct cop_supervisor cop_supervisor;
 typedef struct cop_child {
     const char *name; /* id, and registered name of .gen_server, .supervisor and .process */

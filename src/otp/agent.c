@@ -171,11 +171,11 @@ int cop_agent_start_with(cop_pid *ret_pid, const cop_agent *agent, cop_term arg,
 
 cop_child_start cop_agent_start_child(cop_term arg, const void *agent)
 {
-    cop_child_start child = { .result = COP_CHILD_OK };
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error = cop_agent_start_with(&pid, agent, arg, 1, NULL, &reason);
 
-    if (cop_agent_start_with(&child.pid, agent, arg, 1, NULL, &child.info) < 0)
-        child.result = COP_CHILD_ERROR;
-    return child;
+    return cop_child_started(error, pid, reason);
 }
 
 static cop_term ask(

@@ -30,13 +30,12 @@ cop_term cop__application_args(const cop_application *application)
 
 static cop_child_start start_supervisor(struct master *m)
 {
-    cop_child_start said = { .result = COP_CHILD_OK };
-    int result = cop_supervisor_start_link_as(
-        &said.pid, m->application->supervisor, NULL, m->args, &said.info);
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error =
+        cop_supervisor_start_link_as(&pid, m->application->supervisor, NULL, m->args, &reason);
 
-    if (result < 0)
-        said.result = result == -ECANCELED ? COP_CHILD_IGNORE : COP_CHILD_ERROR;
-    return said;
+    return cop_child_started(error, pid, reason);
 }
 
 /* {bad_return, {{Module, Function, Args}, Value}} */

@@ -8,6 +8,15 @@
 
 #include <string.h>
 
+cop_child_start cop_child_started(int error, cop_pid pid, cop_term reason)
+{
+    if (error == -ECANCELED)
+        return (cop_child_start){ .result = COP_CHILD_IGNORE };
+    if (error < 0)
+        return (cop_child_start){ .result = COP_CHILD_ERROR, .info = reason };
+    return (cop_child_start){ .result = COP_CHILD_OK, .pid = pid };
+}
+
 bool cop__child_is_end(const cop_child *child)
 {
     return !child->name && cop_is_none(child->id) && !child->gen_server && !child->supervisor &&

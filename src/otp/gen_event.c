@@ -569,10 +569,10 @@ int cop_gen_event_start_with(
 cop_child_start cop_gen_event_start_child(cop_term arg, const void *name)
 {
     const struct cop_gen_options options = { .name = cop_dest_name(name) };
-    cop_child_start child = { .result = COP_CHILD_OK };
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error = cop_gen_event_start_with(&pid, 1, &options, &reason);
 
     (void)arg;
-    if (cop_gen_event_start_with(&child.pid, 1, &options, &child.info) < 0)
-        child.result = COP_CHILD_ERROR;
-    return child;
+    return cop_child_started(error, pid, reason);
 }

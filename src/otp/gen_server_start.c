@@ -141,9 +141,7 @@ int cop_gen_server_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_
                         : module->name ? module->name
                                        : "gen_server",
         .arg = arg,
-        .how = how == 1   ? COP__GEN_LINK
-               : how == 2 ? COP__GEN_MONITOR
-                          : COP__GEN_START,
+        .how = how,
         .options = options,
     };
 

@@ -109,7 +109,7 @@ int cop__gen_start(
     cop_dest dest = options->name;
     const cop_via_module *via = NULL;
     cop_term name = cop("undefined"), key = cop("[]"), result, description;
-    bool linked = what->how != COP__GEN_START;
+    bool linked = what->how == COP__GEN_LINK || what->how == COP__GEN_MONITOR;
     cop_ref monitor = { 0 };
     cop_pid pid;
     int error;

@@ -21,7 +21,7 @@ struct cop__gen_start {
     const char *name;       /* unless the options give another; NULL: none */
     const char *initial_call;
     cop_term arg;
-    enum cop__gen_how how;
+    int how;                               /* enum cop__gen_how; any other number: start */
     const struct cop_gen_options *options; /* NULL: none */
 };
 

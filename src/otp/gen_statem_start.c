@@ -136,9 +136,7 @@ int cop_gen_statem_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_
                         : module->name ? module->name
                                        : "gen_statem",
         .arg = arg,
-        .how = how == 1   ? COP__GEN_LINK
-               : how == 2 ? COP__GEN_MONITOR
-                          : COP__GEN_START,
+        .how = how,
         .options = options,
     };
 
@@ -147,12 +145,11 @@ int cop_gen_statem_start_with(cop_pid *ret_pid, cop_ref *ret_monitor, const cop_
 
 cop_child_start cop_gen_statem_start_child(cop_term arg, const void *statem)
 {
-    cop_child_start child = { .result = COP_CHILD_OK };
-    int error = cop_gen_statem_start_with(&child.pid, NULL, statem, arg, 1, NULL, &child.info);
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error = cop_gen_statem_start_with(&pid, NULL, statem, arg, 1, NULL, &reason);
 
-    if (error < 0)
-        child.result = error == -ECANCELED ? COP_CHILD_IGNORE : COP_CHILD_ERROR;
-    return child;
+    return cop_child_started(error, pid, reason);
 }
 
 void cop_gen_statem_enter_loop_with(const cop_gen_statem *module, const void *data, cop_step start,

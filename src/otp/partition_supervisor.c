@@ -121,12 +121,12 @@ int cop_partition_supervisor_start_link(
 
 cop_child_start cop_partition_supervisor_start(cop_term arg, const void *definition)
 {
-    cop_child_start child = { .result = COP_CHILD_OK };
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error = cop_partition_supervisor_start_link(&pid, definition, &reason);
 
     (void)arg;
-    if (cop_partition_supervisor_start_link(&child.pid, definition, &child.info) < 0)
-        child.result = COP_CHILD_ERROR;
-    return child;
+    return cop_child_started(error, pid, reason);
 }
 
 /* --- Callers ---------------------------------------------------------------------------------- */

@@ -198,17 +198,14 @@ int cop_pg_start(cop_pid *ret_pid, const char *scope, cop_term *ret_error)
 
 cop_child_start cop_pg_start_child(cop_term arg, const void *unused)
 {
-    cop_child_start started = { .result = COP_CHILD_OK };
-    cop_term error = COP_NONE;
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
     cop_atom scope;
+    int error;
 
     (void)unused;
-    if (!cop_to_atom(&scope, arg)) {
-        started.result = COP_CHILD_ERROR;
-        started.info = cop("{badarg, Arg}", arg);
-    } else if (start(&started.pid, scope, true, &error) < 0) {
-        started.result = COP_CHILD_ERROR;
-        started.info = error;
-    }
-    return started;
+    if (!cop_to_atom(&scope, arg))
+        return cop_child_started(-COP_EBADARG, pid, cop("{badarg, Arg}", arg));
+    error = start(&pid, scope, true, &reason);
+    return cop_child_started(error, pid, reason);
 }

@@ -225,10 +225,10 @@ int cop_registry_start_link(cop_pid *ret_pid, const cop_registry *definition, co
 
 cop_child_start cop_registry_start_child(cop_term arg, const void *definition)
 {
-    cop_child_start child = { .result = COP_CHILD_OK };
+    cop_term reason = COP_NONE;
+    cop_pid pid = { 0, 0 };
+    int error = cop_registry_start_link(&pid, definition, &reason);
 
     (void)arg;
-    if (cop_registry_start_link(&child.pid, definition, &child.info) < 0)
-        child.result = COP_CHILD_ERROR;
-    return child;
+    return cop_child_started(error, pid, reason);
 }
