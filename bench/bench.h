@@ -25,7 +25,7 @@ benchmark bench_tcp_echo_server;
 benchmark bench_payload;
 benchmark bench_ets_insert, bench_ets_read, bench_ets_write, bench_ets_counter;
 benchmark bench_ets_ord_insert, bench_ets_ord_lookup, bench_ets_ord_next, bench_ets_select;
-benchmark bench_statem_call;
+benchmark bench_statem_call, bench_persistent_term;
 benchmark bench_agent_get, bench_agent_update, bench_task_async, bench_task_stream;
 benchmark bench_dynamic_start, bench_registry_lookup, bench_registry_register;
 benchmark bench_registry_whereis, bench_registry_dispatch;

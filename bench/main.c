@@ -42,6 +42,7 @@ static const struct {
     { "ets_ord_next", bench_ets_ord_next },
     { "ets_select", bench_ets_select },
     { "statem_call", bench_statem_call },
+    { "persistent_term", bench_persistent_term },
     { "agent_get", bench_agent_get },
     { "agent_update", bench_agent_update },
     { "task_async", bench_task_async },

@@ -39,7 +39,7 @@ void bench_ets_insert(struct params params)
 
 /* --- Random keys, by several processes -------------------------------------------------------- */
 
-enum operation { READ, WRITE, COUNT, ORDERED_LOOKUP };
+enum operation { READ, WRITE, COUNT, ORDERED_LOOKUP, PERSISTENT };
 
 static int64_t once(enum operation operation, cop_term table, int64_t key)
 {
@@ -50,6 +50,8 @@ static int64_t once(enum operation operation, cop_term table, int64_t key)
     case WRITE:
         cop_ets_insert(table, cop("{Key, Key}", key));
         return 1;
+    case PERSISTENT:
+        return cop_tuple_size(cop_persistent_term_get(cop_int(key), COP_NONE)) == 2;
     default:
         cop_ets_update_counter(table, cop_int(key), cop_int(1), COP_NONE);
         return 1;
@@ -72,17 +74,13 @@ static void worker_main(cop_term arg)
     cop_send(owner, cop("{done, Done}", done));
 }
 
-static void random_keys(const char *name, enum operation operation, struct params params)
+static void by_many(const char *name, enum operation operation, struct params params)
 {
     int64_t workers = param_number(params, 0), keys = param_number(params, 1);
     int64_t count = param_number(params, 2) / workers, done = 0;
-    cop_term table = cop_ets_new("bench", .named = true, .access = COP_PUBLIC,
-        .type = operation == ORDERED_LOOKUP ? COP_ORDERED_SET : COP_SET, .read_concurrency = true,
-        .write_concurrency = true);
     cop_pid *pids = calloc((size_t)workers, sizeof *pids);
     struct watch watch = { 0 };
 
-    fill(table, keys);
     for (int64_t i = 0; i < workers; i++)
         pids[i] = cop_spawn(worker_main, cop("{Self, Operation, Keys, Count, Random}", cop_self(),
                                              (int64_t)operation, keys, count, 42 + i));
@@ -100,6 +98,16 @@ static void random_keys(const char *name, enum operation operation, struct param
     report(name, done, &watch);
     report_end();
     free(pids);
+}
+
+static void random_keys(const char *name, enum operation operation, struct params params)
+{
+    cop_term table = cop_ets_new("bench", .named = true, .access = COP_PUBLIC,
+        .type = operation == ORDERED_LOOKUP ? COP_ORDERED_SET : COP_SET, .read_concurrency = true,
+        .write_concurrency = true);
+
+    fill(table, param_number(params, 1));
+    by_many(name, operation, params);
 }
 
 void bench_ets_read(struct params params)
@@ -120,6 +128,15 @@ void bench_ets_counter(struct params params)
 void bench_ets_ord_lookup(struct params params)
 {
     random_keys("ets_ord_lookup", ORDERED_LOOKUP, params);
+}
+
+void bench_persistent_term(struct params params)
+{
+    for (int64_t i = 0; i < param_number(params, 1); i++) {
+        cop_persistent_term_put(cop_int(i), cop("{I, I}", i));
+        cop_turn_end();
+    }
+    by_many("persistent_term", PERSISTENT, params);
 }
 
 /* --- Ordered tables, specifications ----------------------------------------------------------- */

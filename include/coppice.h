@@ -9,6 +9,8 @@
 #include <coppice/match_spec.h>
 #include <coppice/process.h>
 #include <coppice/ets.h>
+#include <coppice/persistent_term.h>
+#include <coppice/atomics.h>
 #include <coppice/timer.h>
 #include <coppice/fields.h>
 #include <coppice/gen.h>

@@ -3,7 +3,7 @@
 -module(bench_tables).
 -behaviour(gen_statem).
 -export([ets_insert/1, ets_read/3, ets_write/3, ets_counter/3, ets_ord_lookup/3, ets_ord_insert/1,
-         ets_ord_next/1, ets_select/1, statem_call/1]).
+         ets_ord_next/1, ets_select/1, statem_call/1, persistent_term/3]).
 -export([init/1, callback_mode/0, adding/3]).
 
 fill(_, Keys, Keys) -> ok;
@@ -40,10 +40,19 @@ counter(Keys, N, X0) ->
     ets:update_counter(bench, X rem Keys, 1),
     counter(Keys, N - 1, X).
 
+persistent(_, 0, _) -> ok;
+persistent(Keys, N, X0) ->
+    X = next_random(X0),
+    {_, _} = persistent_term:get(X rem Keys),
+    persistent(Keys, N - 1, X).
+
 random_keys(Name, Type, Fun, P, Keys, N) ->
     T = ets:new(bench, [Type, named_table, public, {read_concurrency, true},
                         {write_concurrency, true}, {decentralized_counters, true}]),
     fill(T, 0, Keys),
+    by_many(Name, Fun, P, Keys, N).
+
+by_many(Name, Fun, P, Keys, N) ->
     Self = self(),
     Pids = [spawn_link(fun() -> receive go -> ok end, Fun(Keys, N div P, 42 + I), Self ! done end)
             || I <- lists:seq(0, P - 1)],
@@ -52,6 +61,10 @@ random_keys(Name, Type, Fun, P, Keys, N) ->
     [receive done -> ok end || _ <- Pids],
     T1 = bench_lib:now_ns(),
     bench_lib:report(Name, N div P * P, T1 - T0).
+
+persistent_term(P, Keys, N) ->
+    [persistent_term:put(I, {I, I}) || I <- lists:seq(0, Keys - 1)],
+    by_many("persistent_term", fun persistent/3, P, Keys, N).
 
 ets_read(P, Keys, N) -> random_keys("ets_read", set, fun read/3, P, Keys, N).
 ets_write(P, Keys, N) -> random_keys("ets_write", set, fun write/3, P, Keys, N).

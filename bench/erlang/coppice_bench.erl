@@ -61,6 +61,7 @@ find("ets_ord_insert") -> {bench_tables, ets_ord_insert};
 find("ets_ord_next") -> {bench_tables, ets_ord_next};
 find("ets_select") -> {bench_tables, ets_select};
 find("statem_call") -> {bench_tables, statem_call};
+find("persistent_term") -> {bench_tables, persistent_term};
 find(Name) when Name =:= "agent_get"; Name =:= "agent_update"; Name =:= "task_async";
                 Name =:= "task_stream"; Name =:= "dynamic_start"; Name =:= "registry_lookup";
                 Name =:= "registry_register"; Name =:= "registry_whereis";

@@ -23,13 +23,13 @@ static inline char *cop__shared_bytes(struct cop__shared *shared)
     return (char *)(shared + 1);
 }
 
-/* A counted binary inside a heap or message: header word first, then these. The list through
- * `next` is how the owner finds what to release. */
+/* A counted binary, or a reference that holds something, inside a heap or message: header word
+ * first, then these. The list through `next` is how the owner finds what to release. */
 struct cop__counted {
     uint64_t header;
+    uint64_t bit_offset; /* of a reference: 0, this node */
     struct cop__shared *shared;
-    uint64_t bit_offset;
-    uint64_t bit_size;
+    uint64_t bit_size; /* of a reference: its word */
     struct cop__counted *next;
 };
 

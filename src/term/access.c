@@ -40,6 +40,7 @@ enum cop_type cop_type_of(cop_term term)
     case COP__PID_REMOTE:
         return COP_TYPE_PID;
     case COP__REF_REMOTE:
+    case COP__REF_HELD:
         return COP_TYPE_REFERENCE;
     case COP__PORT_REMOTE:
         return COP_TYPE_PORT;

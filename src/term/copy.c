@@ -204,7 +204,7 @@ static inline cop_term move(cop_term term, struct target *target)
         return COP_NONE;
     for (size_t i = 0; i < words; i++)
         to[i] = root[i];
-    if (cop__header_type(*root) == COP__COUNTED) {
+    if (cop__is_counted(*root)) {
         struct cop__counted *counted = (struct cop__counted *)to;
 
         cop__shared_retain(counted->shared);

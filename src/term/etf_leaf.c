@@ -5,6 +5,7 @@
  * is compared with what is left before it is used. */
 #include "term/atoms.h"
 #include "term/etf.h"
+#include "term/held.h"
 #include "term/node.h"
 #include "term/text.h"
 #include "term/utf8.h"
@@ -346,6 +347,7 @@ static bool reference_of(struct cop__etf_reader *reader, cop_term node, uint32_t
     const uint32_t ids[], size_t count, cop_term *ret_term)
 {
     uint32_t local[REFERENCE_IDS_MAX] = { 0 }, again[3];
+    uint64_t word;
 
     if (!is_here(node, creation)) {
         if (!known_node(reader, node, creation))
@@ -354,10 +356,12 @@ static bool reference_of(struct cop__etf_reader *reader, cop_term node, uint32_t
         return true;
     }
     memcpy(local, ids, count * sizeof *ids);
-    *ret_term = cop__word(cop__ref_from_ids(local));
-    cop__ref_ids(again, ret_term->word);
-    return (count > 0 && count <= 3 && memcmp(local, again, sizeof again) == 0) ||
-           cop__etf_wrong(reader, "no reference of this node");
+    word = cop__ref_from_ids(local);
+    cop__ref_ids(again, word);
+    if (count == 0 || count > 3 || memcmp(local, again, sizeof again) != 0)
+        return cop__etf_wrong(reader, "no reference of this node");
+    *ret_term = cop__ref_of(word);
+    return true;
 }
 
 /* Tag 101: one id, and the creation behind it. */

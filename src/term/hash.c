@@ -85,6 +85,9 @@ static INLINE void absorb_step(
         sink.word(digest, bits.size << 8 | COP__BINARY);
         absorb_bytes(digest, sink, bits.bytes, (bits.size + 7) / 8);
         return;
+    case COP__REF_HELD:
+        absorb_immediate(digest, sink, cop__word(cop__held_word(term)));
+        return;
     case COP__PID_REMOTE:
     case COP__REF_REMOTE:
     case COP__PORT_REMOTE: {

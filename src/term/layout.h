@@ -39,7 +39,8 @@ enum cop__header_type {
     COP__REF_REMOTE = 0xbf,  /* count: ids (1 to 5); node handle, ids, two to a word */
     COP__PORT_REMOTE = 0xcf, /* node handle, id */
     COP__FUN_EXTERNAL = 0xdf, /* module, function (atoms), arity (small integer) */
-    COP__FUN_CLOSURE = 0xef   /* a fun of another node: count terms, see cop__closure */
+    COP__FUN_CLOSURE = 0xef,  /* a fun of another node: count terms, see cop__closure */
+    COP__REF_HELD = 0xff /* struct cop__counted: a reference of this node that holds something */
 };
 
 enum {
@@ -287,6 +288,22 @@ static inline bool cop__is_map(cop_term term)
     return type == COP__MAP_SMALL || type == COP__MAP_LARGE;
 }
 
+static inline bool cop__is_held_ref(cop_term term)
+{
+    return cop__box_type(term) == COP__REF_HELD;
+}
+
+static inline uint64_t cop__held_word(cop_term reference)
+{
+    return ((const struct cop__counted *)cop__box(reference))->bit_size;
+}
+
+/* The header says that there is a count to take and to give back. */
+static inline bool cop__is_counted(uint64_t header)
+{
+    return cop__header_type(header) == COP__COUNTED || cop__header_type(header) == COP__REF_HELD;
+}
+
 /* Words after a header: terms, or raw bits; never both. */
 struct cop__payload {
     size_t terms;
@@ -316,6 +333,7 @@ static inline struct cop__payload cop__payload(uint64_t header)
     case COP__BINARY:
         return (struct cop__payload){ 0, (count + 63) / 64 };
     case COP__COUNTED:
+    case COP__REF_HELD:
         return (struct cop__payload){ 0, COP__COUNTED_WORDS - 1 };
     case COP__PID_REMOTE:
     case COP__PORT_REMOTE:

@@ -147,6 +147,10 @@ size_t cop__reference_ids(uint32_t ids[5], cop_term reference)
         cop__ref_ids(ids, reference.word);
         return 3;
     }
+    if (cop__is_held_ref(reference)) {
+        cop__ref_ids(ids, cop__held_word(reference));
+        return 3;
+    }
     ids[0] = 0;
     count = cop__count(reference);
     memcpy(ids, cop__box(reference) + 2, count * sizeof(*ids));

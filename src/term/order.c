@@ -231,6 +231,8 @@ static bool same_step(struct cop__stack *stack, cop_term a, cop_term b, enum rul
                compare_numbers(a, b, rules) == 0;
     if (*x != *y)
         return false;
+    if (cop__header_type(*x) == COP__REF_HELD)
+        return cop__held_word(a) == cop__held_word(b);
     if (cop__header_type(*x) == COP__COUNTED)
         return compare_bits(a, b) == 0;
     payload = cop__payload(*x);
