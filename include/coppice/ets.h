@@ -18,6 +18,7 @@
 #ifndef COPPICE_ETS_H
 #define COPPICE_ETS_H
 
+#include <coppice/file.h>
 #include <coppice/process.h>
 
 COP_BEGIN_DECLS
@@ -290,6 +291,71 @@ COP_API void cop_ets_match_delete(cop_term table, cop_term pattern);
  */
 COP_API cop_term cop_ets_info(cop_term table);
 COP_API cop_term cop_ets_info_item(cop_term table, cop_term item);
+
+/* --- To a file and back ----------------------------------------------------------------------- */
+
+struct cop_tab2file_options {
+    int unset;                 /* so that a list of no options can be written */
+    bool md5sum, object_count; /* written behind the objects, for who verifies */
+    bool sync;                 /* wait until it is on the disk */
+};
+
+/* Write a table to a file, in the form of ets:tab2file, which Erlang reads and the other way round;
+ * written cop_ets_tab2file(table, "prices.ets", &reason, .object_count = true). What others write
+ * meanwhile may or may not be in it. The file appears, or is replaced, when it is whole.
+ *
+ * Returns  0; -COP_ENOTFOUND with badtab, -errno with {file_error, Path, Name}: in *ret_reason,
+ *          which may be NULL, and lives until the end of the turn.
+ * Exits    the caller with badarg: it may not read the table, or that ends meanwhile.
+ * Parks    yes, in the system; other processes run meanwhile.
+ * Context  any process with the right to read.
+ * OTP      ets:tab2file/2,3. Clauses ETS-51 to ETS-53.
+ */
+COP_API int cop_ets_tab2file_with(cop_term table, cop_bytes path,
+    const struct cop_tab2file_options *options, cop_term *ret_reason);
+
+struct cop_file2tab_options {
+    int unset;
+    bool verify; /* the file is whole, as far as it says itself; else what can be read is taken */
+    bool safe;   /* make no new atoms: for files from outside */
+    cop_term table; /* put the objects into this one; none: make the one that was written */
+};
+
+/* Make a table of a file; written cop_ets_file2tab(&table, "prices.ets", &reason, .verify = true).
+ *
+ * Returns  0 and the table, which belongs to the caller; -errno or -COP_ESYNTAX, and in
+ *          *ret_reason, which may be NULL, {read_error, Reason}, badfile, checksum_error,
+ *          invalid_object_count, unsupported_file_version or cannot_create_table. Then there is no
+ *          table; one that was given may have some of the objects.
+ * Exits    the caller with badarg: a table was given that it may not write.
+ * Parks    yes, in the system; other processes run meanwhile.
+ * Context  any process.
+ * OTP      ets:file2tab/1,2. Clauses ETS-52 to ETS-55.
+ */
+COP_API int cop_ets_file2tab_with(cop_term *ret_table, cop_bytes path,
+    const struct cop_file2tab_options *options, cop_term *ret_reason);
+
+/* What a file says of the table in it.
+ *
+ * Returns  0 and [{name, N}, {type, T}, {protection, P}, {named_table, B}, {keypos, K}, {size, S},
+ *          {extended_info, L}, {version, {Major, Minor}}], which lives until the end of the turn;
+ *          else as cop_ets_file2tab.
+ * Parks    yes, in the system.
+ * Context  any process.
+ * OTP      ets:tabfile_info/1. Clause ETS-56.
+ */
+COP_API int cop_ets_tabfile_info(cop_term *ret_info, cop_bytes path, cop_term *ret_reason);
+
+#ifndef __cplusplus
+#define cop_ets_tab2file(TABLE, PATH, ...) COP__ETS_TAB2FILE((TABLE), (PATH), __VA_ARGS__, )
+#define COP__ETS_TAB2FILE(TABLE, PATH, RET_REASON, ...)  \
+    cop_ets_tab2file_with((TABLE), cop_bytes_from(PATH), \
+        &(const struct cop_tab2file_options){ .unset = 0, __VA_ARGS__ }, (RET_REASON))
+#define cop_ets_file2tab(RET_TABLE, PATH, ...) COP__ETS_FILE2TAB((RET_TABLE), (PATH), __VA_ARGS__, )
+#define COP__ETS_FILE2TAB(RET_TABLE, PATH, RET_REASON, ...)  \
+    cop_ets_file2tab_with((RET_TABLE), cop_bytes_from(PATH), \
+        &(const struct cop_file2tab_options){ .unset = 0, __VA_ARGS__ }, (RET_REASON))
+#endif
 
 COP_END_DECLS
 

@@ -89,6 +89,33 @@ void cop__heap_reset_slow(struct cop__heap *heap)
     heap->chunks = NULL;
 }
 
+struct cop__heap_mark cop__heap_mark(const struct cop__heap *heap)
+{
+    return (struct cop__heap_mark){ heap->top, heap->end, heap->chunks, heap->counted };
+}
+
+void cop__heap_back(struct cop__heap *heap, const struct cop__heap_mark *mark)
+{
+    bool entered = cop__enter_unless_inside();
+
+    while (heap->counted != mark->counted) {
+        struct cop__counted *counted = heap->counted;
+
+        heap->counted = counted->next;
+        cop__shared_release(counted->shared);
+    }
+    while (heap->chunks != mark->chunks) {
+        struct cop__chunk *chunk = heap->chunks;
+
+        heap->chunks = chunk->next;
+        free(chunk);
+    }
+    heap->top = mark->top;
+    heap->end = mark->end;
+    if (entered)
+        cop__leave();
+}
+
 struct cop__shared *cop__shared_new(size_t size)
 {
     struct cop__shared *shared;

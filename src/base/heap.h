@@ -64,6 +64,16 @@ static inline __attribute__((always_inline)) void cop__heap_reset(struct cop__he
 }
 void cop__heap_init(struct cop__heap *heap, uint64_t *lent, size_t words);
 
+/* A point to which the heap can go back within the turn: what was built since is gone then, for who
+ * does many steps whose terms nobody else has. Points are gone back to in reverse order. */
+struct cop__heap_mark {
+    uint64_t *top, *end;
+    struct cop__chunk *chunks;
+    struct cop__counted *counted;
+};
+struct cop__heap_mark cop__heap_mark(const struct cop__heap *heap);
+void cop__heap_back(struct cop__heap *heap, const struct cop__heap_mark *mark);
+
 /* Link a block of foreign memory (a received message) so that reset gives it back by `release`. */
 static inline uint64_t *cop__heap_alloc(struct cop__heap *heap, size_t words)
 {

@@ -342,25 +342,28 @@ static bool take_port(
     return true;
 }
 
-/* Ids lowest first. A local reference has three, and only those that this node would make. */
+/* Ids lowest first. One with the name of this node that is none of ours was made by another that
+ * had the name, as all nodes without a name have the same. */
 static bool reference_of(struct cop__etf_reader *reader, cop_term node, uint32_t creation,
     const uint32_t ids[], size_t count, cop_term *ret_term)
 {
     uint32_t local[REFERENCE_IDS_MAX] = { 0 }, again[3];
     uint64_t word;
 
-    if (!is_here(node, creation)) {
-        if (!known_node(reader, node, creation))
-            return false;
-        *ret_term = cop_ref_remote(atom_value(node), creation, ids, count);
-        return true;
+    if (is_here(node, creation)) {
+        if (count == 0 || ids[0] >> 18)
+            return cop__etf_wrong(reader, "no reference of this node");
+        memcpy(local, ids, count * sizeof *ids);
+        word = cop__ref_from_ids(local);
+        cop__ref_ids(again, word);
+        if (count <= 3 && memcmp(local, again, sizeof again) == 0) {
+            *ret_term = cop__ref_of(word);
+            return true;
+        }
     }
-    memcpy(local, ids, count * sizeof *ids);
-    word = cop__ref_from_ids(local);
-    cop__ref_ids(again, word);
-    if (count == 0 || count > 3 || memcmp(local, again, sizeof again) != 0)
-        return cop__etf_wrong(reader, "no reference of this node");
-    *ret_term = cop__ref_of(word);
+    if (!known_node(reader, node, creation))
+        return false;
+    *ret_term = cop_ref_remote(atom_value(node), creation, ids, count);
     return true;
 }
 

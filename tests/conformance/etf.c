@@ -457,3 +457,18 @@ CLAUSE(D_156)
     CHECK_EQ_STR(to_hex(bytes_of(cop_term_to_binary(cop_int(1), .compression = &repeat))),
         "836101"); /* no shorter */
 }
+
+/* All nodes without a name have the same: what another of them made is kept as it is. */
+TEST(reference_of_another_nameless_node)
+{
+    const char *hex = "835A0003770D6E6F6E6F6465406E6F686F737400000000000100029B4800010E1F6BB7";
+    cop_term term = COP_NONE, again = COP_NONE;
+
+    CHECK_EQ_INT(cop_binary_to_term(&term, from_hex(hex)), 0);
+    CHECK_EQ_INT(cop_type_of(term), COP_TYPE_REFERENCE);
+    CHECK_EQ_INT(cop_binary_to_term(&again, from_hex(hex)), 0);
+    CHECK(cop_identical(term, again));
+    hex = "835A0003770D6E6F6E6F6465406E6F686F73740000000000010002FFFFFFFFFFFFFFFF";
+    CHECK_EQ_INT(cop_binary_to_term(&term, from_hex(hex)), 0);
+    CHECK_EQ_STR(to_hex(bytes_of(cop_term_to_binary(term))), hex);
+}
