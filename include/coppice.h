@@ -29,6 +29,7 @@
 #include <coppice/runtime.h>
 #include <coppice/log.h>
 #include <coppice/socket.h>
+#include <coppice/os_process.h>
 #include <coppice/fault.h>
 #include <coppice/mutex.h>
 #include <coppice/file.h>

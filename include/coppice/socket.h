@@ -224,7 +224,8 @@ COP_API int cop_tcp_flush(cop_socket socket);
 
 /* Send what is queued, then end our half of the stream; the other half stays.
  *
- * Returns  0, or as cop_tcp_send. Later sends give -COP_ECLOSED.
+ * Returns  0, or as cop_tcp_send; -ENOTSOCK for a pipe, which is to be closed. Later sends give
+ *          -COP_ECLOSED.
  * Parks    as cop_tcp_send.
  * Context  any process.
  * OTP      gen_tcp:shutdown(Socket, write).

@@ -233,7 +233,7 @@ static int take_stream(struct cop__fd **ret_slot, cop_socket socket)
 
     if (result < 0)
         return result;
-    if (slot->kind != COP__FD_STREAM) {
+    if (!cop__fd_is_stream(slot)) {
         cop__fd_drop(&slot->reading);
         return -EINVAL;
     }

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/poller.h"
+#include "io/os_process.h"
 #include "proc/proc.h"
 
 enum { CHUNK = 1024, CHUNKS = 4096, FD_BITS = 24 };
@@ -259,6 +261,10 @@ static void on_event(uint64_t data, uint32_t events)
     struct cop__fd *slot = slot_at((int)(uint32_t)data);
     uint32_t seq = (uint32_t)(data >> 32);
 
+    if (slot && is_open(slot, seq + 1) && cop__os_process_gone(slot)) {
+        cop__poller_remove(slot->fd);
+        close(slot->fd);
+    }
     if (!slot || !is_open(slot, seq))
         return; /* of a connection that had this number before: IO-2 */
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -415,8 +421,13 @@ static void send_queued(struct cop__fd *slot)
 {
     cop_bytes queued = cop__buffer_bytes(&slot->out);
 
-    if (queued.size && send(slot->fd, queued.data, queued.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        return; /* the other side is gone or does not read: nobody is left to be told */
+    ssize_t sent = 0;
+
+    if (queued.size)
+        sent = slot->kind == COP__FD_PIPE
+                   ? write(slot->fd, queued.data, queued.size)
+                   : send(slot->fd, queued.data, queued.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; /* the other side is gone or does not read: nobody is left to be told */
 }
 
 /* Both directions are ours, or nobody's any more. */
@@ -429,6 +440,11 @@ static void finish(struct cop__fd *slot)
     send_queued(slot);
     cop__buffer_done(&slot->in);
     cop__buffer_done(&slot->out);
+    if (slot->kind == COP__FD_PROCESS && !cop__os_process_closed(slot)) {
+        cop__fd_drop(&slot->reading); /* on_event does the rest */
+        cop__fd_drop(&slot->writing);
+        return;
+    }
     if (slot->kind != COP__FD_FILE)
         cop__poller_remove(fd);
     cop__fd_drop(&slot->reading);
@@ -518,9 +534,20 @@ int cop__fd_give(uint64_t id, cop_pid to)
 /* --- The node
  * ----------------------------------------------------------------------------------------- */
 
+/* The kill of an orphan has done its work, or soon will have. */
+static void end_orphans(struct cop__fd *chunk)
+{
+    for (int i = 0; chunk && i < CHUNK; i++)
+        if (atomic_load(&chunk[i].orphan)) {
+            waitpid(atomic_load(&chunk[i].os_pid), NULL, 0);
+            close(chunk[i].fd);
+        }
+}
+
 static void stop(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
+        end_orphans(atomic_load(&table[i]));
         free(atomic_load(&table[i]));
         atomic_store(&table[i], NULL);
     }

@@ -14,7 +14,13 @@
 #include "io/stream_buffer.h"
 #include "proc/park.h"
 
-enum cop__fd_kind { COP__FD_STREAM, COP__FD_LISTENER, COP__FD_FILE };
+enum cop__fd_kind {
+    COP__FD_STREAM,
+    COP__FD_PIPE, /* a stream in one direction */
+    COP__FD_LISTENER,
+    COP__FD_FILE,
+    COP__FD_PROCESS /* of the operating system (os_process.h) */
+};
 
 struct cop__hold;
 
@@ -44,7 +50,18 @@ struct cop__fd {
     int send_error;           /* sticky: a frame was cut, or the other side is gone */
     int64_t send_timeout_ms;  /* constant while open; 0: infinity */
     struct cop__buffer out;
+    /* of a process of the operating system */
+    _Atomic(int32_t) os_pid; /* 0: it was waited for; cleared with `giving` held */
+    int32_t exit_status;     /* with `reading` held; -EAGAIN: it has not ended */
+    _Atomic(uint8_t) orphan; /* closed, killed, not waited for */
+    bool by_clock;           /* no event tells of its end; constant while open */
 };
+
+/* Sockets and pipes; any context. */
+static inline bool cop__fd_is_stream(const struct cop__fd *slot)
+{
+    return slot->kind <= COP__FD_PIPE;
+}
 
 /* The slot of an open handle, NULL for a stale one. rt odd, as for all below. */
 struct cop__fd *cop__fd_find(uint64_t id);

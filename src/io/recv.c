@@ -9,7 +9,6 @@
 #include "io/fd_table.h"
 
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* What a reading function needs; the direction is taken while one exists. */
@@ -31,7 +30,7 @@ static int begin(struct reader *reader, cop_socket socket, int64_t timeout_ms)
     result = cop__fd_take(slot, &slot->reading, reader->seq);
     if (result < 0)
         return result;
-    if (slot->kind != COP__FD_STREAM ||
+    if (!cop__fd_is_stream(slot) ||
         atomic_load_explicit(&slot->mode, memory_order_relaxed) != COP_PASSIVE) {
         cop__fd_read_done(slot);
         return -EINVAL; /* a listener, or its data comes as messages */
@@ -55,7 +54,7 @@ int64_t cop__fd_read(struct cop__fd *slot, void *buffer, size_t size)
     if (slot->drained_r && !atomic_load_explicit(&slot->hup, memory_order_relaxed))
         return -EAGAIN;
     do
-        count = recv(slot->fd, buffer, size, MSG_DONTWAIT);
+        count = read(slot->fd, buffer, size); /* it does not block */
     while (count < 0 && cop__last_error() == -EINTR);
     if (count < 0) {
         int error = cop__last_error();

@@ -31,7 +31,7 @@ static int begin(struct writer *writer, cop_socket socket)
     result = cop__fd_take(slot, &slot->writing, writer->seq);
     if (result < 0)
         return result;
-    result = slot->kind == COP__FD_STREAM ? slot->send_error : -EINVAL;
+    result = cop__fd_is_stream(slot) ? slot->send_error : -EINVAL;
     if (result < 0)
         cop__fd_drop(&slot->writing);
     return result;
@@ -44,15 +44,17 @@ static void end(struct writer *writer)
 }
 
 /* In a function that never parks: errno is the thread's. */
-static int64_t send_once(int fd, struct iovec *parts, size_t count)
+static int64_t send_once(const struct cop__fd *slot, struct iovec *parts, size_t count)
 {
     struct msghdr message = { .msg_iov = parts };
+    int fd = slot->fd;
     ssize_t sent;
 
     message.msg_iovlen = (__typeof__(message.msg_iovlen))count; /* an int in musl */
     do
-        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                          : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = slot->kind == COP__FD_PIPE ? writev(fd, parts, (int)count)
+               : count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                            : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && cop__last_error() == -EINTR);
     return sent < 0 ? cop__last_error() : sent;
 }
@@ -88,7 +90,7 @@ static int send_all(struct writer *writer, struct iovec *parts, size_t count, si
             parts++, count--;
             continue;
         }
-        sent = send_once(writer->slot->fd, parts, count);
+        sent = send_once(writer->slot, parts, count);
         if (sent == -EAGAIN) {
             int waited = wait_writable(writer);
 
@@ -122,7 +124,7 @@ static int send_frame(struct writer *writer, struct iovec *frame, size_t count, 
 
     while (cop__buffer_size(&slot->out)) {
         cop_bytes queued = cop__buffer_bytes(&slot->out);
-        int64_t gone = send_once(slot->fd,
+        int64_t gone = send_once(slot,
             &(struct iovec){ .iov_base = (char *)(uintptr_t)queued.data, .iov_len = queued.size },
             1);
 
