@@ -92,6 +92,15 @@ COP_API int cop_os_kill(cop_os_process process, int signal_number);
  */
 COP_API int cop_os_close(cop_os_process process);
 
+/* Make another process its owner, and that of its pipes as far as they are the caller's.
+ *
+ * Returns  as cop_tcp_give_away.
+ * Parks    no.
+ * Context  the owner.
+ * OTP      none.
+ */
+COP_API int cop_os_give_away(cop_os_process process, cop_pid new_owner);
+
 COP_END_DECLS
 
 #endif

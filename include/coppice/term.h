@@ -267,6 +267,16 @@ COP_API cop_atom cop_pid_node(cop_pid pid);
  */
 COP_API bool cop_to_text(cop_bytes *ret_value, cop_term term);
 
+/* The bytes of I/O data: a binary, or a list of bytes, binaries and such lists.
+ *
+ * Returns  a binary that lives until the end of the turn; false where the term is no I/O data.
+ * Exits    system_limit: no memory.
+ * Parks    no.
+ * Context  any thread.
+ * OTP      iolist_to_binary/1.
+ */
+COP_API bool cop_iolist_to_binary(cop_term *ret_binary, cop_term iodata);
+
 /* Bitstrings: whether it is one of whole bytes, and its size in bits (0 of what is none).
  *
  * Returns  as said.

@@ -390,6 +390,18 @@ int cop_os_close(cop_os_process process)
     return result;
 }
 
+int cop_os_give_away(cop_os_process process, cop_pid new_owner)
+{
+    int result;
+
+    cop_tcp_give_away(process.input, new_owner);
+    cop_tcp_give_away(process.output, new_owner);
+    cop__enter();
+    result = cop__fd_give(process.id, new_owner);
+    cop__leave();
+    return result;
+}
+
 /* --- Orphans ---------------------------------------------------------------------------------- */
 
 bool cop__os_process_closed(struct cop__fd *slot)

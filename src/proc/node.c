@@ -144,7 +144,10 @@ static void drop_processes(void)
             continue;
         for (msg = cop__mailbox_close(proc); msg; msg = next) {
             next = msg->next;
-            cop__msg_free(self, msg);
+            if (msg->kind == COP__ADOPT)
+                cop__signal_refused(self, msg, COP_NONE); /* given, and not taken in */
+            else
+                cop__msg_free(self, msg);
         }
         for (msg = proc->owed; msg; msg = next) {
             next = msg->next;

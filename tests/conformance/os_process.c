@@ -158,7 +158,7 @@ NODE_TEST(what_cannot_be_started)
 NODE_TEST(closing_kills)
 {
     cop_os_process process = shell("sleep 1000 & echo $!; trap '' TERM; wait; sleep 1000");
-    int grandchild = atoi(line_of(process));
+    int grandchild = (int)strtol(line_of(process), NULL, 10);
 
     CHECK(grandchild > 0 && kill(grandchild, 0) == 0);
     CHECK_EQ_INT(cop_os_close(process), 0);
