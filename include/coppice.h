@@ -27,6 +27,7 @@
 #include <coppice/port.h>
 #include <coppice/application.h>
 #include <coppice/pg.h>
+#include <coppice/global.h>
 #include <coppice/runtime.h>
 #include <coppice/log.h>
 #include <coppice/socket.h>

@@ -40,6 +40,7 @@ struct cop_via_module {
     bool (*register_name)(cop_term key, cop_pid pid); /* yes | no */
     void (*unregister_name)(cop_term key);
     bool (*whereis_name)(cop_pid *ret_pid, cop_term key);
+    bool is_global; /* shown as {global, Key} in place of {via, Module, Key} */
 };
 
 /* A destination of each kind. cop_dest() picks the one for its argument's type. cop_dest_term

@@ -38,8 +38,6 @@ void cop__gen_take_name(struct cop__registration *registration, const struct cop
             already_started(cop_via(begun->via, begun->via_key));
         registration->via = begun->via;
         cop_keep(&registration->key, begun->via_key);
-        cop_keep(&registration->name,
-            cop("{via, Module, Key}", cop_atom_new(begun->via->name), begun->via_key));
     } else if (cop_to_atom(&atom, begun->name) && !cop_match(begun->name, "undefined")) {
         if (cop_register_atom(atom, cop_self()) < 0)
             already_started(cop_dest_atom(atom));
@@ -56,8 +54,8 @@ cop_term cop__gen_name(const struct cop__registration *registration)
 {
     cop_term name;
 
-    if (registration && !cop_is_none(registration->name))
-        return cop_copy(registration->name);
+    if (registration && registration->via)
+        return cop_copy(registration->key);
     if (cop_match(
             cop_process_info(cop_self(), "registered_name"), "{registered_name, Name}", &name))
         return name;
@@ -165,10 +163,12 @@ void cop__gen_check_name(cop_dest name)
             cop_exit(cop("process_not_registered"));
         return;
     case COP_DEST_VIA:
-        if (!cop_whereis_to(&pid, name) || pid.id != cop_self().id)
-            cop_exit(cop("{process_not_registered_via, Module}",
-                cop_atom_new(cop_dest_via_of(name, &key)->name)));
-        return;
+        if (cop_whereis_to(&pid, name) && pid.id == cop_self().id)
+            return;
+        if (cop_dest_via_of(name, &key)->is_global)
+            cop_exit(cop("process_not_registered_globally"));
+        cop_exit(cop("{process_not_registered_via, Module}",
+            cop_atom_new(cop_dest_via_of(name, &key)->name)));
     default:
         cop_error(cop("badarg"));
     }

@@ -5,10 +5,10 @@
 
 #include <coppice/gen.h>
 
-/* The name of a behaviour that is registered through a module of its own, as {via, M, N}. */
+/* The name of a behaviour that is registered through a module: {via, M, Key}, {global, Key}. */
 struct cop__registration {
     const cop_via_module *via; /* NULL: it has no such name */
-    cop_term key, name;        /* kept */
+    cop_term key;              /* kept; the name in reports */
 };
 
 /* --- In the starter --------------------------------------------------------------------------- */

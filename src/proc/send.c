@@ -137,6 +137,8 @@ cop_term cop_dest_show(cop_dest dest)
         return cop__pair(cop__word(dest.what), cop_from_atom(cop_dest_node_of(dest)));
     case COP_DEST_VIA:
         module = cop_dest_via_of(dest, &items[2]);
+        if (module->is_global)
+            return cop__pair(cop__atom(COP__ATOM_global), items[2]);
         items[0] = cop__atom(COP__ATOM_via);
         items[1] = cop_from_atom(cop_atom_new(module->name));
         return cop_tuple_from(items, 3);

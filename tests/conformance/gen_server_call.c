@@ -21,7 +21,10 @@ static bool no_whereis(cop_pid *ret_pid, cop_term key)
     return false;
 }
 
-static const cop_via_module nobody = { "nobody", no_register, no_unregister, no_whereis };
+static const cop_via_module nobody = { .name = "nobody",
+    .register_name = no_register,
+    .unregister_name = no_unregister,
+    .whereis_name = no_whereis };
 
 static cop_pid far_pid(void)
 {
@@ -35,7 +38,10 @@ static bool far_whereis(cop_pid *ret_pid, cop_term key)
     return true;
 }
 
-static const cop_via_module far = { "far", no_register, no_unregister, far_whereis };
+static const cop_via_module far = { .name = "far",
+    .register_name = no_register,
+    .unregister_name = no_unregister,
+    .whereis_name = far_whereis };
 
 static cop_pid dead_pid(void)
 {
