@@ -8,9 +8,10 @@
 #include <sys/mman.h>
 
 #include "base/lock.h"
+#include "base/pages.h"
 
 static const uint32_t class_size[COP__BLOCK_CLASSES] = { 64, 128, 256, 512, 1024, 4096 };
-enum { CHUNK_SIZE = 256 * 1024, LARGE_CHUNK_SIZE = 2 * 1024 * 1024, SMALL_CHUNKS_MAX = 16 };
+enum { CHUNK_SIZE = 256 * 1024, SMALL_CHUNKS_MAX = 16 };
 
 static struct {
     _Alignas(64) struct cop__spinlock lock;
@@ -45,24 +46,6 @@ static void give_batch(struct cop__free_block *batch, uint8_t class)
     cop__spin_unlock(&central[class].lock);
 }
 
-/* As large as a huge page, and where one can lie: millions of rows or messages then need few
- * entries of the TLB. Whether there is one is the system's business. */
-static char *map_large(void)
-{
-    size_t size = 2 * (size_t)LARGE_CHUNK_SIZE;
-    char *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    size_t before;
-
-    if (mapped == MAP_FAILED)
-        return NULL;
-    before = (size_t)(-(uintptr_t)mapped) & (LARGE_CHUNK_SIZE - 1);
-    if (before)
-        munmap(mapped, before);
-    munmap(mapped + before + LARGE_CHUNK_SIZE, size - before - LARGE_CHUNK_SIZE);
-    madvise(mapped + before, LARGE_CHUNK_SIZE, MADV_HUGEPAGE);
-    return mapped + before;
-}
-
 /* Small programs stay small: the first chunks of a class are. */
 static char *map_chunk(uint8_t class, size_t *ret_size)
 {
@@ -74,8 +57,8 @@ static char *map_chunk(uint8_t class, size_t *ret_size)
     made = central[class].chunks++;
     cop__spin_unlock(&central[class].lock);
     if (made >= SMALL_CHUNKS_MAX) {
-        chunk = map_large();
-        *ret_size = LARGE_CHUNK_SIZE;
+        chunk = cop__pages_huge(); /* millions of rows or messages need few entries of the TLB */
+        *ret_size = COP__HUGE_PAGE;
         if (chunk)
             return chunk;
     }

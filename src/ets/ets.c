@@ -90,7 +90,7 @@ static bool read_rows(
     do {
         begun = kind->begin_read(table, hash);
         page->count = 0;
-        for (row = kind->find(table, key, hash); row;
+        for (row = kind->find(table, key, hash, NULL); row;
              row = kind->find_more(table, row, key, hash)) {
             if (page->count == page->room && !cop__page_grow(page))
                 return false;
@@ -136,7 +136,7 @@ static struct cop__row *read_one(const struct cop__table *table, cop_term key, u
 
     do {
         begun = kind->begin_read(table, hash);
-        row = kind->find(table, key, hash);
+        row = kind->find(table, key, hash, NULL);
     } while (!kind->end_read(table, hash, begun));
     return row;
 }
@@ -300,8 +300,9 @@ static struct cop__row *find_object(
 static bool put_row(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
     cop_term key = cop__row_key(row, table->key_position);
+    struct cop__view space;
     struct cop__row *old =
-        table->type == COP_DUPLICATE_BAG ? NULL : table->kind->find(table, key, row->hash);
+        table->type == COP_DUPLICATE_BAG ? NULL : table->kind->find(table, key, row->hash, &space);
 
     if (!old || table->type == COP_DUPLICATE_BAG)
         return table->kind->insert(self, table, row);
@@ -345,9 +346,11 @@ static bool put_rows(struct cop__thr *self, struct cop__table *table, struct fre
 
 static bool any_there(const struct cop__table *table, const struct fresh *fresh)
 {
+    struct cop__view space;
+
     for (size_t i = 0; i < fresh->count; i++)
-        if (table->kind->find(
-                table, cop__row_key(fresh->rows[i], table->key_position), fresh->rows[i]->hash))
+        if (table->kind->find(table, cop__row_key(fresh->rows[i], table->key_position),
+                fresh->rows[i]->hash, &space))
             return true;
     return false;
 }
@@ -420,21 +423,22 @@ static void lock(struct cop__table *table, uint64_t hash, const char *function)
     }
 }
 
-/* All rows of a key; with `page`, they are noted before. Locked. */
+/* All rows of a key; with `page`, they are noted before, with space for a view. Locked. */
 static bool remove_key(struct cop__thr *self, struct cop__table *table, cop_term key, uint64_t hash,
-    struct cop__page *page)
+    struct cop__page *page, struct cop__view *noted)
 {
+    struct cop__view space;
     struct cop__row *row;
 
     if (page) {
-        for (row = table->kind->find(table, key, hash); row;
+        for (row = table->kind->find(table, key, hash, noted); row;
              row = table->kind->find_more(table, row, key, hash)) {
             if (page->count == page->room && !cop__page_grow(page))
                 return false;
             page->rows[page->count++] = row;
         }
     }
-    while ((row = table->kind->find(table, key, hash)))
+    while ((row = table->kind->find(table, key, hash, &space)))
         table->kind->remove(self, table, row);
     return true;
 }
@@ -445,7 +449,7 @@ void cop_ets_delete(cop_term id, cop_term key)
     uint64_t hash = cop__ets_hash(table, key);
 
     lock(table, hash, "ets_delete");
-    remove_key(cop__own_thr(), table, key, hash, NULL);
+    remove_key(cop__own_thr(), table, key, hash, NULL, NULL);
     table->kind->unlock_key(table, hash);
     cop__ets_end();
 }
@@ -455,12 +459,13 @@ cop_term cop_ets_take(cop_term id, cop_term key)
 {
     struct cop__table *table = cop__ets_begin(id, COP__RIGHT_WRITE, "ets_take");
     uint64_t hash = cop__ets_hash(table, key);
+    struct cop__view space;
     cop_term list;
     bool done;
     PAGE_ON_STACK(page);
 
     lock(table, hash, "ets_take");
-    done = remove_key(cop__own_thr(), table, key, hash, &page);
+    done = remove_key(cop__own_thr(), table, key, hash, &page, &space);
     table->kind->unlock_key(table, hash);
     list = done ? list_of(&page) : cop_nil();
     cop__page_done(&page);
@@ -473,6 +478,7 @@ cop_term cop_ets_take(cop_term id, cop_term key)
 void cop_ets_delete_object(cop_term id, cop_term object)
 {
     struct cop__table *table = cop__ets_begin(id, COP__RIGHT_WRITE, "ets_delete_object");
+    struct cop__view space;
     struct cop__row *row;
     cop_term key;
     uint64_t hash;
@@ -482,7 +488,7 @@ void cop_ets_delete_object(cop_term id, cop_term object)
     key = cop_tuple_at(object, table->key_position - 1);
     hash = cop__ets_hash(table, key);
     lock(table, hash, "ets_delete_object");
-    row = table->kind->find(table, key, hash);
+    row = table->kind->find(table, key, hash, &space);
     while (row) {
         struct cop__row *next = table->kind->find_more(table, row, key, hash);
 
@@ -533,6 +539,14 @@ static cop_term with_key(const struct cop__table *table, cop_term object, cop_te
     return tuple_with(object, table->key_position - 1, key);
 }
 
+/* Is there still what there was? */
+static bool is_same(const struct cop__row *now, const struct cop__row *before)
+{
+    if (!now || !before || !cop__row_is_view(now) || !cop__row_is_view(before))
+        return now == before;
+    return memcmp(now->tree, before->tree, COP__PAIR_WORDS * sizeof(uint64_t)) == 0;
+}
+
 /* The new row is made of the old one with nothing locked, and put in its place if that is still the
  * row of this key. */
 static bool change(cop_term id, cop_term key, cop_term what, cop_term missing, change_fn *fn,
@@ -542,6 +556,7 @@ static bool change(cop_term id, cop_term key, cop_term what, cop_term missing, c
     struct cop__thr *self = cop__own_thr();
     uint64_t hash = cop__ets_hash(table, key);
     struct cop__row *old, *row;
+    struct cop__view space;
     cop_term object;
     bool same, done = true;
 
@@ -561,7 +576,7 @@ static bool change(cop_term id, cop_term key, cop_term what, cop_term missing, c
         if (!row)
             no_memory();
         table->kind->lock_key(table, hash);
-        same = table->kind->find(table, key, hash) == old &&
+        same = is_same(table->kind->find(table, key, hash, &space), old) &&
                !atomic_load_explicit(&table->deleted, memory_order_relaxed);
         if (same && old)
             table->kind->replace(self, table, old, row);
@@ -673,10 +688,47 @@ static cop_term add_all(
     return object;
 }
 
+/* N, or {Position, N}, for the element that is not the key of a pair: a counter as most are. */
+static bool is_plain_count(const struct cop__table *table, cop_term what, int64_t *ret_n)
+{
+    size_t other = 3 - table->key_position;
+
+    if (cop__is_small(what)) {
+        *ret_n = cop__small_value(what);
+        return table->key_position == 1;
+    }
+    if (!cop__is_tuple(what) || cop_tuple_size(what) != 2 ||
+        cop_tuple_at(what, 0).word != cop__small((int64_t)other).word ||
+        !cop__is_small(cop_tuple_at(what, 1)))
+        return false;
+    *ret_n = cop__small_value(cop_tuple_at(what, 1));
+    return true;
+}
+
+/* False: it is no such counter, or not there; nothing has happened. */
+static bool count_in_place(cop_term id, cop_term key, cop_term what, cop_term *ret_sum)
+{
+    struct cop__table *table = cop__ets_begin(id, COP__RIGHT_WRITE, "ets_update_counter");
+    uint64_t hash = cop__ets_hash(table, key);
+    bool done = false;
+    int64_t n;
+
+    if (table->kind->add && table->type == COP_SET && table->key_position <= 2 &&
+        is_plain_count(table, what, &n)) {
+        lock(table, hash, "ets_update_counter");
+        done = table->kind->add(table, key, hash, n, ret_sum);
+        table->kind->unlock_key(table, hash);
+    }
+    cop__ets_end();
+    return done;
+}
+
 cop_term cop_ets_update_counter(cop_term id, cop_term key, cop_term what, cop_term missing)
 {
     cop_term result = COP_NONE;
 
+    if (count_in_place(id, key, what, &result))
+        return result;
     if (!change(id, key, what, missing, add_all, &result, "ets_update_counter"))
         cop__badarg("ets_update_counter: no such key");
     return result;

@@ -2,8 +2,10 @@
 /* Hash tables: set, bag, duplicate_bag. Layer 4.
  *
  * A table is a number of stripes, by the low bits of the hash, each with a lock for writers and an
- * open-addressing array of {hash, row}. The place of an entry is given by the high bits of its
- * hash, and entries are kept in the order of their hashes (what is in the way moves up), so:
+ * open-addressing array of {hash, row}. A row that is a pair of immediates, in a set, has no block:
+ * it lies in its place itself, so that a look touches one line of memory, and not two. The place of
+ * an entry is given by the high bits of its hash, and entries are kept in the order of their hashes
+ * (what is in the way moves up), so:
  *
  *   - a look that finds a higher hash, or nothing, has seen enough, and it has touched one line;
  *   - a walk goes by hashes, not by places, and may go on in an array that has grown meanwhile;
@@ -13,21 +15,27 @@
  * odd while entries move, or somebody writes to a bag: a reader looks again when it has changed. */
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "ets/table.h"
 #include "proc/retire.h"
 
-enum { STRIPES_MAX = 64, STRIPES = 16, FIRST_BITS = 3, BITS_MAX = 40 };
+enum { STRIPES_MAX = 64, STRIPES = 16, FIRST_BITS = 3, BITS_MAX = 40, LARGE_SIZE = 1 << 18 };
 
 struct slot {
     _Atomic(uint64_t) hash; /* 0: empty */
     struct cop__row *_Atomic row;
+    _Atomic(uint64_t) pair[2]; /* where row says so */
 };
+
+/* In the place of a row: the pair is it; it was, and is dead (ETS-T5). */
+static struct cop__row pair_here, dead_pair;
 
 /* Places for 2^bits entries, and some more for those that move up at the end: the last one stays
  * empty. */
 struct array {
     unsigned bits;
     size_t last;
+    size_t size; /* bytes */
     struct slot slots[];
 };
 
@@ -78,10 +86,54 @@ static struct cop__row *row_at(const struct array *array, size_t i)
     return atomic_load_explicit(&array->slots[i].row, memory_order_acquire);
 }
 
-static void set_slot(struct array *array, size_t i, uint64_t hash, struct cop__row *row)
+static uint64_t element_at(const struct array *array, size_t i, size_t position)
 {
+    return atomic_load_explicit(&array->slots[i].pair[position - 1], memory_order_relaxed);
+}
+
+static void set_element(struct array *array, size_t i, size_t position, uint64_t word)
+{
+    atomic_store_explicit(&array->slots[i].pair[position - 1], word, memory_order_relaxed);
+}
+
+static bool is_pair(const struct cop__row *row)
+{
+    return row == &pair_here || row == &dead_pair;
+}
+
+/* What is written to a place; hash and row last. */
+static void set_slot(struct array *array, size_t i, uint64_t hash, struct cop__row *row,
+    uint64_t first, uint64_t second)
+{
+    set_element(array, i, 1, first);
+    set_element(array, i, 2, second);
     atomic_store_explicit(&array->slots[i].row, row, memory_order_release);
     atomic_store_explicit(&array->slots[i].hash, hash, memory_order_release);
+}
+
+static void move_slot(struct array *to, size_t i, const struct array *from, size_t j)
+{
+    set_slot(
+        to, i, hash_at(from, j), row_at(from, j), element_at(from, j, 1), element_at(from, j, 2));
+}
+
+/* A new row takes a place that is empty, or has only what is given up. A pair moves in, and its
+ * block is not needed any more. */
+static void put_slot(struct cop__thr *self, const struct cop__table *table, struct array *array,
+    size_t i, struct cop__row *row)
+{
+    if (table->type == COP_SET && cop__row_is_pair(row)) {
+        set_slot(array, i, row->hash, &pair_here, row->tree[1], row->tree[2]);
+        cop__row_free(self, row);
+    } else {
+        set_slot(array, i, row->hash, row, 0, 0);
+    }
+}
+
+static struct cop__row *view_of(const struct array *array, size_t i, struct cop__view *space)
+{
+    return cop__row_view(
+        space, hash_at(array, i), element_at(array, i, 1), element_at(array, i, 2));
 }
 
 static struct cop__row *next_of(const struct cop__row *row)
@@ -90,20 +142,32 @@ static struct cop__row *next_of(const struct cop__row *row)
 }
 
 /* Relaxed sums under the lock; read by anyone. */
-static void count(struct stripe *stripe, const struct cop__row *row, int sign)
+static void count(struct stripe *stripe, int sign, int64_t bytes)
 {
     atomic_store_explicit(&stripe->size,
         atomic_load_explicit(&stripe->size, memory_order_relaxed) + sign, memory_order_relaxed);
     atomic_store_explicit(&stripe->bytes,
-        atomic_load_explicit(&stripe->bytes, memory_order_relaxed) +
-            sign * (int64_t)cop__row_size(row),
+        atomic_load_explicit(&stripe->bytes, memory_order_relaxed) + sign * bytes,
         memory_order_relaxed);
 }
 
-static bool has_key(const struct cop__table *table, const struct cop__row *row, cop_term key)
+static void count_row(
+    const struct cop__table *table, struct stripe *stripe, const struct cop__row *row, int sign)
 {
-    cop_term other = cop__row_key(row, table->key_position);
+    bool is_pair = table->type == COP_SET && cop__row_is_pair(row);
 
+    count(stripe, sign, is_pair ? 0 : (int64_t)cop__row_size(row));
+}
+
+/* The row in this place. */
+static bool has_key(const struct cop__table *table, const struct array *array, size_t i,
+    const struct cop__row *row, cop_term key)
+{
+    cop_term other;
+
+    if (is_pair(row))
+        return element_at(array, i, table->key_position) == key.word;
+    other = cop__row_key(row, table->key_position);
     return other.word == key.word || cop_identical(other, key);
 }
 
@@ -112,19 +176,27 @@ static bool has_key(const struct cop__table *table, const struct cop__row *row, 
 static struct array *new_array(unsigned bits)
 {
     size_t places = (size_t)1 << bits, more = places < 64 ? places : 64 + places / 256;
-    struct array *array = calloc(1, sizeof *array + (places + more + 1) * sizeof(struct slot));
+    size_t size = sizeof(struct array) + (places + more + 1) * sizeof(struct slot);
+    struct array *array = cop__pages_new(size);
 
     if (array) {
         array->bits = bits;
         array->last = places + more;
+        array->size = size;
     }
     return array;
+}
+
+static void drop_array(struct array *array)
+{
+    if (array)
+        cop__pages_free(array, array->size);
 }
 
 static void free_array(struct cop__thr *self, void *array)
 {
     (void)self;
-    free(array);
+    drop_array(array);
 }
 
 static bool init(struct cop__table *table)
@@ -147,6 +219,10 @@ static bool free_some(struct cop__thr *self, struct array *array, size_t *budget
     for (;;) {
         struct cop__row *row = row_at(array, array->last), *next;
 
+        if (is_pair(row)) {
+            row = NULL;
+            *budget -= *budget > 0;
+        }
         for (; row; row = next) {
             next = next_of(row);
             cop__row_free(self, row);
@@ -171,7 +247,7 @@ static bool free_rows(struct cop__thr *self, struct cop__table *table, size_t bu
 
         if (array && !free_some(self, array, &budget))
             return false;
-        free(array);
+        drop_array(array);
         atomic_store(&rows->stripes[i].array, NULL);
     }
     free(rows);
@@ -279,7 +355,7 @@ static int64_t place_of(
     for (size_t i = home_of(array, hash); (there = hash_at(array, i)) && there <= hash; i++) {
         const struct cop__row *row = there == hash ? row_at(array, i) : NULL;
 
-        if (row && has_key(table, row, key))
+        if (row && has_key(table, array, i, row, key))
             return (int64_t)i;
         if (i == array->last)
             break;
@@ -294,12 +370,23 @@ static struct cop__row *first_live(struct cop__row *row)
     return row;
 }
 
-static struct cop__row *find(const struct cop__table *table, cop_term key, uint64_t hash)
+/* The first live row of a place, or a view of the pair there. */
+static struct cop__row *live_at(const struct array *array, size_t i, struct cop__view *space)
+{
+    struct cop__row *row = row_at(array, i);
+
+    if (row == &pair_here)
+        return view_of(array, i, space);
+    return row == &dead_pair ? NULL : first_live(row);
+}
+
+static struct cop__row *find(
+    const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space)
 {
     const struct array *array = array_of(stripe_of(table, hash));
     int64_t place = array ? place_of(table, array, key, hash) : NOWHERE;
 
-    return place == NOWHERE ? NULL : first_live(row_at(array, (size_t)place));
+    return place == NOWHERE ? NULL : live_at(array, (size_t)place, space);
 }
 
 static struct cop__row *find_more(
@@ -322,22 +409,24 @@ static size_t place_for(const struct array *array, uint64_t hash)
 }
 
 /* False: there is no room at the end. */
-static bool put_in(const struct cop__table *table, struct stripe *stripe, struct array *array,
-    uint64_t hash, struct cop__row *row)
+static bool put_in(struct cop__thr *self, const struct cop__table *table, struct stripe *stripe,
+    struct array *array, struct cop__row *row)
 {
-    size_t at = place_for(array, hash), end = at;
+    size_t at = place_for(array, row->hash), end = at;
+    bool moves;
 
     while (hash_at(array, end))
         end++;
     if (end >= array->last)
         return false;
-    if (end > at) {
+    moves = end > at;
+    if (moves) {
         begin_move(table, stripe);
         for (size_t i = end; i > at; i--)
-            set_slot(array, i, hash_at(array, i - 1), row_at(array, i - 1));
+            move_slot(array, i, array, i - 1);
     }
-    set_slot(array, at, hash, row);
-    if (end > at)
+    put_slot(self, table, array, at, row);
+    if (moves)
         end_move(table, stripe);
     return true;
 }
@@ -352,7 +441,7 @@ static void take_out(const struct cop__table *table, struct stripe *stripe, size
     while (hash_at(array, end + 1) && home_of(array, hash_at(array, end + 1)) <= end)
         end++;
     for (size_t i = at; i < end; i++)
-        set_slot(array, i, hash_at(array, i + 1), row_at(array, i + 1));
+        move_slot(array, i, array, i + 1);
     atomic_store_explicit(&array->slots[end].hash, 0, memory_order_release);
     atomic_store_explicit(&array->slots[end].row, NULL, memory_order_release);
     end_move(table, stripe);
@@ -373,11 +462,19 @@ static bool copy_entries(struct array *to, const struct array *from)
             at = home_of(to, hash);
         if (at >= to->last)
             return false;
-        atomic_init(&to->slots[at].row, row_at(from, i));
-        atomic_init(&to->slots[at].hash, hash);
-        at++;
+        move_slot(to, at++, from, i);
     }
     return true;
+}
+
+/* Large ones are not left to wait until there is more to be freed. */
+static void retire_array(struct cop__thr *self, struct array *array)
+{
+    bool is_large = array->size >= LARGE_SIZE;
+
+    cop__retire(self, array, free_array);
+    if (is_large)
+        cop__retire_push(self);
 }
 
 static bool grow(struct cop__thr *self, struct stripe *stripe)
@@ -391,14 +488,14 @@ static bool grow(struct cop__thr *self, struct stripe *stripe)
             return false;
         if (!old || copy_entries(array, old))
             break;
-        free(array); /* hashes that lie too close together */
+        drop_array(array); /* hashes that lie too close together */
         array = NULL;
     }
     if (!array)
         return false;
     atomic_store_explicit(&stripe->array, array, memory_order_release);
     if (old)
-        cop__retire(self, old, free_array);
+        retire_array(self, old);
     return true;
 }
 
@@ -411,6 +508,30 @@ static bool is_full(const struct stripe *stripe)
     return !array || (stripe->entries + 1) * 8 > (int64_t)5 << array->bits;
 }
 
+/* A row of a place takes it anew; what was there is not in a chain. */
+static void put_over(struct cop__thr *self, const struct cop__table *table, struct stripe *stripe,
+    size_t place, struct cop__row *row)
+{
+    struct array *array = array_of(stripe);
+    struct cop__row *old = row_at(array, place);
+    bool was_pair = is_pair(old), is_pair_now = table->type == COP_SET && cop__row_is_pair(row);
+
+    if (old == &pair_here && is_pair_now) { /* the key is the same: one store */
+        size_t other = 3 - table->key_position;
+
+        set_element(array, place, other, row->tree[other]);
+        cop__row_free(self, row);
+        return;
+    }
+    if (was_pair || is_pair_now)
+        begin_move(table, stripe); /* what a reader has seen of the pair may not be one */
+    put_slot(self, table, array, place, row);
+    if (was_pair || is_pair_now)
+        end_move(table, stripe);
+    if (!was_pair)
+        cop__row_retire(self, old);
+}
+
 static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
     struct stripe *stripe = stripe_of(table, row->hash);
@@ -419,25 +540,26 @@ static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__
         array ? place_of(table, array, cop__row_key(row, table->key_position), row->hash) : NOWHERE;
 
     if (place != NOWHERE) { /* of a bag; else a dead one is there */
-        struct cop__row *old = row_at(array, (size_t)place);
-
+        count_row(table, stripe, row, 1);
         if (cop__table_is_bag(table)) {
-            atomic_store_explicit(&row->next, old, memory_order_relaxed);
+            atomic_store_explicit(&row->next, row_at(array, (size_t)place), memory_order_relaxed);
+            atomic_store_explicit(&array->slots[place].row, row, memory_order_release);
             stripe->rows++;
         } else {
-            cop__row_retire(self, old);
+            put_over(self, table, stripe, (size_t)place, row);
         }
-        atomic_store_explicit(&array->slots[place].row, row, memory_order_release);
-    } else {
-        if (is_full(stripe) && !grow(self, stripe))
-            return false;
-        while (!put_in(table, stripe, array_of(stripe), row->hash, row))
-            if (!grow(self, stripe))
-                return false;
-        stripe->entries++;
-        stripe->rows++;
+        return true;
     }
-    count(stripe, row, 1);
+    if (is_full(stripe) && !grow(self, stripe))
+        return false;
+    count_row(table, stripe, row, 1);
+    while (!put_in(self, table, stripe, array_of(stripe), row))
+        if (!grow(self, stripe)) {
+            count_row(table, stripe, row, -1);
+            return false;
+        }
+    stripe->entries++;
+    stripe->rows++;
     return true;
 }
 
@@ -458,43 +580,71 @@ static void replace(
 {
     struct stripe *stripe = stripe_of(table, old->hash);
     struct array *array = array_of(stripe);
-    int64_t place = place_of(table, array, cop__row_key(old, table->key_position), old->hash);
+    size_t place =
+        (size_t)place_of(table, array, cop__row_key(old, table->key_position), old->hash);
 
+    count_row(table, stripe, old, -1);
+    count_row(table, stripe, row, 1);
+    if (!cop__table_is_bag(table)) {
+        put_over(self, table, stripe, place, row);
+        return;
+    }
     atomic_store_explicit(&row->next, next_of(old), memory_order_relaxed);
-    atomic_store_explicit(link_to(array, (size_t)place, old), row, memory_order_release);
-    count(stripe, old, -1);
-    count(stripe, row, 1);
+    atomic_store_explicit(link_to(array, place, old), row, memory_order_release);
     cop__row_retire(self, old);
 }
 
-/* Out of its chain; true: the entry at this place went with it. */
+/* Out of its chain; true: the entry at this place went with it. row: as it is in the place. */
 static bool unlink_row(struct cop__thr *self, const struct cop__table *table, struct stripe *stripe,
     size_t place, struct cop__row *row)
 {
     struct array *array = array_of(stripe);
-    bool alone = row_at(array, place) == row && !next_of(row);
+    bool pair = is_pair(row), alone = pair || (row_at(array, place) == row && !next_of(row));
 
     if (alone)
         take_out(table, stripe, place);
     else
         atomic_store_explicit(link_to(array, place, row), next_of(row), memory_order_release);
     stripe->rows--;
-    cop__row_retire(self, row);
+    if (!pair)
+        cop__row_retire(self, row);
     return alone;
 }
 
 static void remove_row(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
     struct stripe *stripe = stripe_of(table, row->hash);
+    struct array *array = array_of(stripe);
+    size_t place =
+        (size_t)place_of(table, array, cop__row_key(row, table->key_position), row->hash);
+    bool fixed = atomic_load_explicit(&table->fixes, memory_order_relaxed);
 
-    count(stripe, row, -1);
-    if (atomic_load_explicit(&table->fixes, memory_order_relaxed))
-        atomic_store_explicit(&row->dead, 1, memory_order_relaxed);
+    count_row(table, stripe, row, -1);
+    if (!fixed)
+        unlink_row(self, table, stripe, place, cop__row_is_view(row) ? row_at(array, place) : row);
+    else if (cop__row_is_view(row))
+        atomic_store_explicit(&array->slots[place].row, &dead_pair, memory_order_release);
     else
-        unlink_row(self, table, stripe,
-            (size_t)place_of(
-                table, array_of(stripe), cop__row_key(row, table->key_position), row->hash),
-            row);
+        atomic_store_explicit(&row->dead, 1, memory_order_relaxed);
+}
+
+/* One store, as a reader may be on it: what it sees is one number or the other. */
+static bool add(struct cop__table *table, cop_term key, uint64_t hash, int64_t n, cop_term *ret_sum)
+{
+    struct array *array = array_of(stripe_of(table, hash));
+    int64_t place = array ? place_of(table, array, key, hash) : NOWHERE, sum;
+    size_t other = 3 - table->key_position;
+    cop_term old;
+
+    if (place == NOWHERE || row_at(array, (size_t)place) != &pair_here)
+        return false;
+    old = cop__word(element_at(array, (size_t)place, other));
+    if (!cop__is_small(old) || __builtin_add_overflow(cop__small_value(old), n, &sum) ||
+        !cop__fits_small(sum))
+        return false;
+    *ret_sum = cop__small(sum);
+    set_element(array, (size_t)place, other, ret_sum->word);
+    return true;
 }
 
 static void clear(struct cop__thr *self, struct cop__table *table)
@@ -507,12 +657,12 @@ static void clear(struct cop__thr *self, struct cop__table *table)
 
         atomic_store_explicit(&stripe->array, NULL, memory_order_release);
         for (size_t j = 0; array && j < array->last; j++)
-            for (struct cop__row *row = row_at(array, j), *next; row; row = next) {
+            for (struct cop__row *row = row_at(array, j), *next; row && !is_pair(row); row = next) {
                 next = next_of(row);
                 cop__row_retire(self, row);
             }
         if (array)
-            cop__retire(self, array, free_array);
+            retire_array(self, array);
         atomic_store_explicit(&stripe->size, 0, memory_order_relaxed);
         atomic_store_explicit(&stripe->bytes, 0, memory_order_relaxed);
         stripe->rows = stripe->entries = 0;
@@ -530,10 +680,10 @@ static void purge_stripe(
     for (size_t i = 0; i < array->last; i += !gone) { /* what follows moves into its place */
         gone = false;
         for (struct cop__row *row = row_at(array, i), *next; row && !gone; row = next) {
-            next = next_of(row);
+            next = is_pair(row) ? NULL : next_of(row);
             if (atomic_load_explicit(&table->fixes, memory_order_relaxed))
                 return;
-            if (cop__row_is_dead(row))
+            if (row == &dead_pair || cop__row_is_dead(row))
                 gone = unlink_row(self, table, stripe, i, row);
         }
     }
@@ -554,7 +704,7 @@ static void purge(struct cop__thr *self, struct cop__table *table)
 static struct cop__row *from_place(const struct array *array, size_t i)
 {
     for (; array && i < array->last; i++) {
-        struct cop__row *row = hash_at(array, i) ? first_live(row_at(array, i)) : NULL;
+        struct cop__row *row = hash_at(array, i) ? live_at(array, i, NULL) : NULL;
 
         if (row)
             return row;
@@ -633,8 +783,8 @@ static bool add_entries(const struct array *array, uint64_t *at, struct cop__pag
             return true;
         }
         last = hash;
-        for (struct cop__row *row = row_at(array, i); row; row = next_of(row))
-            if (!cop__row_is_dead(row) && !add_to_page(page, row))
+        for (struct cop__row *row = live_at(array, i, NULL); row; row = first_live(next_of(row)))
+            if (!add_to_page(page, row))
                 return false;
     }
     *at = UINT64_MAX;
@@ -716,6 +866,7 @@ const struct cop__table_kind cop__hash_table = {
     .insert = insert,
     .replace = replace,
     .remove = remove_row,
+    .add = add,
     .clear = clear,
     .purge = purge,
     .neighbour = neighbour,

@@ -315,11 +315,12 @@ static struct cop__row *find_any(const struct cop__table *table, cop_term key)
     return found && i < LEAF_MAX ? row_at(leaf, i) : NULL;
 }
 
-static struct cop__row *find(const struct cop__table *table, cop_term key, uint64_t hash)
+static struct cop__row *find(
+    const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space)
 {
     struct cop__row *row = find_any(table, key);
 
-    (void)hash;
+    (void)hash, (void)space;
     return row && !cop__row_is_dead(row) ? row : NULL;
 }
 

@@ -25,6 +25,25 @@ struct cop__row *cop__row_new(struct cop__thr *self, cop_term object)
     return row;
 }
 
+struct cop__row *cop__row_view(
+    struct cop__view *space, uint64_t hash, uint64_t first, uint64_t second)
+{
+    struct cop__row *row = space ? (struct cop__row *)(void *)space
+                                 : (struct cop__row *)(void *)cop__heap_alloc(cop__turn_heap(),
+                                       sizeof(struct cop__view) / sizeof(uint64_t));
+
+    atomic_init(&row->next, NULL);
+    atomic_init(&row->dead, 0);
+    row->hash = hash;
+    row->counted = NULL;
+    row->words = COP__PAIR_WORDS;
+    row->class = space ? COP__VIEW_LENT : COP__VIEW_IN_HEAP;
+    row->tree[0] = cop__header(COP__TUPLE, 2);
+    row->tree[1] = first;
+    row->tree[2] = second;
+    return row;
+}
+
 void cop__row_free(struct cop__thr *self, void *row)
 {
     struct cop__row *freed = row;
@@ -43,5 +62,7 @@ cop_term cop__row_copy(const struct cop__row *row)
 {
     struct cop__heap *heap = cop__turn_heap();
 
+    if (row->class == COP__VIEW_IN_HEAP)
+        return cop__row_object(row);
     return cop__term_copy(cop__row_object(row), cop__heap_alloc(heap, row->words), &heap->counted);
 }

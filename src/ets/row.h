@@ -17,6 +17,30 @@ struct cop__row {
     uint64_t tree[];       /* a tuple */
 };
 
+/* A pair of immediates lies in the place of its row in a hash table, and has no block. What finds
+ * it makes such a view of it, with space for it from the caller, or in the heap of the turn: it
+ * lives as long as that, and shows what was there then. */
+enum { COP__PAIR_WORDS = 3, COP__VIEW_LENT = 0xfd, COP__VIEW_IN_HEAP = 0xfe }; /* classes */
+struct cop__view {
+    _Alignas(struct cop__row) unsigned char row[sizeof(struct cop__row) +
+                                                COP__PAIR_WORDS * sizeof(uint64_t)];
+};
+
+static inline bool cop__row_is_view(const struct cop__row *row)
+{
+    return row->class == COP__VIEW_LENT || row->class == COP__VIEW_IN_HEAP;
+}
+
+static inline bool cop__row_is_pair(const struct cop__row *row)
+{
+    return row->tree[0] == cop__header(COP__TUPLE, 2) &&
+           cop__is_immediate(cop__word(row->tree[1])) && cop__is_immediate(cop__word(row->tree[2]));
+}
+
+/* space NULL: in the heap of the turn, which may raise. */
+struct cop__row *cop__row_view(
+    struct cop__view *space, uint64_t hash, uint64_t first, uint64_t second);
+
 /* rt odd. NULL: no memory. */
 struct cop__row *cop__row_new(struct cop__thr *self, cop_term object);
 void cop__row_free(struct cop__thr *self, void *row);

@@ -14,27 +14,6 @@
 
 /* --- Pages ------------------------------------------------------------------------------------ */
 
-/* Where the heap of the turn was: what a page left there and nobody needs is given back. */
-struct mark {
-    uint64_t *top, *end;
-    struct cop__counted *counted;
-};
-
-static struct mark mark(void)
-{
-    const struct cop__heap *heap = cop__turn_heap();
-
-    return (struct mark){ heap->top, heap->end, heap->counted };
-}
-
-static void back_to(struct mark mark)
-{
-    struct cop__heap *heap = cop__turn_heap();
-
-    if (heap->end == mark.end && heap->counted == mark.counted)
-        heap->top = mark.top;
-}
-
 struct walk {
     cop_term id;
     enum cop__right right;
@@ -257,6 +236,21 @@ struct query {
     void *arg;
 };
 
+/* What a page left in the heap of the turn is given back, but for the key where the walk goes on.
+ */
+static void forget_page(struct walk *walk, const struct cop__heap_mark *before)
+{
+    cop_term kept = COP_NONE;
+    bool has_key = !cop_is_none(walk->cursor.key);
+
+    if (has_key)
+        cop_keep(&kept, walk->cursor.key);
+    cop__heap_back(cop__turn_heap(), before);
+    if (has_key)
+        walk->cursor.key = cop_copy(kept);
+    cop_keep_clear(&kept);
+}
+
 static void ask_rows(const struct query *query, const cop_match_spec *spec)
 {
     struct walk walk;
@@ -265,7 +259,7 @@ static void ask_rows(const struct query *query, const cop_match_spec *spec)
     begin_walk(&walk, query->id, query->right, query->function);
     walk.cursor.backwards = query->backwards;
     for (;;) {
-        struct mark before = mark();
+        struct cop__heap_mark before = cop__heap_mark(cop__turn_heap());
         bool taken = false;
 
         if (!next_page(&walk))
@@ -275,8 +269,8 @@ static void ask_rows(const struct query *query, const cop_match_spec *spec)
                 taken = true;
                 query->take(walk.objects[i], result, query->arg);
             }
-        if ((!taken || !query->keeps) && cop__is_immediate(walk.cursor.key))
-            back_to(before);
+        if (!taken || !query->keeps)
+            forget_page(&walk, &before);
     }
     end_walk(&walk);
 }
@@ -378,6 +372,7 @@ static int64_t exchange(cop_term id, cop_term object, cop_term put, const char *
     cop_term key = cop_tuple_at(object, table->key_position - 1);
     uint64_t hash = cop__ets_hash(table, key);
     struct cop__row *row, *next, *fresh = NULL;
+    struct cop__view space;
     int64_t count = 0;
 
     if (!cop_is_none(put)) {
@@ -391,7 +386,7 @@ static int64_t exchange(cop_term id, cop_term object, cop_term put, const char *
     table->kind->lock_key(table, hash);
     row = atomic_load_explicit(&table->deleted, memory_order_relaxed)
               ? NULL
-              : table->kind->find(table, key, hash);
+              : table->kind->find(table, key, hash, &space);
     for (; row; row = next) {
         next = table->kind->find_more(table, row, key, hash);
         if (!cop_identical(cop__row_object(row), object))

@@ -3,12 +3,12 @@
  *
  *   ETS-T1  Readers take no lock: they find rows inside one enter/leave bracket, which keeps what
  * they can see from being freed (proc/retire.h), and copy them before they leave. ETS-T2  A row is
- * never changed but for `next` and `dead`. What replaces it takes its place with one store, so a
- * reader sees the old object or the new one. ETS-T3  Who writes holds the lock of the key
- * (lock_key), or of all keys (lock_all). Nothing is raised and nothing yields while a lock is held:
- * what may fail is made before. ETS-T4  `several` is odd while objects of more than one key are
- * written; who begins to read then waits. So no reader sees some of them. ETS-T5  While `fixes` is
- * not 0 buckets are not split and deleted rows only marked. */
+ * never changed but for `next` and `dead` (a pair in its place: but for its value). What replaces
+ * it takes its place with one store, so a reader sees the old object or the new one. ETS-T3  Who
+ * writes holds the lock of the key (lock_key), or of all keys (lock_all). Nothing is raised and
+ * nothing yields while a lock is held: what may fail is made before. ETS-T4  `several` is odd while
+ * objects of more than one key are written; who begins to read then waits. So no reader sees some
+ * of them. ETS-T5  While `fixes` is not 0 buckets are not split and deleted rows only marked. */
 #ifndef COP_ETS_TABLE_H
 #define COP_ETS_TABLE_H
 
@@ -46,9 +46,10 @@ struct cop__table_kind {
     /* What was found in between holds if end_read says so. */
     uint32_t (*begin_read)(const struct cop__table *table, uint64_t hash);
     bool (*end_read)(const struct cop__table *table, uint64_t hash, uint32_t begun);
-    /* The first live row of a key, and the others of it (bags): newest first. Locked, or reading.
-     */
-    struct cop__row *(*find)(const struct cop__table *table, cop_term key, uint64_t hash);
+    /* The first live row of a key, and the others of it (bags): newest first. Locked, with space
+     * for a view; or reading, and space NULL. */
+    struct cop__row *(*find)(
+        const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space);
     struct cop__row *(*find_more)(
         const struct cop__table *table, const struct cop__row *row, cop_term key, uint64_t hash);
     /* Locked. The row's hash is set. replace and remove retire the old one; false: no memory. */
@@ -56,6 +57,11 @@ struct cop__table_kind {
     void (*replace)(struct cop__thr *self, struct cop__table *table, struct cop__row *old,
         struct cop__row *row);
     void (*remove)(struct cop__thr *self, struct cop__table *table, struct cop__row *row);
+    /* The usual counter: add a small integer to the other element of a pair, if that stays one.
+     * *ret_sum as a term. false: it is none, and nothing has changed. Locked. NULL: the kind has no
+     * pairs. */
+    bool (*add)(
+        struct cop__table *table, cop_term key, uint64_t hash, int64_t n, cop_term *ret_sum);
     void (*clear)(struct cop__thr *self, struct cop__table *table); /* all locked */
     void (*purge)(struct cop__thr *self, struct cop__table *table); /* what is dead; not locked */
     /* The live row before or after the key; NULL: none. *ret_known: the key is there. */

@@ -315,6 +315,11 @@ static bool divide_integers(cop_term *ret_quotient, cop_term *ret_rest, cop_term
 
     if (!both_integers(a, b) || b.word == cop__small(0).word)
         return false;
+    if (both_small(a, b)) {
+        *ret_quotient = cop__new_int(cop__turn_heap(), cop__small_value(a) / cop__small_value(b));
+        *ret_rest = cop__small(cop__small_value(a) % cop__small_value(b));
+        return true;
+    }
     cop__integer_of(&x, a);
     cop__integer_of(&y, b);
     if (compare_magnitudes(&x, &y) < 0) {
