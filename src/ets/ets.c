@@ -183,24 +183,45 @@ bool cop_ets_member(cop_term id, cop_term key)
     return is;
 }
 
+/* none: there is no such position. */
+static cop_term element_of(const struct cop__row *row, int position)
+{
+    cop_term object = cop__row_object(row);
+
+    if (position < 1 || (size_t)position > cop_tuple_size(object))
+        return COP_NONE;
+    return cop_copy(cop_tuple_at(object, (size_t)position - 1));
+}
+
 cop_term cop_ets_lookup_element(cop_term id, cop_term key, int position, cop_term missing)
 {
-    cop_term objects = cop_ets_lookup(id, key), object, list = cop_nil(), last;
-    bool is_list = cop_match(cop_ets_info_item(id, cop("type")), "bag") ||
-                   cop_match(cop_ets_info_item(id, cop("type")), "duplicate_bag");
+    struct cop__table *table = cop__ets_begin(id, COP__RIGHT_READ, "ets_lookup_element");
+    uint64_t hash = cop__ets_hash(table, key);
+    bool is_bag = cop__table_is_bag(table);
+    cop_term list = cop_nil(), element = missing;
+    struct cop__row *one;
+    PAGE_ON_STACK(page);
 
-    if (cop_type_of(objects) == COP_TYPE_NIL) {
-        if (cop_is_none(missing))
-            cop__badarg("ets_lookup_element: no such key");
-        return missing;
+    if (is_bag) {
+        if (!read_rows(table, key, hash, &page))
+            no_memory();
+    } else {
+        one = read_one(table, key, hash);
+        page.count = one != NULL;
+        page.rows[0] = one;
     }
-    while (cop_list_next(&object, &objects)) {
-        if (position < 1 || (size_t)position > cop_tuple_size(object))
-            cop__badarg("ets_lookup_element: no such position");
-        last = cop_tuple_at(object, (size_t)position - 1);
-        list = cop_cons(last, list);
+    for (size_t i = 0; i < page.count; i++) {
+        element = element_of(page.rows[i], position);
+        if (cop_is_none(element))
+            break;
+        list = is_bag ? cop_cons(element, list) : list;
     }
-    return is_list ? cop_list_reverse(list) : last;
+    is_bag = is_bag && page.count;
+    cop__page_done(&page);
+    if (cop_is_none(element))
+        fail("ets_lookup_element: no such key, or no such position");
+    cop__ets_end();
+    return is_bag ? list : element;
 }
 
 /* --- Putting in ------------------------------------------------------------------------------- */
@@ -713,8 +734,7 @@ static bool count_in_place(cop_term id, cop_term key, cop_term what, cop_term *r
     bool done = false;
     int64_t n;
 
-    if (table->kind->add && table->type == COP_SET && table->key_position <= 2 &&
-        is_plain_count(table, what, &n)) {
+    if (!cop__table_is_bag(table) && table->key_position <= 2 && is_plain_count(table, what, &n)) {
         lock(table, hash, "ets_update_counter");
         done = table->kind->add(table, key, hash, n, ret_sum);
         table->kind->unlock_key(table, hash);

@@ -3,7 +3,8 @@
  *
  *   inner   keys [k1 k2]      children [< k1] [k1 <= .. < k2] [k2 <=]
  *   leaf    keys [a b c ...]  rows, in order; the key is there twice, so that a small integer or an
- *                             atom is compared without a look at its row
+ *                             atom is compared without a look at its row. A pair of immediates has
+ *                             no row: its other element stands there
  *
  * Writers hold one lock. Readers hold none: `changes` is odd while a tree is being changed, and who
  * has read meanwhile reads again; after a few times in vain a reader takes the lock too. All that
@@ -18,7 +19,7 @@
 #include "proc/retire.h"
 #include "term/copy.h"
 
-enum { LEAF_MAX = 32, INNER_MAX = 32, DEPTH_MAX = 24 };
+enum { LEAF_MAX = 31, INNER_MAX = 41, DEPTH_MAX = 24 };
 
 /* The key of an inner node that is no immediate. */
 struct separator {
@@ -36,8 +37,9 @@ struct node {
 struct leaf {
     struct node node;
     _Atomic(uint64_t) keys[LEAF_MAX];
-    struct cop__row *_Atomic rows[LEAF_MAX];
+    _Atomic(uint64_t) rows[LEAF_MAX]; /* entries, see is_row */
 };
+_Static_assert(sizeof(struct leaf) <= 512, "a block");
 
 struct inner {
     struct node node;
@@ -45,6 +47,7 @@ struct inner {
     struct separator *_Atomic separators[INNER_MAX]; /* NULL: the key is an immediate */
     struct node *_Atomic children[INNER_MAX + 1];
 };
+_Static_assert(sizeof(struct inner) <= 1024, "a block");
 
 struct tree {
     struct cop__spinlock lock;
@@ -75,6 +78,11 @@ static uint32_t count_of(const struct node *node, uint32_t max)
     return count <= max ? count : max;
 }
 
+static uint32_t keys_of(const struct node *node)
+{
+    return count_of(node, node->leaf ? LEAF_MAX : INNER_MAX);
+}
+
 static void set_count(struct node *node, uint32_t count)
 {
     atomic_store_explicit(&node->count, count, memory_order_release);
@@ -90,12 +98,39 @@ static int compare(cop_term a, cop_term b)
     return a.word == b.word ? 0 : cop_compare(a, b);
 }
 
+/* As rank, where all keys that are met are small integers, without a branch that depends on them:
+ * no processor foresees which way a search goes. false: one is not. */
+static inline bool rank_small(uint32_t *ret_rank, const _Atomic(uint64_t) *keys, uint32_t count,
+    cop_term key, bool equal, bool *ret_found)
+{
+    int64_t bound = (int64_t)key.word + equal; /* words of integers lie 16 apart */
+    uint32_t low = 0, left = count, at;
+
+    while (left) {
+        uint32_t half = left / 2;
+        uint64_t other = atomic_load_explicit(&keys[low + half], memory_order_relaxed);
+        bool less = (int64_t)other < bound;
+
+        if (__builtin_expect(!cop__is_small(cop__word(other)), 0))
+            return false;
+        low = less ? low + half + 1 : low;
+        left = less ? left - half - 1 : half;
+    }
+    at = low - equal;
+    *ret_rank = low;
+    *ret_found = at < count && atomic_load_explicit(&keys[at], memory_order_relaxed) == key.word;
+    return true;
+}
+
 /* How many of the keys are less than key; with `equal` also those that are equal. */
-static uint32_t rank(
+static inline uint32_t rank(
     const _Atomic(uint64_t) *keys, uint32_t count, cop_term key, bool equal, bool *ret_found)
 {
     uint32_t low = 0, high = count;
 
+    if (cop__is_small(key) && rank_small(&low, keys, count, key, equal, ret_found))
+        return low;
+    low = 0;
     *ret_found = false;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -113,14 +148,76 @@ static uint32_t rank(
     return low;
 }
 
+/* All of it is asked for at once, rather than one line after another as the search comes to them.
+ */
 static struct node *child_at(const struct inner *inner, uint32_t i)
 {
-    return atomic_load_explicit(&inner->children[i], memory_order_acquire);
+    struct node *child = atomic_load_explicit(&inner->children[i], memory_order_acquire);
+
+    for (size_t at = 0; at < sizeof(struct leaf); at += 64)
+        __builtin_prefetch((const char *)child + at);
+    return child;
 }
 
-static struct cop__row *row_at(const struct leaf *leaf, uint32_t i)
+static uint64_t entry_at(const struct leaf *leaf, uint32_t i)
 {
     return atomic_load_explicit(&leaf->rows[i], memory_order_acquire);
+}
+
+/* --- Entries: a row, or the other element of a pair, which is an immediate ---------------------
+ */
+
+#define DEAD_PAIR UINT64_C(15) /* no immediate, and no pointer */
+
+static bool is_row(uint64_t entry)
+{
+    return !cop__is_immediate(cop__word(entry));
+}
+
+static struct cop__row *row_of(uint64_t entry)
+{
+    return (struct cop__row *)(uintptr_t)entry;
+}
+
+static uint64_t entry_of(const struct cop__table *table, struct cop__row *row)
+{
+    return table->key_position <= 2 && cop__row_is_pair(row) ? row->tree[3 - table->key_position]
+                                                             : (uint64_t)(uintptr_t)row;
+}
+
+/* A row that is in as a pair has no use for its block. */
+static void let_block_go(
+    struct cop__thr *self, const struct cop__table *table, struct cop__row *row)
+{
+    if (is_row(entry_of(table, row)))
+        return;
+    cop__row_free(self, row);
+}
+
+static void retire_entry(struct cop__thr *self, uint64_t entry)
+{
+    if (is_row(entry))
+        cop__row_retire(self, row_of(entry));
+}
+
+static bool is_dead(uint64_t entry)
+{
+    return is_row(entry) ? cop__row_is_dead(row_of(entry)) : entry == DEAD_PAIR;
+}
+
+/* The row, or a view of the pair; NULL: it is dead. */
+static struct cop__row *live_at(
+    const struct cop__table *table, const struct leaf *leaf, uint32_t i, struct cop__view *space)
+{
+    uint64_t entry = entry_at(leaf, i), key;
+
+    if (!entry || is_dead(entry))
+        return NULL;
+    if (is_row(entry))
+        return row_of(entry);
+    key = atomic_load_explicit(&leaf->keys[i], memory_order_acquire);
+    return table->key_position == 1 ? cop__row_view(space, 1, key, entry)
+                                    : cop__row_view(space, 1, entry, key);
 }
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
@@ -196,13 +293,14 @@ static void let_go(struct cop__thr *self, void *object, cop__retired_free *free,
  * of it. */
 static bool free_below(struct cop__thr *self, struct node *node, bool retire, size_t *budget)
 {
-    uint32_t count = count_of(node, LEAF_MAX);
+    uint32_t count = keys_of(node);
 
     if (*budget < LEAF_MAX)
         return false;
     if (node->leaf) {
         for (uint32_t i = 0; i < count; i++)
-            let_go(self, row_at((struct leaf *)node, i), cop__row_free, retire);
+            if (is_row(entry_at((struct leaf *)node, i)))
+                let_go(self, row_of(entry_at((struct leaf *)node, i)), cop__row_free, retire);
         *budget -= LEAF_MAX;
         let_go(self, node, free_node, retire);
         return true;
@@ -306,22 +404,15 @@ static const struct leaf *leaf_for(const struct cop__table *table, cop_term key)
     return (const struct leaf *)node;
 }
 
-static struct cop__row *find_any(const struct cop__table *table, cop_term key)
+static struct cop__row *find(
+    const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space)
 {
     const struct leaf *leaf = leaf_for(table, key);
     bool found;
     uint32_t i = rank(leaf->keys, count_of(&leaf->node, LEAF_MAX), key, false, &found);
 
-    return found && i < LEAF_MAX ? row_at(leaf, i) : NULL;
-}
-
-static struct cop__row *find(
-    const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space)
-{
-    struct cop__row *row = find_any(table, key);
-
-    (void)hash, (void)space;
-    return row && !cop__row_is_dead(row) ? row : NULL;
+    (void)hash;
+    return found && i < LEAF_MAX ? live_at(table, leaf, i, space) : NULL;
 }
 
 static struct cop__row *find_more(
@@ -332,24 +423,26 @@ static struct cop__row *find_more(
 }
 
 /* The nearest live row of a subtree, from its first or its last on. */
-static struct cop__row *edge(const struct node *node, bool last, size_t depth)
+static struct cop__row *edge(
+    const struct cop__table *table, const struct node *node, bool last, size_t depth)
 {
-    uint32_t count = count_of(node, LEAF_MAX);
+    uint32_t count = keys_of(node);
 
     if (depth > DEPTH_MAX)
         return NULL;
     if (node->leaf) {
         for (uint32_t i = 0; i < count; i++) {
-            struct cop__row *row = row_at((const struct leaf *)node, last ? count - 1 - i : i);
+            struct cop__row *row =
+                live_at(table, (const struct leaf *)node, last ? count - 1 - i : i, NULL);
 
-            if (row && !cop__row_is_dead(row))
+            if (row)
                 return row;
         }
         return NULL;
     }
     for (uint32_t i = 0; i <= count; i++) {
         const struct node *child = child_at((const struct inner *)node, last ? count - i : i);
-        struct cop__row *row = child ? edge(child, last, depth + 1) : NULL;
+        struct cop__row *row = child ? edge(table, child, last, depth + 1) : NULL;
 
         if (row)
             return row;
@@ -359,11 +452,12 @@ static struct cop__row *edge(const struct node *node, bool last, size_t depth)
 
 static struct cop__row *end(const struct cop__table *table, bool last)
 {
-    return edge(atomic_load_explicit(&tree_of(table)->root, memory_order_acquire), last, 0);
+    return edge(table, atomic_load_explicit(&tree_of(table)->root, memory_order_acquire), last, 0);
 }
 
 /* The nearest live row before or after the key in a subtree. */
-static struct cop__row *beside(const struct node *node, cop_term key, bool before, size_t depth)
+static struct cop__row *beside(const struct cop__table *table, const struct node *node,
+    cop_term key, bool before, size_t depth)
 {
     bool found;
     struct cop__row *row;
@@ -376,8 +470,8 @@ static struct cop__row *beside(const struct node *node, cop_term key, bool befor
         uint32_t i = rank(leaf->keys, count, key, !before, &found);
 
         while (before ? i-- > 0 : i < count) {
-            row = row_at(leaf, i);
-            if (row && !cop__row_is_dead(row))
+            row = live_at(table, leaf, i, NULL);
+            if (row)
                 return row;
             i += !before;
         }
@@ -388,10 +482,10 @@ static struct cop__row *beside(const struct node *node, cop_term key, bool befor
     uint32_t i = rank(inner->keys, count, key, true, &found);
     const struct node *child = child_at(inner, i);
 
-    row = child ? beside(child, key, before, depth + 1) : NULL;
+    row = child ? beside(table, child, key, before, depth + 1) : NULL;
     while (!row && (before ? i-- > 0 : i++ < count)) {
         child = child_at(inner, i);
-        row = child ? edge(child, before, depth + 1) : NULL;
+        row = child ? edge(table, child, before, depth + 1) : NULL;
     }
     return row;
 }
@@ -402,18 +496,22 @@ static struct cop__row *neighbour(
     (void)hash;
     *ret_known = true; /* any key has neighbours: ETS-29 */
     return beside(
-        atomic_load_explicit(&tree_of(table)->root, memory_order_acquire), key, before, 0);
+        table, atomic_load_explicit(&tree_of(table)->root, memory_order_acquire), key, before, 0);
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static void count(struct tree *tree, const struct cop__row *row, int sign)
+static void count(const struct cop__table *table, const struct cop__row *row, int sign)
 {
+    struct tree *tree = tree_of(table);
+    int64_t bytes = is_row(entry_of(table, (struct cop__row *)(uintptr_t)row))
+                        ? (int64_t)cop__row_size(row)
+                        : 0;
+
     atomic_store_explicit(&tree->size,
         atomic_load_explicit(&tree->size, memory_order_relaxed) + sign, memory_order_relaxed);
     atomic_store_explicit(&tree->bytes,
-        atomic_load_explicit(&tree->bytes, memory_order_relaxed) +
-            sign * (int64_t)cop__row_size(row),
+        atomic_load_explicit(&tree->bytes, memory_order_relaxed) + sign * bytes,
         memory_order_relaxed);
 }
 
@@ -440,16 +538,16 @@ static uint64_t key_word(const _Atomic(uint64_t) *keys, uint32_t i)
 }
 
 /* From the last on, so that what is there is always whole. */
-static void put_in_leaf(struct leaf *leaf, uint32_t at, uint64_t key, struct cop__row *row)
+static void put_in_leaf(struct leaf *leaf, uint32_t at, uint64_t key, uint64_t entry)
 {
     uint32_t count = count_of(&leaf->node, LEAF_MAX);
 
     for (uint32_t i = count; i > at; i--) {
         atomic_store_explicit(&leaf->keys[i], key_word(leaf->keys, i - 1), memory_order_release);
-        atomic_store_explicit(&leaf->rows[i], row_at(leaf, i - 1), memory_order_release);
+        atomic_store_explicit(&leaf->rows[i], entry_at(leaf, i - 1), memory_order_release);
     }
     atomic_store_explicit(&leaf->keys[at], key, memory_order_release);
-    atomic_store_explicit(&leaf->rows[at], row, memory_order_release);
+    atomic_store_explicit(&leaf->rows[at], entry, memory_order_release);
     set_count(&leaf->node, count + 1);
 }
 
@@ -565,7 +663,7 @@ static void grow(struct tree *tree, struct path *path, struct parts *parts, stru
 }
 
 static bool split_and_put(struct cop__thr *self, struct tree *tree, struct path *path, uint32_t at,
-    cop_term key, struct cop__row *row)
+    cop_term key, uint64_t entry)
 {
     struct parts parts = { 0 };
     struct leaf *leaf = path->leaf, *right;
@@ -578,14 +676,14 @@ static bool split_and_put(struct cop__thr *self, struct tree *tree, struct path 
     right = parts.leaf;
     for (uint32_t i = middle; i < LEAF_MAX; i++) {
         atomic_init(&right->keys[i - middle], key_word(leaf->keys, i));
-        atomic_init(&right->rows[i - middle], row_at(leaf, i));
+        atomic_init(&right->rows[i - middle], entry_at(leaf, i));
     }
     set_count(&right->node, LEAF_MAX - middle);
     set_count(&leaf->node, middle);
     if (at <= middle && compare(key, parts.key) < 0)
-        put_in_leaf(leaf, at, key.word, row);
+        put_in_leaf(leaf, at, key.word, entry);
     else
-        put_in_leaf(right, at - middle, key.word, row);
+        put_in_leaf(right, at - middle, key.word, entry);
     parts.leaf = NULL;
     grow(tree, path, &parts, &right->node, parts.key, parts.separator);
     parts.separator = NULL;
@@ -594,36 +692,43 @@ static bool split_and_put(struct cop__thr *self, struct tree *tree, struct path 
 }
 
 static void put_in_place(
-    struct cop__thr *self, struct leaf *leaf, uint32_t at, cop_term key, struct cop__row *row)
+    struct cop__thr *self, struct leaf *leaf, uint32_t at, cop_term key, uint64_t entry)
 {
-    struct cop__row *old = row_at(leaf, at);
+    uint64_t old = entry_at(leaf, at);
 
     atomic_store_explicit(&leaf->keys[at], key.word, memory_order_release);
-    atomic_store_explicit(&leaf->rows[at], row, memory_order_release);
-    cop__row_retire(self, old);
+    atomic_store_explicit(&leaf->rows[at], entry, memory_order_release);
+    retire_entry(self, old);
+}
+
+/* The place of a key on the way to it, or where it would be. */
+static uint32_t place_of(const struct path *path, cop_term key, bool *ret_found)
+{
+    return rank(path->leaf->keys, count_of(&path->leaf->node, LEAF_MAX), key, false, ret_found);
 }
 
 static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
     struct tree *tree = tree_of(table);
     cop_term key = cop__row_key(row, table->key_position);
+    uint64_t entry = entry_of(table, row);
     struct path path;
     bool found;
-    uint32_t at, count_there;
+    uint32_t at;
 
     descend(table, key, &path);
-    count_there = count_of(&path.leaf->node, LEAF_MAX);
-    at = rank(path.leaf->keys, count_there, key, false, &found);
+    at = place_of(&path, key, &found);
     if (found) { /* a dead one */
-        put_in_place(self, path.leaf, at, key, row);
+        put_in_place(self, path.leaf, at, key, entry);
     } else {
-        if (count_there < LEAF_MAX)
-            put_in_leaf(path.leaf, at, key.word, row);
-        else if (!split_and_put(self, tree, &path, at, key, row))
+        if (count_of(&path.leaf->node, LEAF_MAX) < LEAF_MAX)
+            put_in_leaf(path.leaf, at, key.word, entry);
+        else if (!split_and_put(self, tree, &path, at, key, entry))
             return false;
         tree->rows++;
     }
-    count(tree, row, 1);
+    count(table, row, 1);
+    let_block_go(self, table, row);
     return true;
 }
 
@@ -636,10 +741,32 @@ static void replace(
     bool found;
 
     descend(table, key, &path);
-    count(tree_of(table), old, -1);
-    count(tree_of(table), row, 1);
-    put_in_place(self, path.leaf,
-        rank(path.leaf->keys, count_of(&path.leaf->node, LEAF_MAX), key, false, &found), key, row);
+    count(table, old, -1);
+    count(table, row, 1);
+    put_in_place(self, path.leaf, place_of(&path, key, &found), key, entry_of(table, row));
+    let_block_go(self, table, row);
+}
+
+static bool add(struct cop__table *table, cop_term key, uint64_t hash, int64_t n, cop_term *ret_sum)
+{
+    struct path path;
+    cop_term old;
+    int64_t sum;
+    uint32_t at;
+    bool found;
+
+    (void)hash;
+    descend(table, key, &path);
+    at = place_of(&path, key, &found);
+    if (!found)
+        return false;
+    old = cop__word(entry_at(path.leaf, at));
+    if (!cop__is_small(old) || __builtin_add_overflow(cop__small_value(old), n, &sum) ||
+        !cop__fits_small(sum))
+        return false;
+    *ret_sum = cop__small(sum);
+    atomic_store_explicit(&path.leaf->rows[at], ret_sum->word, memory_order_release);
+    return true;
 }
 
 static void take_out(struct cop__thr *self, struct inner *inner, uint32_t at)
@@ -689,10 +816,10 @@ static void remove_at(struct cop__thr *self, struct tree *tree, struct path *pat
     struct leaf *leaf = path->leaf;
     uint32_t count_there = count_of(&leaf->node, LEAF_MAX);
 
-    cop__row_retire(self, row_at(leaf, at));
+    retire_entry(self, entry_at(leaf, at));
     for (uint32_t i = at; i + 1 < count_there; i++) {
         atomic_store_explicit(&leaf->keys[i], key_word(leaf->keys, i + 1), memory_order_release);
-        atomic_store_explicit(&leaf->rows[i], row_at(leaf, i + 1), memory_order_release);
+        atomic_store_explicit(&leaf->rows[i], entry_at(leaf, i + 1), memory_order_release);
     }
     set_count(&leaf->node, count_there - 1);
     tree->rows--;
@@ -702,19 +829,22 @@ static void remove_at(struct cop__thr *self, struct tree *tree, struct path *pat
 
 static void remove_row(struct cop__thr *self, struct cop__table *table, struct cop__row *row)
 {
-    struct tree *tree = tree_of(table);
     cop_term key = cop__row_key(row, table->key_position);
+    bool fixed = atomic_load_explicit(&table->fixes, memory_order_relaxed), found;
     struct path path;
-    bool found;
+    uint32_t at;
 
-    count(tree, row, -1);
-    if (atomic_load_explicit(&table->fixes, memory_order_relaxed)) {
+    count(table, row, -1);
+    if (fixed && !cop__row_is_view(row)) {
         atomic_store_explicit(&row->dead, 1, memory_order_relaxed);
         return;
     }
     descend(table, key, &path);
-    remove_at(self, tree, &path,
-        rank(path.leaf->keys, count_of(&path.leaf->node, LEAF_MAX), key, false, &found));
+    at = place_of(&path, key, &found);
+    if (fixed)
+        atomic_store_explicit(&path.leaf->rows[at], DEAD_PAIR, memory_order_release);
+    else
+        remove_at(self, tree_of(table), &path, at);
 }
 
 static void clear(struct cop__thr *self, struct cop__table *table)
@@ -736,10 +866,21 @@ static void clear(struct cop__thr *self, struct cop__table *table)
 /* --- Walking ---------------------------------------------------------------------------------- */
 
 struct walk {
+    const struct cop__table *table;
     struct cop__page *page;
     const struct cop__cursor *cursor;
-    bool dead; /* dead rows in place of live ones */
+    cop_term *dead; /* the keys of dead rows, in place of live ones; NULL: these */
 };
+
+static void add_dead(const struct walk *walk, const struct leaf *leaf, uint32_t i)
+{
+    uint64_t entry = entry_at(leaf, i);
+
+    if (is_dead(entry))
+        walk->dead[walk->page->count++] =
+            is_row(entry) ? cop__row_key(row_of(entry), walk->table->key_position)
+                          : cop__word(key_word(leaf->keys, i));
+}
 
 static void add_leaf(const struct walk *walk, const struct leaf *leaf, bool whole)
 {
@@ -751,10 +892,12 @@ static void add_leaf(const struct walk *walk, const struct leaf *leaf, bool whol
     else if (before)
         i = count;
     while (walk->page->count < COP__PAGE_ROWS && (before ? i-- > 0 : i < count)) {
-        struct cop__row *row = row_at(leaf, i);
+        struct cop__row *row = walk->dead ? NULL : live_at(walk->table, leaf, i, NULL);
 
-        if (row && cop__row_is_dead(row) == walk->dead)
+        if (row)
             walk->page->rows[walk->page->count++] = row;
+        else if (walk->dead)
+            add_dead(walk, leaf, i);
         i += !before;
     }
 }
@@ -786,10 +929,10 @@ static void add_rows(const struct walk *walk, const struct node *node, bool whol
 
 static void purge(struct cop__thr *self, struct cop__table *table)
 {
-    struct cop__row *rows[COP__PAGE_ROWS];
-    struct cop__page page = { .rows = rows, .room = COP__PAGE_ROWS };
+    cop_term keys[COP__PAGE_ROWS];
+    struct cop__page page = { .room = COP__PAGE_ROWS };
     struct cop__cursor cursor = { 0 };
-    const struct walk walk = { &page, &cursor, .dead = true };
+    const struct walk walk = { table, &page, &cursor, keys };
     struct tree *tree = tree_of(table);
     struct path path;
     bool found;
@@ -799,13 +942,10 @@ static void purge(struct cop__thr *self, struct cop__table *table)
         page.count = 0;
         add_rows(&walk, atomic_load_explicit(&tree->root, memory_order_relaxed), true, 0);
         for (size_t i = 0; i < page.count; i++) {
-            cop_term key = cop__row_key(rows[i], table->key_position);
-
             if (atomic_load_explicit(&table->fixes, memory_order_relaxed))
                 break;
-            descend(table, key, &path);
-            remove_at(self, tree, &path,
-                rank(path.leaf->keys, count_of(&path.leaf->node, LEAF_MAX), key, false, &found));
+            descend(table, keys[i], &path);
+            remove_at(self, tree, &path, place_of(&path, keys[i], &found));
         }
     } while (
         page.count == COP__PAGE_ROWS && !atomic_load_explicit(&table->fixes, memory_order_relaxed));
@@ -814,7 +954,7 @@ static void purge(struct cop__thr *self, struct cop__table *table)
 
 static bool page(const struct cop__table *table, struct cop__cursor *cursor, struct cop__page *page)
 {
-    const struct walk walk = { .page = page, .cursor = cursor };
+    const struct walk walk = { .table = table, .page = page, .cursor = cursor };
     uint32_t begun;
 
     if (!page->rows) {
@@ -868,6 +1008,7 @@ const struct cop__table_kind cop__ordered_table = {
     .insert = insert,
     .replace = replace,
     .remove = remove_row,
+    .add = add,
     .clear = clear,
     .purge = purge,
     .neighbour = neighbour,
