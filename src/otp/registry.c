@@ -9,27 +9,38 @@
 
 /* --- Which tables ----------------------------------------------------------------------------- */
 
+/* The row of a partition. It is read on every operation: by position, not by pattern. */
+static cop_term row_of(cop_term name, int64_t index, struct cop__partition *ret_partition)
+{
+    cop_term rows = cop_ets_lookup(name, cop_int(index)), row;
+
+    if (!cop_list_next(&row, &rows) || cop_tuple_size(row) != 7)
+        cop_error(cop("badarg"));
+    cop_must(cop_to_pid(&ret_partition->owner, cop_tuple_at(row, 1)));
+    ret_partition->entries = cop_tuple_at(row, 2);
+    ret_partition->processes = cop_tuple_at(row, 3);
+    return row;
+}
+
 struct cop__registry cop__registry_find(const char *name)
 {
     struct cop__registry registry = { .name = cop_from_atom(cop_atom_new(name)) };
-    cop_term row = cop_ets_lookup(registry.name, cop_int(COP__REGISTRY_INFO));
-    int64_t keys;
+    cop_term row = row_of(registry.name, 0, &registry.first);
+    int64_t keys = 0;
 
-    if (!cop_match(row, "[{_, Keys, Partitions, Listeners}]", &keys, &registry.partitions,
-            &registry.listeners))
-        cop_error(cop("badarg"));
+    cop_must(cop_to_int(&keys, cop_tuple_at(row, 4)));
+    cop_must(cop_to_int(&registry.partitions, cop_tuple_at(row, 5)));
     registry.keys = (enum cop_registry_keys)keys;
+    registry.listeners = cop_tuple_at(row, 6);
     return registry;
 }
 
 struct cop__partition cop__registry_partition(const struct cop__registry *registry, int64_t index)
 {
-    struct cop__partition partition;
+    struct cop__partition partition = registry->first;
 
-    if (!cop_match(cop_ets_lookup(registry->name, cop_int(index)),
-            "[{_, Owner, Entries, Processes}]", &partition.owner, &partition.entries,
-            &partition.processes))
-        cop_error(cop("badarg"));
+    if (index > 0)
+        row_of(registry->name, index, &partition);
     return partition;
 }
 
@@ -188,11 +199,16 @@ cop_term cop_registry_lookup(const char *name, cop_term key)
 {
     struct cop__registry registry = cop__registry_find(name);
     int64_t first, count = cop__registry_of_key(&registry, key, &first);
-    cop_term list = cop_nil();
+    cop_term list = cop_nil(), entry;
 
+    if (registry.keys == COP_UNIQUE) {
+        entry = cop_ets_lookup_element(
+            cop__registry_partition(&registry, first).entries, key, 2, cop_nil());
+        return cop_type_of(entry) == COP_TYPE_NIL ? entry : cop_cons(entry, list);
+    }
     for (int64_t i = first; i < first + count; i++)
         list = entries_of(&registry, i, key, list);
-    return registry.keys == COP_UNIQUE ? list : cop_list_reverse(list);
+    return cop_list_reverse(list);
 }
 
 cop_term cop_registry_match(const char *name, cop_term key, cop_term pattern, cop_term guards)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the registry share. Layer 5.
  *
- * A registry is a supervisor of partitions. Its table, with its name, holds what is known of it,
- * under integers (REGISTRY, and the partitions from 0), and its meta data under atoms and tuples:
+ * A registry is a supervisor of partitions. Its table, with its name, holds what is known of them,
+ * under integers from 0, and its meta data under atoms and tuples:
  *
- *   {-1, Keys, Partitions, Listeners}
- *   {Partition, Owner, Entries, Processes}      two tables, which the owner has made
+ *   {Partition, Owner, Entries, Processes, Keys, Partitions, Listeners}
+ *
+ * of which the two tables are of the owner's making, and the rest is the same for all: so who wants
+ * a registry of one partition has looked once.
  *
  *   Entries     {Key, {Pid, Value}}             set, or duplicate_bag
  *   Processes   {Pid, Key, Entries}             one for each entry, by which the owner cleans up
@@ -19,18 +21,17 @@
 #include <coppice/gen_server.h>
 #include <coppice/registry.h>
 
-enum { COP__REGISTRY_INFO = -1 };
+struct cop__partition {
+    cop_pid owner;
+    cop_term entries, processes;
+};
 
 struct cop__registry {
     cop_term name; /* an atom */
     enum cop_registry_keys keys;
     int64_t partitions;
     cop_term listeners; /* a list of atoms */
-};
-
-struct cop__partition {
-    cop_pid owner;
-    cop_term entries, processes;
+    struct cop__partition first;
 };
 
 /* badarg where there is none. */

@@ -16,10 +16,11 @@ struct owner {
 static cop_step init(void *state, cop_term arg)
 {
     struct owner *owner = state;
-    cop_term name, entries, processes;
-    int64_t index, keys;
+    cop_term name, listeners, entries, processes;
+    int64_t index, keys, partitions;
 
-    cop_must(cop_match(arg, "{Name, Index, Keys}", &name, &index, &keys));
+    cop_must(cop_match(arg, "{Name, Index, Keys, Partitions, Listeners}", &name, &index, &keys,
+        &partitions, &listeners));
     entries =
         cop_ets_new("registry_entries", .type = keys == COP_UNIQUE ? COP_SET : COP_DUPLICATE_BAG,
             .access = COP_PUBLIC, .read_concurrency = true, .write_concurrency = true);
@@ -29,8 +30,8 @@ static cop_step init(void *state, cop_term arg)
     cop_keep(&owner->entries, entries);
     cop_keep(&owner->processes, processes);
     cop_keep(&owner->locks, cop_map_new());
-    cop_ets_insert(
-        name, cop("{Index, Owner, Entries, Processes}", index, cop_self(), entries, processes));
+    cop_ets_insert(name, cop("{Index, Owner, Entries, Processes, Keys, Partitions, Listeners}",
+                             index, cop_self(), entries, processes, keys, partitions, listeners));
     return cop_ok();
 }
 
@@ -187,8 +188,6 @@ static bool make(cop_supervisor *flags, cop_child **ret_children, cop_term arg)
     count = definition->partitions ? definition->partitions : 1;
     table = cop_ets_new(
         definition->name, .named = true, .access = COP_PUBLIC, .read_concurrency = true);
-    cop_ets_insert(table, cop("{Info, Keys, Partitions, Listeners}", COP__REGISTRY_INFO,
-                              (int64_t)definition->keys, count, listeners_of(definition)));
     put_meta(table, definition->meta);
     flags->strategy = definition->keys == COP_UNIQUE ? COP_ONE_FOR_ALL : COP_ONE_FOR_ONE;
     *ret_children = cop_alloc((size_t)(count + 1) * sizeof **ret_children);
@@ -196,7 +195,8 @@ static bool make(cop_supervisor *flags, cop_child **ret_children, cop_term arg)
         (*ret_children)[i] = (cop_child){ .id = cop_int(i),
             .gen_server = &partition,
             .anonymous = true,
-            .arg_term = cop("{Name, Index, Keys}", table, i, (int64_t)definition->keys) };
+            .arg_term = cop("{Name, Index, Keys, Partitions, Listeners}", table, i,
+                (int64_t)definition->keys, count, listeners_of(definition)) };
     return true;
 }
 
