@@ -173,6 +173,11 @@ static bool is_plain(void)
     return false;
 }
 
+bool is_library(void)
+{
+    return strcmp(scenario.family, "library") == 0;
+}
+
 static void keep_step(const char *line)
 {
     if (scenario.count == scenario.room) {

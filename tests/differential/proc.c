@@ -275,7 +275,7 @@ bool proc_command(const struct command *command, const struct command *batch, si
         { "storm", storm }, { "mass", mass } };
     const char *what = word(command, 0);
 
-    if (sup_command(command))
+    if (sup_command(command) || (is_library() && library_command(command)))
         return true;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(what, commands[i].name) == 0) {

@@ -55,6 +55,7 @@ const char *machine_command(const struct command *command); /* in the puppet tha
 const char *table_command(const struct command *command); /* in the puppet; NULL: no value */
 
 /* pg.c */
+bool library_command(const struct command *command);           /* library.c, in the runner */
 bool pg_command(const struct command *command);                /* in the runner */
 const char *pg_monitor_command(const struct command *command); /* in the puppet that monitors */
 

@@ -28,6 +28,8 @@ int next_number(const char *what, const char *of);
 COP_NORETURN void give_up(const char *format, ...)
     COP_PRINTF(1, 2); /* the scenario makes no sense */
 
+bool is_library(void); /* the family of the scenario under way */
+
 /* --- text.c ------------------------------------------------------------------------------------
  */
 
