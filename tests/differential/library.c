@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elixir's library: registries, agents, tasks, and timers (FORMAT.md, section 11). Its scenarios
+/* Elixir's library: registries, agents, tasks, and timers (FORMAT.md, section 12). Its scenarios
  * come from generate_library.exs alone. */
 #include <coppice/sim.h>
 #include <stdarg.h>
@@ -12,14 +12,15 @@
 /* Formatted text that lives until the end of the turn. */
 COP_PRINTF(1, 2) static const char *text(const char *format, ...)
 {
-    char local[1024], *kept;
+    enum { ROOM = 1024 };
+    char *kept;
     va_list args;
 
+    cop_binary_new(ROOM, &kept);
     va_start(args, format);
-    vsnprintf(local, sizeof local, format, args);
+    vsnprintf(kept, ROOM, format, args);
     va_end(args);
-    cop_binary_new(sizeof local, &kept);
-    return strcpy(kept, local);
+    return kept;
 }
 
 /* --- Processes that use a registry -------------------------------------------------------------
@@ -341,7 +342,7 @@ static void yield(char **words)
 
     cop_trap_exit(true);
     task = cop_task_async(work, term_of(words[1]));
-    outcome = cop_task_yield(&value, task, atoll(words[2]));
+    outcome = cop_task_yield(&value, task, strtoll(words[2], NULL, 10));
     if (outcome == COP_TASK_NOTHING)
         outcome = cop_task_shutdown(&value, task, 0);
     say_outcome(outcome, value);
@@ -361,7 +362,7 @@ static void stream(char **words)
     cop_task_stream *results;
 
     cop_trap_exit(true);
-    results = cop_task_stream_new(list, work, .max_concurrency = atoi(words[2]),
+    results = cop_task_stream_new(list, work, .max_concurrency = (int)strtol(words[2], NULL, 10),
         .unordered = !ordered, .zip_input_on_exit = strcmp(words[4], "true") == 0,
         .timeout_ms = 100, .kill_on_timeout = true);
     while (cop_task_stream_next(&result, results) && count < 256) {
