@@ -42,8 +42,9 @@ struct cop_os_options {
     size_t packet_size_max;    /* 0: 64 KB */
 };
 
-/* Start a program, in a process group of its own, with no descriptors but the three standard ones,
- * and with signals as they are by default; written cop_os_spawn(&process, "/bin/cat").
+/* Start a program, in a process group of its own, with no descriptors but the three standard ones
+ * (with musl also those without FD_CLOEXEC), and with signals as they are by default; written
+ * cop_os_spawn(&process, "/bin/cat").
  *
  * Returns  0 and the process; -ENOENT, -EACCES (no such program, or it may not be run), -ENOEXEC,
  *          -EMFILE, -EAGAIN and other -errno; -COP_EBADARG outside of a process.
