@@ -26,6 +26,12 @@
 #define SYS_pidfd_open 434
 #endif
 
+#ifdef __GLIBC_PREREQ
+#define HAVE_CLOSEFROM __GLIBC_PREREQ(2, 34)
+#else
+#define HAVE_CLOSEFROM 0
+#endif
+
 extern char **environ;
 
 static const uint64_t PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 16000000;
@@ -128,7 +134,7 @@ static int add_actions(posix_spawn_file_actions_t *actions, const struct ends *e
         error = posix_spawn_file_actions_adddup2(actions, 1, 2);
     if (!error && options->errors == COP_OS_ERRORS_NULL)
         error = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#if HAVE_CLOSEFROM
     if (!error)
         error = posix_spawn_file_actions_addclosefrom_np(actions, 3);
 #endif
