@@ -3,6 +3,8 @@
 #include "conformance/supervised.h"
 
 #include <coppice/application.h>
+#include <coppice/ets.h>
+#include <coppice/global.h>
 
 static const cop_supervisor tree = { .children = COP_CHILDREN(CHILD("a"), CHILD("b"), ) };
 static const char *const needs_base[] = { "base", "absent_but_optional", NULL };
@@ -323,4 +325,35 @@ CLAUSE(SUP_141)
     cop_application_start("base", COP_APP_TEMPORARY, NULL);
     CHECK_EQ_INT(cop_application_unload("base", &error), -EBUSY);
     CHECK_TERM(error, "{running,base}");
+}
+
+static int led_by(cop_pid leader)
+{
+    cop_process_iterator iterator = { 0 };
+    cop_term info;
+    cop_pid pid;
+    int count = 0;
+
+    while (cop_processes_next(&pid, &iterator)) {
+        info = cop_process_info(pid, "group_leader");
+        count += pid.id != leader.id && !cop_is_none(info) &&
+                 cop_match(info, "{group_leader, Leader}", leader);
+    }
+    return count;
+}
+
+/* What stops with an application is what has its group leader. */
+static void on_demand(void)
+{
+    cop_set_group_leader(cop_self(), cop_self());
+    cop_ets_delete_table(cop_ets_new("table"));
+    CHECK(cop_global_register_name(cop("name"), cop_self()));
+    for (int i = 0; i < WAIT_MS && led_by(cop_self()); i++)
+        cop_sleep(1);
+    CHECK_EQ_INT(led_by(cop_self()), 0);
+}
+
+TEST(what_is_started_on_demand_is_no_part_of_an_application)
+{
+    node_run(on_demand, 2);
 }
