@@ -187,6 +187,7 @@ static void reaper_main(cop_term arg)
     enum { LOOK_MS = 1 };
 
     (void)arg;
+    cop_set_group_leader(cop_self(), cop_self()); /* of no application: with one it would end */
     for (;;) {
         struct cop__thr *self = (struct cop__thr *)cop__enter();
         bool more;

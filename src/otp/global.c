@@ -136,6 +136,7 @@ static cop_step init(void *state, cop_term arg)
     struct global *global = state;
 
     (void)arg;
+    cop_set_group_leader(cop_self(), cop_self()); /* of no application: with one it would end */
     cop_ets_new(NAMES, .named = true, .read_concurrency = true);
     cop_keep(&global->monitors, cop_ets_new("coppice_global_monitors"));
     return cop_ok();

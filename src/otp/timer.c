@@ -30,6 +30,7 @@ static cop_step init(void *state, cop_term start)
     cop_term arg = COP_NONE, target = COP_NONE, owner = COP_NONE;
     int64_t what = 0, how = 0, fn = 0;
 
+    cop_set_group_leader(cop_self(), cop_self()); /* of no application: TMR-01 */
     cop_must(cop_match(start, "{What, How, StartMs, TimeMs, Fn, Arg, Target, Owner}", &what, &how,
         &timer->at_ms, &timer->interval_ms, &fn, &arg, &target, &owner));
     timer->what = (enum what)what;

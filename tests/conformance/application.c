@@ -5,6 +5,7 @@
 #include <coppice/application.h>
 #include <coppice/ets.h>
 #include <coppice/global.h>
+#include <coppice/timer.h>
 
 static const cop_supervisor tree = { .children = COP_CHILDREN(CHILD("a"), CHILD("b"), ) };
 static const char *const needs_base[] = { "base", "absent_but_optional", NULL };
@@ -348,6 +349,7 @@ static void on_demand(void)
     cop_set_group_leader(cop_self(), cop_self());
     cop_ets_delete_table(cop_ets_new("table"));
     CHECK(cop_global_register_name(cop("name"), cop_self()));
+    cop_timer_apply_after(COP_HOURS(1), exit_main, cop("late"));
     for (int i = 0; i < WAIT_MS && led_by(cop_self()); i++)
         cop_sleep(1);
     CHECK_EQ_INT(led_by(cop_self()), 0);
