@@ -3,7 +3,9 @@
 #
 #     elixir generate_library.exs SEED COUNT FILE      writes FILE.scn and FILE.exp
 #
-# Each scenario is about one of: a registry with three processes, an agent, tasks, timers.
+# Each scenario is about one of: a registry with three processes, an agent, tasks, timers. Here time is real:
+# nothing that is written down may depend on how quick this machine is. What is asynchronous is waited for, and
+# where a point of time was missed the scenario runs again.
 Logger.configure(level: :none)
 :logger.set_primary_config(:level, :none)
 
@@ -140,7 +142,7 @@ defmodule Generator do
         ref = Process.monitor(pid)
         send(pid, :stop)
         receive do {:DOWN, ^ref, _, _, _} -> :ok end
-        Process.sleep(15)
+        for {_, partition, _, _} <- Supervisor.which_children(Library), do: await_clean(partition, pid)
         Process.put(:workers, Map.delete(Process.get(:workers), name))
         {"stop #{name}", ["res ok"]}
       9 ->
@@ -156,6 +158,30 @@ defmodule Generator do
       13 -> {"count", ["res val #{Registry.count(Library)}"]}
       _ -> {"lookup #{text}", ["res val #{pairs(Registry.lookup(Library, key))}"]}
     end
+  end
+
+  # A partition has heard of an end when its table by process has nothing of it, and is done when it answers.
+  defp await_clean(partition, pid) do
+    if Registry.keys(Library, pid) != [] do
+      Process.sleep(1)
+      await_clean(partition, pid)
+    else
+      :sys.get_state(partition)
+    end
+  end
+
+  # Until the agent has done what was sent to it, or has ended of it.
+  defp settle(agent) do
+    try do
+      :sys.get_state(agent)
+    catch
+      :exit, _ -> await_end(agent)
+    end
+  end
+
+  defp await_end(agent) do
+    ref = Process.monitor(agent)
+    receive do {:DOWN, ^ref, _, _, _} -> :ok end
   end
 
   defp function(state, {:add, n}), do: state + n
@@ -183,7 +209,7 @@ defmodule Generator do
           :get_and_update -> ["res val #{Text.of(Agent.get_and_update(agent, fun))}"]
           :cast ->
             Agent.cast(agent, fun)
-            Process.sleep(5)
+            settle(agent)
             ["res ok"]
         end
       catch
@@ -224,8 +250,7 @@ defmodule Generator do
   end
 
   defp yield_step do
-    arg = pick([work(), {:sleep, 40}, {:sleep, 1000}])
-    timeout = pick([20, 100])
+    {arg, timeout} = pick([{work(), 1000}, {{:sleep, 100}, 20}, {{:sleep, 100}, 1000}, {{:sleep, 3000}, 20}])
     task = Task.async(fn -> Work.run(arg) end)
     outcome =
       case Task.yield(task, timeout) || Task.shutdown(task) do
@@ -237,13 +262,13 @@ defmodule Generator do
   end
 
   defp stream_step do
-    list = for _ <- 1..(1 + int(6)), do: pick([1, 2, 3, 4, 5, work(), {:sleep, 10}, {:sleep, 1000}])
+    list = for _ <- 1..(1 + int(6)), do: pick([1, 2, 3, 4, 5, work(), {:sleep, 10}, {:sleep, 3000}])
     max = pick([1, 2, 4])
     ordered = pick([true, false])
     zip = pick([true, false])
     results =
       list
-      |> Task.async_stream(&Work.run/1, max_concurrency: max, ordered: ordered, timeout: 100,
+      |> Task.async_stream(&Work.run/1, max_concurrency: max, ordered: ordered, timeout: 300,
         on_timeout: :kill_task, zip_input_on_exit: zip)
       |> Enum.map(fn
         {:ok, value} -> "ok " <> Text.of(value)
@@ -260,8 +285,25 @@ defmodule Generator do
   end
 
   defp timers(list) do
-    begun = System.monotonic_time(:millisecond)
-    refs = for {ms, name, _} <- list, do: Process.send_after(self(), {:timer, name}, ms)
+    begun = System.monotonic_time(:millisecond) + 20
+    refs = for {ms, name, _} <- list, do: Process.send_after(self(), {:timer, name}, begun + ms, abs: true)
+    if System.monotonic_time(:millisecond) < begun, do: watch(list, refs, begun), else: again(list, refs)
+  catch
+    :late -> again(list, [])
+  end
+
+  defp again(list, refs) do
+    Enum.each(refs, &Process.cancel_timer/1)
+    Process.sleep(200)
+    forget_timers()
+    timers(list)
+  end
+
+  defp forget_timers do
+    receive do {:timer, _} -> forget_timers() after 0 -> :ok end
+  end
+
+  defp watch(list, refs, begun) do
     Enum.reduce(Enum.map(0..10, &(&1 * 10)), [], fn now, lines ->
       wait = begun + now + 5 - System.monotonic_time(:millisecond)
       if wait > 0, do: Process.sleep(wait)
@@ -270,6 +312,7 @@ defmodule Generator do
         for {{_, _, ^now}, ref, i} <- Enum.zip([list, refs, 0..63]) do
           "cancel #{i} #{if Process.cancel_timer(ref), do: "left", else: "false"}"
         end
+      if System.monotonic_time(:millisecond) >= begun + now + 10, do: throw(:late)
       lines ++ cancelled
     end)
   end

@@ -364,7 +364,7 @@ static void stream(char **words)
     cop_trap_exit(true);
     results = cop_task_stream_new(list, work, .max_concurrency = (int)strtol(words[2], NULL, 10),
         .unordered = !ordered, .zip_input_on_exit = strcmp(words[4], "true") == 0,
-        .timeout_ms = 100, .kill_on_timeout = true);
+        .timeout_ms = 300, .kill_on_timeout = true);
     while (cop_task_stream_next(&result, results) && count < 256) {
         if (cop_match(result, "{ok, Value}", &value))
             texts[count++] = text("ok %s", text_of(value));
