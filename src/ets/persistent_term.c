@@ -86,14 +86,16 @@ static void set(struct array *array, size_t i, struct item *item)
     atomic_store_explicit(&array->slots[i], item, memory_order_release);
 }
 
-/* The place of a key, or the empty one where a look for it ends. */
-static size_t place_of(const struct array *array, cop_term key, uint64_t hash)
+/* The place of a key, or the empty one where a look for it ends; what is there is read once, since
+ * a reader may not find it there again. */
+static size_t place_of(
+    const struct array *array, cop_term key, uint64_t hash, struct item **ret_item)
 {
     size_t i = hash >> (64 - array->bits);
-    const struct item *item;
 
-    while ((item = item_at(array, i))) {
-        if (item != &erased && item->hash == hash && cop_identical(item->key, key))
+    while ((*ret_item = item_at(array, i))) {
+        if (*ret_item != &erased && (*ret_item)->hash == hash &&
+            cop_identical((*ret_item)->key, key))
             break;
         i = (i + 1) & (slots_of(array) - 1);
     }
@@ -108,8 +110,11 @@ static struct array *array_now(void)
 static struct item *find(cop_term key, uint64_t hash)
 {
     const struct array *array = array_now();
+    struct item *item = NULL;
 
-    return array ? item_at(array, place_of(array, key, hash)) : NULL;
+    if (array)
+        place_of(array, key, hash, &item);
+    return item;
 }
 
 static void free_array(struct cop__thr *self, void *array)
@@ -140,10 +145,10 @@ static bool make_room(struct array **ret_old)
         return false;
     array->bits = bits;
     for (size_t i = 0; old && i < slots_of(old); i++) {
-        struct item *item = item_at(old, i);
+        struct item *item = item_at(old, i), *none;
 
         if (item && item != &erased)
-            set(array, place_of(array, item->key, item->hash), item);
+            set(array, place_of(array, item->key, item->hash, &none), item);
     }
     atomic_store_explicit(&terms.array, array, memory_order_release);
     terms.used = terms.count;
@@ -165,8 +170,7 @@ static enum put put_in(struct item **item, bool only_new, struct array **ret_old
     if (!make_room(ret_old))
         return PUT_NO_MEMORY;
     array = array_now();
-    place = place_of(array, new->key, new->hash);
-    old = item_at(array, place);
+    place = place_of(array, new->key, new->hash, &old);
     if (old && cop_identical(old->value, new->value))
         return PUT_DONE;
     if (old && only_new)
@@ -213,12 +217,14 @@ bool cop_persistent_term_erase(cop_term key)
 {
     uint64_t hash = cop_hash(key);
     struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct item *item;
+    struct item *item = NULL;
+    size_t place = 0;
 
     cop__spin_lock(&terms.lock);
-    item = find(key, hash);
+    if (array_now())
+        place = place_of(array_now(), key, hash, &item);
     if (item) {
-        set(array_now(), place_of(array_now(), key, hash), &erased);
+        set(array_now(), place, &erased);
         terms.count--;
         terms.bytes -= item->size;
     }
