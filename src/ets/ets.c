@@ -12,6 +12,7 @@
 #include "proc/message.h"
 #include "proc/retire.h"
 #include "term/arithmetic.h"
+#include "term/hash.h"
 
 /* --- One operation ---------------------------------------------------------------------------- */
 
@@ -72,7 +73,7 @@ static COP_NORETURN void no_memory(void)
 
 uint64_t cop__ets_hash(const struct cop__table *table, cop_term key)
 {
-    uint64_t hash = table->type == COP_ORDERED_SET ? 1 : cop_hash(key);
+    uint64_t hash = table->type == COP_ORDERED_SET ? 1 : cop__hash_secret(key);
 
     return hash + 1 > 1 ? hash : 2; /* 0 is an empty place, and the highest an end */
 }

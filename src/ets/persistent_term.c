@@ -14,6 +14,7 @@
 #include "proc/park.h"
 #include "proc/retire.h"
 #include "term/copy.h"
+#include "term/hash.h"
 
 enum { SHARED_WORDS_MIN = 16, FIRST_BITS = 4 };
 
@@ -60,7 +61,7 @@ static struct item *new_item(cop_term key, cop_term value)
         cop__raise("system_limit", "no memory for a persistent term");
     *item = (struct item){ .shared = { .release = release }, .size = size };
     atomic_init(&item->shared.refs, 1);
-    item->hash = cop_hash(key);
+    item->hash = cop__hash_secret(key);
     item->value = cop__term_copy(value, item->trees, &item->counted);
     item->key = cop__term_copy(key, item->trees + value_words, &item->counted);
     if (value_words >= SHARED_WORDS_MIN)
@@ -215,7 +216,7 @@ bool cop_persistent_term_put_new(cop_term key, cop_term value)
 
 bool cop_persistent_term_erase(cop_term key)
 {
-    uint64_t hash = cop_hash(key);
+    uint64_t hash = cop__hash_secret(key);
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct item *item = NULL;
     size_t place = 0;
@@ -250,7 +251,7 @@ static cop_term read_value(const struct item *item)
 
 cop_term cop_persistent_term_get(cop_term key, cop_term missing)
 {
-    uint64_t hash = cop_hash(key);
+    uint64_t hash = cop__hash_secret(key);
     const struct item *item;
     cop_term value = missing;
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cop_hash: 64 bits of any term, equal for =:= terms and the same in every run; and the second hash
- * of large maps. Layer 1.
+/* cop_hash: 64 bits of any term, equal for =:= terms and the same in every run; the second hash of
+ * large maps; and the hash of tables, which nobody outside knows. Layer 1.
  *
- * Both decide the shape of large maps, so they depend on values only: atoms go in by text, local
- * and remote identifiers by their numbers. cop_hash is the quick one, and who chooses binary keys
- * can make as many of them collide as he likes. The second hash is SipHash-2-4 under a key that
- * everyone knows: two keys that collide in it are found by trying four thousand million, many that
- * collide all together are not found (rule TERM-10). */
-#include "term/map.h"
+ * The first two decide the shape of large maps, so they depend on values only: atoms go in by text,
+ * local and remote identifiers by their numbers. cop_hash is the quick one, and who chooses binary
+ * keys can make as many of them collide as he likes. The second hash is SipHash-2-4 under a key
+ * that everyone knows: two keys that collide in it are found by trying four thousand million, many
+ * that collide all together are not found (rule TERM-10). */
+#include "term/hash.h"
 
+#include "base/clock.h"
 #include "term/atoms.h"
 #include "term/integer.h"
 #include "term/node.h"
@@ -151,6 +152,25 @@ static INLINE void mix_atom(struct digest *digest, uint64_t index)
 uint64_t cop_hash(cop_term term)
 {
     struct digest digest = { { 0x9e3779b97f4a7c15u, 0, 0, 0 } };
+
+    absorb_term(&digest, (struct sink){ mix, mix_atom }, term);
+    return digest.v[0];
+}
+
+/* --- The hash of tables: the quick one, from a start that is another in each run
+ * ------------------
+ */
+
+static uint64_t secret;
+
+__attribute__((constructor)) static void make_secret(void)
+{
+    secret = cop__clock_seed() * 0xd6e8feb86659fd93u;
+}
+
+uint64_t cop__hash_secret(cop_term term)
+{
+    struct digest digest = { { 0x9e3779b97f4a7c15u ^ secret, 0, 0, 0 } };
 
     absorb_term(&digest, (struct sink){ mix, mix_atom }, term);
     return digest.v[0];

@@ -14,6 +14,7 @@
 
 #include "base/raise.h"
 #include "base/scratch.h"
+#include "term/hash.h"
 #include "term/order.h"
 
 enum { LEVELS_OF_ONE = 16, LEVELS = 2 * LEVELS_OF_ONE };

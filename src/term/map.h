@@ -19,9 +19,6 @@ void cop__map_pairs_free(struct cop__map_pairs *pairs);
 /* Of keys and values by turns; of equal keys the last one counts. */
 cop_term cop__new_map(struct cop__heap *heap, const cop_term *keys_and_values, size_t pairs);
 
-/* Of a key whose cop_hash others have too; see hash.c. */
-uint64_t cop__hash_second(cop_term key);
-
 bool cop__map_find(cop_term *ret_value, cop_term map, cop_term key);
 
 #endif
