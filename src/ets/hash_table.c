@@ -101,6 +101,12 @@ static bool is_pair(const struct cop__row *row)
     return row == &pair_here || row == &dead_pair;
 }
 
+/* A row, or a view of one, that has or will have no block in this table. */
+static bool goes_in_place(const struct cop__table *table, const struct cop__row *row)
+{
+    return table->type == COP_SET && cop__row_is_pair(row);
+}
+
 /* What is written to a place; hash and row last. */
 static void set_slot(struct array *array, size_t i, uint64_t hash, struct cop__row *row,
     uint64_t first, uint64_t second)
@@ -122,7 +128,7 @@ static void move_slot(struct array *to, size_t i, const struct array *from, size
 static void put_slot(struct cop__thr *self, const struct cop__table *table, struct array *array,
     size_t i, struct cop__row *row)
 {
-    if (table->type == COP_SET && cop__row_is_pair(row)) {
+    if (goes_in_place(table, row)) {
         set_slot(array, i, row->hash, &pair_here, row->tree[1], row->tree[2]);
         cop__row_free(self, row);
     } else {
@@ -141,22 +147,17 @@ static struct cop__row *next_of(const struct cop__row *row)
     return atomic_load_explicit(&row->next, memory_order_acquire);
 }
 
-/* Relaxed sums under the lock; read by anyone. */
-static void count(struct stripe *stripe, int sign, int64_t bytes)
+/* Relaxed sums under the lock; read by anyone. A pair takes nothing beside its place. */
+static void count(
+    const struct cop__table *table, struct stripe *stripe, const struct cop__row *row, int sign)
 {
+    int64_t bytes = goes_in_place(table, row) ? 0 : (int64_t)cop__row_size(row);
+
     atomic_store_explicit(&stripe->size,
         atomic_load_explicit(&stripe->size, memory_order_relaxed) + sign, memory_order_relaxed);
     atomic_store_explicit(&stripe->bytes,
         atomic_load_explicit(&stripe->bytes, memory_order_relaxed) + sign * bytes,
         memory_order_relaxed);
-}
-
-static void count_row(
-    const struct cop__table *table, struct stripe *stripe, const struct cop__row *row, int sign)
-{
-    bool is_pair = table->type == COP_SET && cop__row_is_pair(row);
-
-    count(stripe, sign, is_pair ? 0 : (int64_t)cop__row_size(row));
 }
 
 /* The row in this place. */
@@ -514,7 +515,7 @@ static void put_over(struct cop__thr *self, const struct cop__table *table, stru
 {
     struct array *array = array_of(stripe);
     struct cop__row *old = row_at(array, place);
-    bool was_pair = is_pair(old), is_pair_now = table->type == COP_SET && cop__row_is_pair(row);
+    bool was_pair = is_pair(old), is_pair_now = goes_in_place(table, row);
 
     if (old == &pair_here && is_pair_now) { /* the key is the same: one store */
         size_t other = 3 - table->key_position;
@@ -540,7 +541,7 @@ static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__
         array ? place_of(table, array, cop__row_key(row, table->key_position), row->hash) : NOWHERE;
 
     if (place != NOWHERE) { /* of a bag; else a dead one is there */
-        count_row(table, stripe, row, 1);
+        count(table, stripe, row, 1);
         if (cop__table_is_bag(table)) {
             atomic_store_explicit(&row->next, row_at(array, (size_t)place), memory_order_relaxed);
             atomic_store_explicit(&array->slots[place].row, row, memory_order_release);
@@ -552,10 +553,10 @@ static bool insert(struct cop__thr *self, struct cop__table *table, struct cop__
     }
     if (is_full(stripe) && !grow(self, stripe))
         return false;
-    count_row(table, stripe, row, 1);
+    count(table, stripe, row, 1);
     while (!put_in(self, table, stripe, array_of(stripe), row))
         if (!grow(self, stripe)) {
-            count_row(table, stripe, row, -1);
+            count(table, stripe, row, -1);
             return false;
         }
     stripe->entries++;
@@ -583,8 +584,8 @@ static void replace(
     size_t place =
         (size_t)place_of(table, array, cop__row_key(old, table->key_position), old->hash);
 
-    count_row(table, stripe, old, -1);
-    count_row(table, stripe, row, 1);
+    count(table, stripe, old, -1);
+    count(table, stripe, row, 1);
     if (!cop__table_is_bag(table)) {
         put_over(self, table, stripe, place, row);
         return;
@@ -619,7 +620,7 @@ static void remove_row(struct cop__thr *self, struct cop__table *table, struct c
         (size_t)place_of(table, array, cop__row_key(row, table->key_position), row->hash);
     bool fixed = atomic_load_explicit(&table->fixes, memory_order_relaxed);
 
-    count_row(table, stripe, row, -1);
+    count(table, stripe, row, -1);
     if (!fixed)
         unlink_row(self, table, stripe, place, cop__row_is_view(row) ? row_at(array, place) : row);
     else if (cop__row_is_view(row))

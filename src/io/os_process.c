@@ -288,6 +288,14 @@ int cop_os_spawn_with(
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
+/* rt odd. NULL: it was closed, or is none. */
+static struct cop__fd *find(cop_os_process process)
+{
+    struct cop__fd *slot = cop__fd_find(process.id);
+
+    return slot && slot->kind == COP__FD_PROCESS ? slot : NULL;
+}
+
 /* Take its status, if it has ended. The lock is held against kills. */
 static void look(struct cop__fd *slot)
 {
@@ -344,8 +352,8 @@ int cop_os_wait(cop_os_process process, int64_t timeout_ms)
     int result = -COP_ECLOSED;
 
     cop__enter();
-    slot = cop__fd_find(process.id);
-    if (slot && slot->kind == COP__FD_PROCESS)
+    slot = find(process);
+    if (slot)
         result = cop__fd_take(slot, &slot->reading, seq);
     if (result == 0) {
         result = wait_for_end(&lost, slot, seq, cop__deadline_ms(timeout_ms));
@@ -374,8 +382,8 @@ int cop_os_kill(cop_os_process process, int signal_number)
     int result = -COP_ECLOSED;
 
     cop__enter();
-    slot = cop__fd_find(process.id);
-    if (slot && slot->kind == COP__FD_PROCESS)
+    slot = find(process);
+    if (slot)
         result = send_signal(slot, signal_number);
     cop__leave();
     return result;
@@ -387,8 +395,8 @@ int cop_os_close(cop_os_process process)
     int result = -COP_ECLOSED;
 
     cop__enter();
-    slot = cop__fd_find(process.id);
-    if (slot && slot->kind == COP__FD_PROCESS)
+    slot = find(process);
+    if (slot)
         result = cop__fd_close(slot, cop__fd_seq_of(process.id));
     cop__leave();
     cop_tcp_close(process.input);

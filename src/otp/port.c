@@ -37,8 +37,6 @@ struct port {
     size_t line_size, line_size_max;
 };
 
-static const cop_loop loop;
-
 static void tell(const struct port *port, cop_term what)
 {
     cop_send(port->owner, cop("{Self, What}", cop_self(), what));

@@ -5,6 +5,7 @@
 
 #include "base/test.h"
 #include "term/copy.h"
+#include "term/hostile.h"
 #include "term/integer.h"
 #include "term/order.h"
 
@@ -110,25 +111,6 @@ TEST(order_of_large_maps)
     b = cop_map_put(cop_map_remove(a, cop_lift(10)), cop_float(10), cop_lift(10));
     CHECK(!cop_equal(a, b));
     CHECK(cop_compare(a, b) < 0); /* an integer key is below any float key */
-}
-
-/* The step of cop_hash, which anyone can read. */
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    cop__u128 product =
-        (cop__u128)(hash ^ word ^ 0xa0761d6478bd642fu) * (hash + 0xe7037ed1a0b428dbu);
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* The i-th of many binaries of 16 bytes with one cop_hash: the second word makes the product 0. */
-static cop_term hostile_key(uint64_t i)
-{
-    uint64_t words[2] = { i, 0 };
-
-    words[1] = mix(mix(0x9e3779b97f4a7c15u, (uint64_t)128 << 8 | COP__BINARY), words[0]) ^
-               0xa0761d6478bd642fu;
-    return cop_binary(words, sizeof(words));
 }
 
 static size_t most_children(cop_term node)
