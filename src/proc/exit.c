@@ -5,9 +5,11 @@
  *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
  *   2 name, timers, resources   5 calls taken and not answered
  *   3 its own monitors          6 links, those who watch it      7 memory, slot */
+#include "proc/far.h"
 #include "proc/fault.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
+#include "term/node.h"
 
 #include <stdlib.h>
 
@@ -172,7 +174,9 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     answer_owed(self, proc, reason);
     break_links(self, proc, reason);
     fire_monitors(self, proc, reason);
+    cop__far_tell(proc, reason);
     answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
+    cop__far_free(self, proc);
     cop__dictionary_free(proc);
     cop__memory_free_all(self, proc);
     cop__ext_free(self, proc);
@@ -230,8 +234,12 @@ static void exit_signal(cop_pid to, cop_term reason, uint16_t flags)
         cop__badarg("exit");
     }
     if (to.node) {
+        cop__cluster()->signal(&(const struct cop__far_signal){ .kind = COP__FAR_SEND_EXIT2,
+            .node = cop__node_of(to.node).name,
+            .from = proc ? cop__word(from) : COP_NONE,
+            .to = cop_from_pid(to),
+            .reason = reason });
         cop__leave();
-        cop__remote->exit(proc ? cop_self() : cop__pid_of(0), to, reason);
         return;
     }
     msg = cop__msg_tuple(self, COP__EXIT, items, 3);

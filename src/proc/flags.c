@@ -2,6 +2,7 @@
 /* What a process may ask and set of itself: flags, identity, group leader, time, chance. */
 #include "proc/proc.h"
 #include "term/atoms.h"
+#include "term/node.h"
 
 #include "base/clock.h"
 
@@ -202,11 +203,9 @@ int cop_process_flag(cop_term *ret_old, cop_term flag, cop_term value)
 cop_pid cop_group_leader(void)
 {
     struct cop__proc *proc = current("group_leader");
-    uint64_t id = proc->ext && proc->ext->group_leader ? proc->ext->group_leader
-                  : proc->origin                       ? proc->origin->group_leader
-                                                       : 0;
+    cop_pid leader = cop__leader_of(proc);
 
-    return id ? cop__pid_of(id) : cop__node.first;
+    return leader.id ? leader : cop__node.first;
 }
 
 void cop_set_group_leader(cop_pid leader, cop_pid process)
@@ -214,20 +213,25 @@ void cop_set_group_leader(cop_pid leader, cop_pid process)
     struct cop__thr *self = (struct cop__thr *)cop__enter();
 
     if (self->current && process.id == cop__id_of(self->current))
-        cop__ext_of(self->current)->group_leader = leader.id;
+        cop__ext_of(self->current)->group_leader = leader;
     else if (process.id && !process.node)
         cop__signal_send(self, process.id, COP__LEADER, 0, cop_from_pid(leader));
+    else if (process.node)
+        cop__cluster()->signal(&(const struct cop__far_signal){ .kind = COP__FAR_SEND_LEADER,
+            .node = cop__node_of(process.node).name,
+            .from = cop_from_pid(leader),
+            .to = cop_from_pid(process) });
     cop__leave();
 }
 
 cop_atom cop_node(void)
 {
-    return (cop_atom){ COP__ATOM_nonode_at_nohost };
+    return (cop_atom){ cop__local_name() };
 }
 
 cop_term cop_nodes(void)
 {
-    return cop__remote->nodes();
+    return cop__cluster()->nodes();
 }
 
 /* A process's seed derives from the scheduler's generator at its first use (S1). */

@@ -3,6 +3,7 @@
  * signal, so what the asker sent before is counted (P-105); the process asked answers it itself,
  * and nobody ever looks into another's memory. */
 #include "proc/backtrace.h"
+#include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -47,6 +48,7 @@ static cop_term links_of(const struct cop__proc *proc)
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->links, &i));)
         if (!entry->value)
             list = cop_cons(cop__word(entry->key), list);
+    list = cop__far_links(proc, list);
     return proc->link0 ? cop_cons(cop__word(proc->link0), list) : list;
 }
 
@@ -59,9 +61,9 @@ static cop_term monitors_of(const struct cop__proc *proc)
         const struct cop__monitor *monitor = (const struct cop__monitor *)(uintptr_t)entry->value;
         cop_term object = monitor->name.index ? cop__pair(cop_from_atom(monitor->name),
                                                     cop_from_atom(monitor->node))
-                                              : cop__word(monitor->target);
+                                              : cop_from_pid((cop_pid){ monitor->target, monitor->far });
 
-        if (monitor->monitoring && monitor->target)
+        if (monitor->monitoring && (monitor->target || monitor->connection))
             list = cop_cons(cop__pair(cop__atom(COP__ATOM_process), object), list);
     }
     return list;
@@ -74,6 +76,7 @@ static cop_term monitored_by(const struct cop__proc *proc)
 
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitored_by, &i));)
         list = cop_cons(cop__word(entry->value), list);
+    list = cop__far_watchers(proc, list);
     return proc->watch0 ? cop_cons(cop__word(proc->watcher0), list) : list;
 }
 
@@ -116,11 +119,9 @@ static cop_term memory_of(const struct cop__proc *proc)
 
 static cop_term leader_term(const struct cop__proc *proc)
 {
-    uint64_t id = proc->ext && proc->ext->group_leader ? proc->ext->group_leader
-                  : proc->origin                       ? proc->origin->group_leader
-                                                       : 0;
+    cop_pid leader = cop__leader_of(proc);
 
-    return cop__word(id ? id : cop__node.first.id);
+    return cop_from_pid(leader.id ? leader : cop__node.first);
 }
 
 /* Heap figures of the BEAM have no counterpart: a process has a turn heap of no fixed size. */

@@ -5,6 +5,7 @@
  * Unlinking is a conversation, or an unlink and a new link that cross would leave one side linked
  * and the other not: the side that unlinks keeps the entry with the number of its unlink until the
  * other has acknowledged that number. Meanwhile exits over the old link are ignored (P-64). */
+#include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -78,8 +79,9 @@ void cop_link(cop_pid other)
         cop__badarg("link");
     }
     if (other.node) {
+        cop__far_link_to(self, proc, other);
+        self = cop__obey(self, proc);
         cop__leave();
-        cop__remote->link(cop_self(), other);
         return;
     }
     if (other.id != cop__id_of(proc) && !cop__link_active(proc, other.id)) {
@@ -108,8 +110,8 @@ void cop_unlink(cop_pid other)
         cop__badarg("unlink");
     }
     if (other.node) {
+        cop__far_unlink_from(proc, other);
         cop__leave();
-        cop__remote->unlink(cop_self(), other);
         return;
     }
     if (cop__link_remove(proc, other.id)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Monitors and aliases, on the side of who asked for them (P-68 to P-88). One record serves both: a
  * monitor may be an alias too, and an alias is a record that monitors nobody. */
+#include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -51,9 +52,7 @@ static void stop_monitoring(
         return;
     monitor->monitoring = false;
     if (monitor->node.index && monitor->node.index != cop_node().index) {
-        cop_ref ref = { monitor->ref };
-
-        cop__remote->demonitor(cop__pid_of(cop__id_of(proc)), ref);
+        cop__far_demonitor(proc, monitor);
     } else if (monitor->target) {
         cop__signal_send(self, monitor->target, COP__DEMONITOR, monitor->ref, COP_NONE);
     }
@@ -131,8 +130,8 @@ cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *opti
         monitor->node = kind == COP_DEST_NAME ? cop_node() : cop_dest_node_of(target);
     }
     if (remote) {
+        cop__far_monitor(self, proc, monitor, target);
         cop__leave();
-        cop__remote->monitor(cop_self(), target, ref);
         return ref;
     }
     monitor->target = id;
@@ -275,12 +274,4 @@ bool cop_unalias(cop_ref alias)
     }
     cop__leave();
     return was;
-}
-
-/* Without a cluster no node can go down but the unknown, which is down. P-79 */
-void cop_monitor_node(cop_atom node, bool on)
-{
-    if (on && node.index != cop_node().index)
-        cop_send_to(cop_dest_pid(cop_self()),
-            cop__pair(cop__atom(COP__ATOM_nodedown), cop_from_atom(node)));
 }

@@ -74,6 +74,10 @@ COP_NORETURN void cop__canary_died(const struct cop__proc *proc);
  * --------------------------------------------------------------------------- */
 
 void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
+/* The two that signals from other nodes end in; both take msg. */
+void cop__exit_received(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg, bool link);
+void cop__down_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
 /* What becomes of a signal whose receiver is gone. */
 void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term reason);
 void cop__answer(
@@ -211,6 +215,7 @@ void cop__info_answer(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *request); /* info.c */
 void cop__crash_main(struct cop__thr *self, struct cop__proc *proc);
 COP_NORETURN void cop__badarg(const char *function);
+cop_pid cop__leader_of(const struct cop__proc *proc); /* id 0: the node's */
 
 /* What the log layer is told; set by src/otp (one of the upward calls of ARCHITECTURE.md). */
 /* The whole life of a node; src/otp/main.c makes it cop_run_main. */
@@ -262,17 +267,43 @@ void cop__name_release(struct cop__proc *proc);
 /* --- the cluster hook: served by the dist layer, none by default
  * ------------------------------------------ */
 
-struct cop__remote {
-    void (*send)(cop_dest to, cop_term message);
-    enum cop_send_result (*send_flags)(cop_dest to, cop_term message, unsigned flags);
-    void (*link)(cop_pid from, cop_pid to);
-    void (*unlink)(cop_pid from, cop_pid to);
-    void (*monitor)(cop_pid from, cop_dest to, cop_ref ref);
-    void (*demonitor)(cop_pid from, cop_ref ref);
-    void (*exit)(cop_pid from, cop_pid to, cop_term reason);
-    cop_term (*nodes)(void);
+/* A signal to a process of another node. */
+enum cop__far_kind {
+    COP__FAR_SEND_LINK,
+    COP__FAR_SEND_UNLINK, /* number */
+    COP__FAR_SEND_UNLINK_ACK,
+    COP__FAR_SEND_EXIT,    /* reason: a link broke */
+    COP__FAR_SEND_EXIT2,   /* reason: exit/2 */
+    COP__FAR_SEND_MONITOR, /* ref; to: a pid or a name */
+    COP__FAR_SEND_DEMONITOR,
+    COP__FAR_SEND_DOWN, /* ref, reason; from: a pid or a name */
+    COP__FAR_SEND_LEADER,
+    COP__FAR_SEND_SPAWN /* ref; to: {M, F, Arity}; reason: {Leader, Options, Arguments} */
 };
-extern const struct cop__remote *cop__remote;
+struct cop__far_signal {
+    enum cop__far_kind kind;
+    uint32_t node;       /* atom */
+    uint64_t connection; /* over which; 0: whichever there is, made if there is none */
+    cop_term from, to, ref, reason;
+    uint64_t number;
+};
+
+struct cop__remote {
+    enum cop_send_result (*send)(cop_dest to, cop_term message, unsigned flags); /* rt even */
+    /* The rest with rt odd. */
+    void (*signal)(const struct cop__far_signal *signal);
+    /* The number of the connection to node, made when there is none; process will hear of its end
+     * (COP__NODE_DOWN). 0: there is no way there. */
+    uint64_t (*join)(uint32_t node, uint64_t process);
+    void (*leave)(uint64_t connection, uint64_t process);
+    cop_term (*nodes)(void); /* rt even */
+};
+extern const struct cop__remote cop__unreachable; /* the default */
+extern _Atomic(const struct cop__remote *) cop__remote_now;
+static inline const struct cop__remote *cop__cluster(void)
+{
+    return cop__load_acquire(cop__remote_now);
+}
 
 /* --- destinations (send.c) */
 

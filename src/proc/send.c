@@ -44,7 +44,7 @@ cop_dest cop_dest_term(cop_term term)
         return cop_dest_pid(pid);
     if (cop__is_atom(term))
         return make(COP_DEST_NAME, term.word, 0);
-    if (cop__is_local_ref(term))
+    if (cop__is_local_ref(term) || cop__is_remote_ref(term)) /* the latter as long as the term */
         return make(COP_DEST_ALIAS, term.word, 0);
     if (cop_tuple_size(term) == 2 && cop_to_atom(&name, cop_tuple_at(term, 0)) &&
         cop_to_atom(&node, cop_tuple_at(term, 1)))
@@ -103,6 +103,7 @@ bool cop__dest_is_remote(cop_dest dest)
     enum cop_dest_kind kind = cop_dest_kind_of(dest);
 
     return (kind == COP_DEST_PID && cop_dest_pid_of(dest).node) ||
+           (kind == COP_DEST_ALIAS && cop__is_remote_ref(cop__word(dest.what))) ||
            (kind == COP_DEST_REMOTE_NAME && cop_dest_node_of(dest).index != cop_node().index);
 }
 
@@ -182,7 +183,7 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     if (kind == COP_DEST_NONE)
         cop__badarg("send"); /* P-20 */
     if (cop__dest_is_remote(to))
-        return cop__remote->send_flags(to, message, flags);
+        return cop__cluster()->send(to, message, flags);
     id = cop__dest_local(to);
     if (!id && kind == COP_DEST_NAME)
         cop__badarg("send"); /* P-19 */
@@ -275,57 +276,30 @@ bool cop__send_copy(cop_pid to, cop_term message)
 }
 
 /* --- The cluster hook
- * --------------------------------------------------------------------------------------- Without a
- * cluster every other node is unreachable: what is sent there is dropped, links and monitors to
- * there answer noconnection. */
+ * ---------------------------------------------------------------------------------------
+ * Without a cluster every other node is unreachable: what is sent there is dropped, links and
+ * monitors to there answer noconnection. */
 
-static void drop(cop_dest to, cop_term message)
-{
-    (void)to, (void)message;
-}
-
-static enum cop_send_result drop_flags(cop_dest to, cop_term message, unsigned flags)
+static enum cop_send_result drop(cop_dest to, cop_term message, unsigned flags)
 {
     (void)to, (void)message;
     return flags & COP_NOCONNECT ? COP_SEND_NOCONNECT : COP_SEND_OK;
 }
 
-static void link_unreachable(cop_pid from, cop_pid to)
+static void drop_signal(const struct cop__far_signal *signal)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop_from_pid(to),
-        cop__atom(COP__ATOM_noconnection) };
-    struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-
-    push_or_drop(self, from.id, msg);
-    cop__leave();
+    (void)signal;
 }
 
-static void unlink_unreachable(cop_pid from, cop_pid to)
+static uint64_t no_way(uint32_t node, uint64_t process)
 {
-    (void)from, (void)to;
+    (void)node, (void)process;
+    return 0;
 }
 
-static void monitor_unreachable(cop_pid from, cop_dest to, cop_ref ref)
+static void no_leave(uint64_t connection, uint64_t process)
 {
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop_from_ref(ref),
-        cop__atom(COP__ATOM_process), cop_dest_show(to), cop__atom(COP__ATOM_noconnection) };
-    struct cop__msg *msg = cop__msg_tuple(self, COP__DOWN, items, 5);
-
-    msg->ref = ref.id;
-    push_or_drop(self, from.id, msg);
-    cop__leave();
-}
-
-static void demonitor_unreachable(cop_pid from, cop_ref ref)
-{
-    (void)from, (void)ref;
-}
-
-static void exit_unreachable(cop_pid from, cop_pid to, cop_term reason)
-{
-    (void)from, (void)to, (void)reason;
+    (void)connection, (void)process;
 }
 
 static cop_term no_nodes(void)
@@ -333,14 +307,11 @@ static cop_term no_nodes(void)
     return cop_nil();
 }
 
-static const struct cop__remote unreachable = {
+const struct cop__remote cop__unreachable = {
     .send = drop,
-    .send_flags = drop_flags,
-    .link = link_unreachable,
-    .unlink = unlink_unreachable,
-    .monitor = monitor_unreachable,
-    .demonitor = demonitor_unreachable,
-    .exit = exit_unreachable,
+    .signal = drop_signal,
+    .join = no_way,
+    .leave = no_leave,
     .nodes = no_nodes,
 };
-const struct cop__remote *cop__remote = &unreachable;
+_Atomic(const struct cop__remote *) cop__remote_now = &cop__unreachable;

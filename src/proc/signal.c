@@ -2,6 +2,7 @@
 /* Signals: what each does when its receiver gets it, in the order of the mailbox (P-16), and what
  * becomes of one whose receiver is gone. A signal is acted upon by its receiver only, so links,
  * monitors and all else of a process need no lock. */
+#include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -61,7 +62,7 @@ static void doom(struct cop__proc *proc, struct cop__msg *msg, cop_term reason)
 }
 
 /* The table of P-41 to P-48. */
-static void exit_received(
+void cop__exit_received(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg, bool link)
 {
     cop_term reason = cop__elements(msg->term)[2];
@@ -81,7 +82,7 @@ static void exit_received(
 static void exit_link_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
     if (cop__link_remove(proc, msg->from))
-        exit_received(self, proc, msg, true);
+        cop__exit_received(self, proc, msg, true);
     else
         cop__msg_free(self, msg); /* a link that is gone already: P-135 */
 }
@@ -109,7 +110,7 @@ static struct cop__msg *down_message(
     return made;
 }
 
-static void down_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
+void cop__down_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
     struct cop__monitor *monitor = cop__monitor_find(proc, msg->ref);
     bool priority;
@@ -188,13 +189,13 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
     }
     switch ((enum cop__msg_kind)msg->kind) {
     case COP__EXIT:
-        exit_received(self, proc, msg, false);
+        cop__exit_received(self, proc, msg, false);
         return;
     case COP__EXIT_LINK:
         exit_link_received(self, proc, msg);
         return;
     case COP__DOWN:
-        down_received(self, proc, msg);
+        cop__down_received(self, proc, msg);
         return;
     case COP__LINK:
         link_received(self, proc, msg);
@@ -225,7 +226,7 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
         cop_pid leader;
 
         if (cop_to_pid(&leader, msg->term))
-            cop__ext_of(proc)->group_leader = leader.id;
+            cop__ext_of(proc)->group_leader = leader;
         break;
     }
     case COP__SUSPEND:
@@ -241,7 +242,8 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
         adopt(msg);
         break;
     default:
-        break;
+        cop__far_received(self, proc, msg);
+        return;
     }
     cop__msg_free(self, msg);
 }
@@ -291,6 +293,8 @@ void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term r
         break;
     }
     default:
+        if (msg->kind >= COP__FAR)
+            cop__far_refused(msg);
         break;
     }
     cop__msg_free(self, msg);

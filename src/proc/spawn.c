@@ -52,13 +52,11 @@ void cop__origin_release(struct cop__thr *self, struct cop__origin *origin, uint
         cop__origins_give_back(self, sched);
 }
 
-static uint64_t leader_of(const struct cop__proc *proc)
+cop_pid cop__leader_of(const struct cop__proc *proc)
 {
-    if (!proc)
-        return 0;
-    if (proc->ext && proc->ext->group_leader)
+    if (proc && proc->ext && proc->ext->group_leader.id)
         return proc->ext->group_leader;
-    return proc->origin ? proc->origin->group_leader : 0;
+    return proc && proc->origin ? proc->origin->group_leader : (cop_pid){ 0, 0 };
 }
 
 /* [ParentNameOrPid | ancestors of the parent]: P-107. */
@@ -75,9 +73,11 @@ static struct cop__msg *ancestors_for(struct cop__thr *self, const struct cop__p
 static bool fits(const struct cop__origin *origin, const struct cop__proc *parent,
     cop_process_main *entry, const struct cop_spawn_options *options)
 {
+    cop_pid leader = cop__leader_of(parent);
+
     return origin && origin->entry == entry && origin->initial_call == options->initial_call &&
            origin->label == options->label && origin->proc_lib == options->proc_lib &&
-           origin->group_leader == leader_of(parent) &&
+           origin->group_leader.id == leader.id && origin->group_leader.node == leader.node &&
            origin->parent_name == cop__load(parent->name);
 }
 
@@ -104,7 +104,7 @@ struct cop__origin *cop__origin_for(struct cop__thr *self, struct cop__proc *par
     origin->initial_call = options->initial_call;
     origin->label = options->label;
     origin->proc_lib = options->proc_lib;
-    origin->group_leader = leader_of(parent);
+    origin->group_leader = cop__leader_of(parent);
     origin->parent_name = parent ? cop__load(parent->name) : 0;
     origin->parent = parent ? cop__id_of(parent) : 0;
     if (parent && options->proc_lib)

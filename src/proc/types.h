@@ -52,6 +52,16 @@ enum cop__msg_kind {
     COP__SUSPEND,    /* ref: answered as call, from the suspender */
     COP__RESUME,
     COP__ADOPT, /* aux pointer in ref: a resource given to this process */
+    /* from other nodes (far.c); ref is the number of the connection they came over */
+    COP__FAR,
+    COP__FAR_LINK = COP__FAR, /* term Pid; from is the process that was asked for */
+    COP__FAR_UNLINK,          /* term {Pid, Number}; from as above */
+    COP__FAR_UNLINK_ACK,      /* term {Pid, Number} */
+    COP__FAR_EXIT,            /* term {'EXIT', Pid, Reason}: a link broke */
+    COP__FAR_MONITOR,         /* term {Pid, Ref, Target} */
+    COP__FAR_DEMONITOR,       /* term Ref */
+    COP__FAR_SPAWNED,         /* term {Ref, Flags, PidOrReason} */
+    COP__NODE_DOWN,           /* the connection has ended */
 };
 
 enum {
@@ -192,7 +202,7 @@ struct cop__origin {
     const char *initial_call; /* constant */
     cop_process_main *entry;
     const char *label;
-    uint64_t group_leader;      /* local pid id, 0: the node's */
+    cop_pid group_leader;       /* id 0: the node's */
     uint64_t parent;            /* local pid id, 0: none */
     struct cop__msg *ancestors; /* a message block: list of pids and names, nearest first */
     bool proc_lib;
@@ -228,15 +238,18 @@ _Static_assert(sizeof(struct cop__timer) <= 64, "a timer is a block of the first
 
 struct cop__monitor {
     uint64_t ref;
-    uint64_t target;     /* local pid id, 0 when the target was never there */
+    uint64_t target;     /* id of the pid, 0 when the target was never there */
+    uint64_t far;        /* its node: 0 for this one */
+    uint64_t connection; /* over which a target of another node is watched */
     cop_atom name, node; /* monitored by name */
     uint8_t alias;       /* enum cop_alias_mode, and the two below */
     bool monitoring;     /* a 'DOWN' may still come */
     bool alias_active;
     bool reply_once; /* alias made by cop_alias_reply */
     bool priority;
+    bool spawning;        /* a process of another node that is being started: far.c */
     uint8_t class;        /* of this block */
-    struct cop__msg *tag; /* block with the term in place of 'DOWN'; NULL */
+    struct cop__msg *tag; /* block with the term in place of 'DOWN' or spawn_reply; NULL */
 };
 
 struct cop__defer {
@@ -279,7 +292,7 @@ struct cop__ext {
     cop_term exit_reason;  /* once doomed or exiting */
     cop_term current_from; /* of a call that came as a message; cleared when the turn ends */
     struct cop__msg *start_result; /* init_fail: sent when all is released */
-    uint64_t group_leader;
+    cop_pid group_leader;
     cop_term label; /* kept */
     uint64_t unlink_count;
     size_t heap_max;            /* bytes; 0: no limit (P-40) */
@@ -287,6 +300,7 @@ struct cop__ext {
     uint64_t random;            /* state of cop_random, 0: not used yet */
     uint64_t mark_ref;          /* the last reference made, and the newest message then: what is */
     struct cop__msg *mark_last; /* before cannot mention it (cop_receive_begin_ref) */
+    struct cop__far *far;       /* ties to processes of other nodes */
 };
 _Static_assert(sizeof(struct cop__ext) <= 256, "ext is one block of the third class");
 

@@ -283,7 +283,9 @@ static bool take_creation(struct cop__etf_reader *reader, unsigned size, uint32_
 
 static bool is_here(cop_term node, uint32_t creation)
 {
-    return cop__atom_index(node) == cop__local_node.name && creation == cop__local_node.creation;
+    struct cop__node_id here = cop__local_node();
+
+    return cop__atom_index(node) == here.name && creation == here.creation;
 }
 
 static bool known_node(struct cop__etf_reader *reader, cop_term node, uint32_t creation)

@@ -92,7 +92,7 @@ static INLINE void absorb_step(
     case COP__PID_REMOTE:
     case COP__REF_REMOTE:
     case COP__PORT_REMOTE: {
-        struct cop__node node = cop__node_of(box[1]);
+        struct cop__node_id node = cop__node_of(box[1]);
 
         sink.word(digest, *box);
         sink.word(digest, (uint64_t)cop__atom_hash(node.name) << 32 | node.creation);

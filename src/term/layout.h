@@ -288,6 +288,11 @@ static inline bool cop__is_map(cop_term term)
     return type == COP__MAP_SMALL || type == COP__MAP_LARGE;
 }
 
+static inline bool cop__is_remote_ref(cop_term term)
+{
+    return cop__box_type(term) == COP__REF_REMOTE;
+}
+
 static inline bool cop__is_held_ref(cop_term term)
 {
     return cop__box_type(term) == COP__REF_HELD;

@@ -11,12 +11,25 @@
 #include "base/raise.h"
 #include "term/atoms.h"
 
-struct cop__node cop__local_node = { COP__ATOM_nonode_at_nohost, 0 };
+/* Name and creation at once: others read it while it changes. */
+static _Atomic(uint64_t) local = COP__ATOM_nonode_at_nohost;
 
 /* Entries below `used` never change; read without the lock by those who hold a handle. */
-static struct cop__node nodes[COP__NODES_MAX];
+static struct cop__node_id nodes[COP__NODES_MAX];
 static _Atomic(uint32_t) used = 1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void cop__local_node_set(uint32_t name, uint32_t creation)
+{
+    atomic_store_explicit(&local, (uint64_t)creation << 32 | name, memory_order_relaxed);
+}
+
+struct cop__node_id cop__local_node(void)
+{
+    uint64_t now = atomic_load_explicit(&local, memory_order_relaxed);
+
+    return (struct cop__node_id){ (uint32_t)now, (uint32_t)(now >> 32) };
+}
 
 static uint32_t find(uint32_t from, uint32_t to, uint32_t name, uint32_t creation)
 {
@@ -41,7 +54,7 @@ uint64_t cop__node_handle(uint32_t name, uint32_t creation)
     if (!handle) {
         handle = atomic_load_explicit(&used, memory_order_relaxed);
         if (handle < COP__NODES_MAX) {
-            nodes[handle] = (struct cop__node){ name, creation };
+            nodes[handle] = (struct cop__node_id){ name, creation };
             atomic_store_explicit(&used, handle + 1, memory_order_release);
         } else {
             handle = 0;
@@ -53,9 +66,9 @@ uint64_t cop__node_handle(uint32_t name, uint32_t creation)
     return handle;
 }
 
-struct cop__node cop__node_of(uint64_t handle)
+struct cop__node_id cop__node_of(uint64_t handle)
 {
-    return handle ? nodes[handle] : cop__local_node;
+    return handle ? nodes[handle] : cop__local_node();
 }
 
 static uint64_t handle_or_raise(cop_atom node, uint32_t creation)
@@ -164,8 +177,8 @@ static int compare_words(uint64_t a, uint64_t b)
 
 static int compare_nodes(cop_term a, cop_term b)
 {
-    struct cop__node x = cop__node_of(cop__is_boxed(a) ? cop__box(a)[1] : 0);
-    struct cop__node y = cop__node_of(cop__is_boxed(b) ? cop__box(b)[1] : 0);
+    struct cop__node_id x = cop__node_of(cop__is_boxed(a) ? cop__box(a)[1] : 0);
+    struct cop__node_id y = cop__node_of(cop__is_boxed(b) ? cop__box(b)[1] : 0);
     int order = cop__atom_compare(x.name, y.name);
 
     return order ? order : compare_words(x.creation, y.creation);
