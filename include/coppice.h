@@ -32,6 +32,8 @@
 #include <coppice/log.h>
 #include <coppice/socket.h>
 #include <coppice/os_process.h>
+#include <coppice/net_kernel.h>
+#include <coppice/rpc.h>
 #include <coppice/fault.h>
 #include <coppice/mutex.h>
 #include <coppice/file.h>

@@ -30,36 +30,67 @@ int64_t cop__gen_timeout(int64_t timeout_ms)
     return timeout_ms == 0 ? COP__GEN_TIMEOUT_MS : timeout_ms == COP_AT_ONCE ? 0 : timeout_ms;
 }
 
-/* The reason a target that is no process of this node gives: GS-36, GS-39. */
-static cop_term unreachable(cop_dest server)
+/* The node of a server that is not on this one. */
+static bool is_far(cop_atom *ret_node, cop_dest server)
 {
     enum cop_dest_kind kind = cop_dest_kind_of(server);
 
-    if (kind == COP_DEST_REMOTE_NAME && cop_dest_node_of(server).index != cop_node().index)
-        return cop("{nodedown, Node}", cop_dest_node_of(server));
-    return cop("noproc");
+    if (kind == COP_DEST_PID)
+        *ret_node = cop_pid_node(cop_dest_pid_of(server));
+    else if (kind == COP_DEST_REMOTE_NAME)
+        *ret_node = cop_dest_node_of(server);
+    else
+        return false;
+    return ret_node->index != cop_node().index;
+}
+
+/* A call to another node, as OTP makes it: a monitor, whose reference is the alias that the reply
+ * comes through (D-97, D-100). */
+static enum cop_call_outcome call_far(cop_term *ret, cop_dest server, cop_atom node, cop_atom label,
+    cop_term request, int64_t timeout_ms)
+{
+    static const struct cop_monitor_options options = { .alias = COP_REPLY_DEMONITOR };
+    cop_ref ref = cop_monitor_with(server, &options);
+    enum cop_response response;
+    cop_term result;
+
+    cop_send_to(server, cop("{Label, {Self, [alias | Ref]}, Request}", label, cop_self(), ref, request));
+    response = cop_receive_response(&result, ref, timeout_ms);
+    if (response == COP_RESPONSE) {
+        *ret = result;
+        return COP_CALL_REPLY;
+    }
+    if (response == COP_RESPONSE_TIMEOUT) {
+        *ret = cop("timeout");
+        return COP_CALL_TIMEOUT;
+    }
+    *ret = cop_tuple_at(result, 0);
+    if (cop_match(*ret, "noconnection"))
+        *ret = cop("{nodedown, Node}", node);
+    return COP_CALL_DOWN;
 }
 
 enum cop_call_outcome cop__gen_call(
     cop_term *ret, cop_dest server, cop_atom label, cop_term request, int64_t timeout_ms)
 {
+    cop_atom node;
     cop_pid pid;
-    enum cop_call_outcome outcome;
 
     if (cop_dest_kind_of(server) == COP_DEST_PID) {
         pid = cop_dest_pid_of(server);
     } else if (!cop_whereis_to(&pid, server)) {
-        *ret = unreachable(server);
+        if (is_far(&node, server))
+            return call_far(ret, server, node, label, request, timeout_ms);
+        *ret = cop("noproc"); /* GS-36 */
         return COP_CALL_DOWN;
     }
-    if (__builtin_expect(pid.id == cop_self().id && !pid.node, 0)) {
+    if (__builtin_expect(pid.node != 0, 0) && is_far(&node, cop_dest_pid(pid)))
+        return call_far(ret, cop_dest_pid(pid), node, label, request, timeout_ms); /* GS-39 */
+    if (__builtin_expect(pid.id == cop_self().id, 0)) {
         *ret = cop("calling_self"); /* GS-40 */
         return COP_CALL_DOWN;
     }
-    outcome = cop_process_call(ret, pid, label, request, timeout_ms);
-    if (outcome == COP_CALL_DOWN && pid.node && cop_match(*ret, "noconnection"))
-        *ret = cop("{nodedown, Node}", cop_pid_node(pid));
-    return outcome;
+    return cop_process_call(ret, pid, label, request, timeout_ms);
 }
 
 /* {Reason, {Module, Function, [Server, Request]}}, with the time-out when one was given: GS-35. */

@@ -263,15 +263,15 @@ static struct cop__msg *find_owed(struct cop__proc *proc, uint64_t ref)
     return NULL;
 }
 
-/* The alias in [alias | Ref] or [[alias | Ref] | _]: GS-33. 0: it is no alias. */
-static uint64_t alias_of(cop_term tag)
+/* The alias in [alias | Ref] or [[alias | Ref] | _]: GS-33, D-98. None: it is no alias. */
+static cop_term alias_of(cop_term tag)
 {
     if (cop__is_cons(tag) && cop__is_cons(cop__cell(tag)[0]))
         tag = cop__cell(tag)[0];
     if (cop__is_cons(tag) && cop__cell(tag)[0].word == cop__atom(COP__ATOM_alias).word &&
-        cop__is_local_ref(cop__cell(tag)[1]))
-        return cop__cell(tag)[1].word;
-    return 0;
+        cop_type_of(cop__cell(tag)[1]) == COP_TYPE_REFERENCE)
+        return cop__cell(tag)[1];
+    return COP_NONE;
 }
 
 void cop_process_reply(cop_term from, cop_term reply)
@@ -279,8 +279,7 @@ void cop_process_reply(cop_term from, cop_term reply)
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__proc *proc = self->current;
     struct cop__msg *call = NULL, *answer;
-    cop_term message, tag;
-    cop_ref alias;
+    cop_term message, tag, alias, ref;
     cop_pid pid;
 
     if (cop_tuple_size(from) != 2) {
@@ -288,9 +287,10 @@ void cop_process_reply(cop_term from, cop_term reply)
         cop__badarg("reply");
     }
     tag = cop_tuple_at(from, 1);
-    alias.id = alias_of(tag);
-    if (proc && (alias.id || cop__is_local_ref(tag)))
-        call = find_owed(proc, alias.id ? alias.id : tag.word);
+    alias = alias_of(tag);
+    ref = cop_is_none(alias) ? tag : alias;
+    if (proc && cop__is_local_ref(ref))
+        call = find_owed(proc, ref.word);
     if (call) {
         answer = cop__msg_make(self, COP__REPLY, reply);
         answer->from = 0;
@@ -303,8 +303,8 @@ void cop_process_reply(cop_term from, cop_term reply)
     }
     cop__leave();
     message = cop__pair(tag, reply);
-    if (alias.id)
-        cop_send_to(cop_dest_alias(alias), message);
+    if (!cop_is_none(alias))
+        cop_send_to(cop_dest_term(alias), message);
     else if (cop_to_pid(&pid, cop_tuple_at(from, 0)))
         cop_send_to(cop_dest_pid(pid), message);
 }

@@ -377,6 +377,12 @@ static void spawn_ends(struct cop__thr *self, struct cop__proc *proc, struct cop
         cop__monitor_drop(self, proc, monitor);
 }
 
+void cop__far_spawn_failed(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor)
+{
+    spawn_ends(self, proc, monitor, false, cop__atom(COP__ATOM_noconnection), false);
+}
+
 /* {Ref, Flags, PidOrReason}; ref is the number of the connection. */
 static void spawned(struct cop__thr *self, struct cop__proc *proc, const struct cop__msg *msg)
 {

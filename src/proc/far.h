@@ -43,6 +43,10 @@ void cop__far_monitor(struct cop__thr *self, struct cop__proc *proc, struct cop_
     cop_dest target);
 void cop__far_demonitor(struct cop__proc *proc, const struct cop__monitor *monitor);
 
+/* A process on a node that cannot be reached was asked for. */
+void cop__far_spawn_failed(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor);
+
 /* The signals of this kind that the process receives; takes msg. */
 void cop__far_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg);
 /* The same for a receiver that is gone; msg stays. */

@@ -124,6 +124,17 @@
     X(min_bin_vheap_size, "min_bin_vheap_size") \
     X(max_heap_size, "max_heap_size")           \
     X(nodedown, "nodedown")                     \
+    X(nodeup, "nodeup")                         \
+    X(connection_closed, "connection_closed")   \
+    X(connect, "connect")                       \
+    X(disconnect, "disconnect")                 \
+    X(net_tick_timeout, "net_tick_timeout")     \
+    X(global_name_server, "global_name_server") \
+    X(erpc, "erpc")                             \
+    X(execute_call, "execute_call")             \
+    X(execute_cast, "execute_cast")             \
+    X(proc_lib, "proc_lib")                     \
+    X(init_p, "init_p")                         \
     X(file, "file")                             \
     X(line, "line")                             \
     X(cop_must, "cop_must")                     \

@@ -95,6 +95,8 @@ struct cop__etf_writer {
     int minor_version; /* 0 to 2 */
 };
 
+/* Room for size bytes that the caller fills. */
+unsigned char *cop__etf_room(struct cop__etf_writer *writer, size_t size);
 /* Write one term, without the version. */
 void cop__etf_write(struct cop__etf_writer *writer, cop_term term);
 

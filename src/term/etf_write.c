@@ -410,6 +410,11 @@ static cop_term next_term(struct cop__stack *frames)
     return term;
 }
 
+unsigned char *cop__etf_room(struct cop__etf_writer *writer, size_t size)
+{
+    return room(writer, size);
+}
+
 void cop__etf_write(struct cop__etf_writer *writer, cop_term term)
 {
     struct cop__map_pairs *scratch = NULL;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What other nodes may run here (exports.c, erpc.c). Layer 6, private. */
+#ifndef COP_DIST_EXPORTS_H
+#define COP_DIST_EXPORTS_H
+
+#include <coppice/rpc.h>
+
+/* The function exported as module:function/arity; NULL: there is none. */
+cop_exported *cop__export_find(cop_atom module, cop_atom function, size_t arity);
+
+/* The built-in ones (builtins.c), once. */
+void cop__export_builtins(void);
+
+/* Do what a process was started for by another node, and end (erpc.c). */
+COP_NORETURN void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments);
+
+/* {undef, [{M, F, Args, []}]}, and the error that is its reason alone. */
+cop_term cop__undef_stack(cop_atom module, cop_atom function, cop_term arguments);
+
+/* M:F(Args), and what came of it as {return, Value} or {throw | exit, Reason} or {error, Reason,
+ * Stack}. */
+cop_term cop__apply_caught(cop_atom module, cop_atom function, cop_term arguments);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the cluster layer know of this node. Layer 6, private. */
+#ifndef COP_DIST_NODES_H
+#define COP_DIST_NODES_H
+
+#include <coppice/net_kernel.h>
+#include <coppice/socket.h>
+
+#include "dist/handshake.h"
+
+struct cop__far_signal;
+
+/* --- Settings (settings.c): constant from the start of net_kernel to its end -------------------------- */
+
+struct cop__net {
+    const struct cop_net_kernel_options *options;
+    char name[COP__HS_NAME_MAX + 1];
+    bool long_names;
+    uint64_t flags; /* announced */
+    uint32_t creation;
+    int64_t ticktime_ms, setuptime_ms;
+    int port;
+};
+/* Of the net_kernel that runs, or did last. */
+extern struct cop__net cop__net;
+
+/* The cookie toward a node, by its name: -COP_ENOTFOUND when there is none. */
+int cop__cookie_for(char ret_cookie[256], const char *node);
+/* From the options, the environment or a file; what is wrong is logged (D-14). */
+int cop__cookie_find(char ret_cookie[256], const char *option);
+void cop__cookie_set(uint32_t node, const char *cookie); /* 0: the default */
+
+/* A static route: its port and host; 0: there is none. */
+int cop__route_find(char ret_host[256], uint32_t node);
+
+/* --- net_kernel ------------------------------------------------------------------------------------- */
+
+/* rt odd, any context. */
+bool cop__nodes_may_connect(void);
+/* Ask for the attempt of this number to be made. */
+void cop__nodes_connect(uint32_t name, uint64_t connection);
+
+/* Make a connection if there is none. rt even. */
+void cop__nodes_want(uint32_t name);
+
+/* --- Who wants to know of nodes (watch.c); rt odd ------------------------------------------------------ */
+
+void cop__nodes_changed(uint32_t name, bool up, bool visible, uint32_t reason);
+void cop__nodes_forget_watchers(void); /* the node stops */
+
+/* --- Connections (connection.c): entry points of processes ----------------------------------------------- */
+
+void cop__connect_main(cop_term arg);  /* {Node, Number}: an attempt that was asked for */
+void cop__accepted_main(cop_term arg); /* Socket, which is given to it with the message `go` */
+extern _Atomic(int) cop__handshakes;   /* unfinished ones of others */
+
+void cop__writer_main(cop_term arg); /* {Number, Socket} (writer.c) */
+
+/* --- What goes out (control_out.c) ------------------------------------------------------------------------ */
+
+enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flags);
+void cop__dist_signal(const struct cop__far_signal *signal);
+
+/* --- Services -------------------------------------------------------------------------------------------- */
+
+/* The group leader that goes with a process started elsewhere: one that speaks the I/O protocol. */
+cop_pid cop__wire_leader(void);
+/* Answer what global of a node asks of one that takes no part in it (bystander.c). rt even. */
+void cop__global_bystander(uint32_t node, cop_term message);
+/* The processes beside net_kernel, linked to the caller; services.c. */
+void cop__services_start(void);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node that the acceptance table of docs/spec/distribution.md talks to:
+ *
+ *   interop_node --name N@HOST | --sname N  --cookie C  [--port P] [--no-epmd] [--hidden]
+ *                [--ticktime MS] [--connect NODE]
+ *
+ * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
+ * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, and a pg
+ * group workers in the default scope. It says "ready PORT" on stdout when it can be connected to. */
+#include <coppice.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SLEEP_MS = 100 * 1000 };
+
+/* --- counter ---------------------------------------------------------------------------------------- */
+
+struct counter {
+    int64_t count;
+};
+
+static const cop_field counter_fields[] = { COP_FIELD(struct counter, count), COP_FIELDS_END };
+
+static cop_step counter_init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    return cop_ok();
+}
+
+static COP_NORETURN void crash(void)
+{
+    cop_error(cop("crashed"));
+}
+
+static cop_step counter_call(void *state, cop_term request)
+{
+    struct counter *counter = state;
+    int64_t n;
+
+    if (cop_match(request, "incr"))
+        return cop_reply(++counter->count);
+    if (cop_match(request, "get"))
+        return cop_reply(counter->count);
+    if (cop_match(request, "{add, N}", &n))
+        return cop_reply(counter->count += n);
+    if (cop_match(request, "crash"))
+        crash();
+    if (cop_match(request, "sleep")) {
+        cop_send_after(SLEEP_MS, cop_self(), cop("{awake, From}", cop_caller()));
+        return cop_noreply();
+    }
+    return cop_unhandled(request);
+}
+
+static cop_step counter_cast(void *state, cop_term request)
+{
+    struct counter *counter = state;
+    int64_t n;
+
+    if (cop_match(request, "{add, N}", &n))
+        counter->count += n;
+    else if (cop_match(request, "crash"))
+        crash();
+    return cop_noreply();
+}
+
+static cop_step counter_info(void *state, cop_term message)
+{
+    cop_term from;
+
+    (void)state;
+    if (cop_match(message, "{awake, From}", &from))
+        cop_reply_to(from, cop("awake"));
+    else if (cop_match(message, "crash"))
+        crash();
+    return cop_noreply();
+}
+
+static const cop_gen_server counter = {
+    .name = "counter",
+    .state_size = sizeof(struct counter),
+    .fields = counter_fields,
+    .init = counter_init,
+    .handle_call = counter_call,
+    .handle_cast = counter_cast,
+    .handle_info = counter_info,
+};
+
+/* --- echo, w1 to w3 ----------------------------------------------------------------------------------- */
+
+static cop_step echo_call(void *state, cop_term request)
+{
+    (void)state;
+    return cop_reply(request);
+}
+
+static cop_step echo_cast(void *state, cop_term request)
+{
+    cop_pid to;
+    cop_term term;
+
+    (void)state;
+    if (cop_match(request, "{To, Term}", &to, &term))
+        cop_send(to, term);
+    return cop_noreply();
+}
+
+static const cop_gen_server echo = {
+    .name = "echo",
+    .init = counter_init,
+    .handle_call = echo_call,
+    .handle_cast = echo_cast,
+};
+
+static cop_step worker_init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    cop_pg_join("pg", cop("workers"), cop_self());
+    return cop_ok();
+}
+
+static const cop_gen_server worker = {
+    .module = "worker",
+    .init = worker_init,
+    .handle_call = echo_call,
+    .handle_cast = echo_cast,
+};
+
+/* --- demo ------------------------------------------------------------------------------------------------ */
+
+static cop_term demo_add(cop_term arguments)
+{
+    int64_t a, b;
+
+    if (!cop_match(arguments, "[A, B]", &a, &b))
+        cop_error(cop("badarith"));
+    return cop_int(a + b);
+}
+
+static cop_term demo_crash(cop_term arguments)
+{
+    (void)arguments;
+    cop_cast("counter", cop("crash"));
+    return cop("ok");
+}
+
+static cop_term demo_loop(cop_term arguments)
+{
+    cop_term reason, term;
+    cop_pid to;
+
+    (void)arguments;
+    for (;;) {
+        cop_term message = cop_receive();
+
+        if (cop_match(message, "{exit, Reason}", &reason))
+            cop_exit(reason);
+        if (cop_match(message, "{To, Term}", &to, &term))
+            cop_send(to, cop("{Self, Term}", cop_self(), term));
+        cop_turn_end();
+    }
+}
+
+static cop_term only(cop_term arguments)
+{
+    cop_term value = COP_NONE;
+
+    cop_list_next(&value, &arguments);
+    return value;
+}
+
+static cop_term demo_throw(cop_term arguments)
+{
+    cop_throw(only(arguments));
+}
+
+static cop_term demo_exit(cop_term arguments)
+{
+    cop_exit(only(arguments));
+}
+
+static cop_term demo_error(cop_term arguments)
+{
+    cop_error(only(arguments));
+}
+
+/* Call a process of another node, and say what came of it: [NameOrPid, Request]. */
+static cop_term demo_call(cop_term arguments)
+{
+    cop_term server, request;
+
+    cop_must(cop_match(arguments, "[Server, Request]", &server, &request));
+    return cop_call(server, request);
+}
+
+/* erpc:call from here: [Node, M, F, Args]. */
+static cop_term demo_erpc(cop_term arguments)
+{
+    cop_term args;
+    cop_atom node, module, function;
+
+    cop_must(cop_match(arguments, "[Node, M, F, Args]", &node, &module, &function, &args));
+    return cop_erpc_call(cop_show(cop_from_atom(node)), cop_atom_text(module).data,
+        cop_atom_text(function).data, args, 5000);
+}
+
+/* --- The node ------------------------------------------------------------------------------------------------ */
+
+static struct cop_net_kernel_options options;
+static const char *peer_to_connect;
+
+static cop_child_start start_ready(cop_term arg, const void *context)
+{
+    static const cop_pid nobody;
+
+    (void)arg, (void)context;
+    if (peer_to_connect)
+        cop_net_kernel_connect_node(cop_atom_new(peer_to_connect));
+    printf("ready %d\n", cop_net_kernel_port());
+    fflush(stdout);
+    return cop_child_started(-ECANCELED, nobody, COP_NONE);
+}
+
+static const cop_supervisor sup = {
+    .name = "sup",
+    .intensity = 100000,
+    .children = COP_CHILDREN({ .name = "counter", .gen_server = &counter },
+        { .name = "echo", .gen_server = &echo }, { .name = "w1", .gen_server = &worker },
+        { .name = "w2", .gen_server = &worker }, { .name = "w3", .gen_server = &worker }, ),
+};
+
+static const cop_supervisor tree = {
+    .children = COP_CHILDREN(
+        { .name = "net_kernel", .start = cop_net_kernel_start_child, .context = &options },
+        { .name = "pg", .start = cop_pg_start_child, .arg = "pg" },
+        { .name = "sup", .supervisor = &sup }, { .name = "ready", .start = start_ready }, ),
+};
+
+static int usage(void)
+{
+    fputs("usage: interop_node --name N@HOST | --sname N --cookie C [--port P] [--no-epmd] "
+          "[--hidden] [--ticktime MS] [--connect NODE]\n",
+        stderr);
+    return 2;
+}
+
+/* N is N@this-machine. */
+static const char *short_name(const char *alive)
+{
+    static char name[300];
+    char host[128];
+
+    if (strchr(alive, '@') || gethostname(host, sizeof host) != 0)
+        return alive;
+    host[strcspn(host, ".")] = 0;
+    snprintf(name, sizeof name, "%s@%s", alive, host);
+    return name;
+}
+
+static bool take_option(const char *option, const char *value)
+{
+    if (strcmp(option, "--name") == 0)
+        options.name = value;
+    else if (strcmp(option, "--sname") == 0)
+        options.name = short_name(value);
+    else if (strcmp(option, "--cookie") == 0)
+        options.cookie = value;
+    else if (strcmp(option, "--port") == 0)
+        options.port_min = (int)strtol(value, NULL, 10);
+    else if (strcmp(option, "--ticktime") == 0)
+        options.ticktime_ms = strtol(value, NULL, 10);
+    else if (strcmp(option, "--connect") == 0)
+        peer_to_connect = value;
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--no-epmd") == 0)
+            options.epmd = COP_EPMD_NONE;
+        else if (strcmp(argv[i], "--hidden") == 0)
+            options.hidden = true;
+        else if (i + 1 >= argc || !take_option(argv[i], argv[i + 1]))
+            return usage();
+        else
+            i++;
+    }
+    if (!options.name)
+        return usage();
+    cop_export("demo", "add", 2, demo_add);
+    cop_export("demo", "crash", 0, demo_crash);
+    cop_export("demo", "loop", 0, demo_loop);
+    cop_export("demo", "throw", 1, demo_throw);
+    cop_export("demo", "exit", 1, demo_exit);
+    cop_export("demo", "error", 1, demo_error);
+    cop_export("demo", "call", 2, demo_call);
+    cop_export("demo", "erpc", 4, demo_erpc);
+    return cop_run(&tree);
+}
