@@ -103,14 +103,6 @@ COP_API bool cop_disconnect_node(cop_atom node);
  */
 COP_API bool cop_net_adm_ping(cop_atom node);
 
-enum cop_nodes_kind {
-    COP_NODES_VISIBLE = 1,
-    COP_NODES_HIDDEN = 2,
-    COP_NODES_CONNECTED = 3, /* both */
-    COP_NODES_THIS = 4,
-    COP_NODES_KNOWN = 8 /* connected, this, and whatever was once */
-};
-
 /* The names of nodes; kinds may be or-ed.
  *
  * Returns  a list of atoms.
@@ -119,18 +111,6 @@ enum cop_nodes_kind {
  * OTP      nodes/1; nodes/0 is cop_nodes().
  */
 COP_API cop_term cop_nodes_of(unsigned kinds);
-
-/* Get messages when nodes come and go: {nodeup, Node}, {nodedown, Node} of visible nodes; with any
- * kinds or info {nodeup, Node, Info} and {nodedown, Node, Info}, Info a list of {node_type, visible
- * | hidden} where kinds has hidden ones, and {nodedown_reason, Reason} for info.
- *
- * Returns  nothing. Each turning on counts: as many messages come, until as many turnings off.
- * Parks    no.
- * Options  kinds: 0 or COP_NODES_VISIBLE, COP_NODES_HIDDEN, COP_NODES_CONNECTED.
- * Context  any process; it ends with it.
- * OTP      net_kernel:monitor_nodes/1,2. Clause D-44.
- */
-COP_API void cop_net_kernel_monitor_nodes(bool on, unsigned kinds, bool info);
 
 /* The cookie for one node, or for all others when node is none ({0}).
  *

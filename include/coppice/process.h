@@ -564,6 +564,26 @@ COP_API bool cop_demonitor_flush(cop_ref monitor);
  */
 COP_API void cop_monitor_node(cop_atom node, bool on);
 
+enum cop_nodes_kind {
+    COP_NODES_VISIBLE = 1,
+    COP_NODES_HIDDEN = 2,
+    COP_NODES_CONNECTED = 3, /* both */
+    COP_NODES_THIS = 4,
+    COP_NODES_KNOWN = 8 /* connected, this, and whatever was once */
+};
+
+/* Get messages when nodes come and go: {nodeup, Node}, {nodedown, Node} of visible nodes; with any
+ * kinds or info {nodeup, Node, Info} and {nodedown, Node, Info}, Info a list of {node_type, visible
+ * | hidden} where kinds has hidden ones, and {nodedown_reason, Reason} for info.
+ *
+ * Returns  nothing. Each turning on counts: as many messages come, until as many turnings off.
+ * Parks    no.
+ * Options  kinds: 0 or COP_NODES_VISIBLE, COP_NODES_HIDDEN, COP_NODES_CONNECTED.
+ * Context  any process; it ends with it.
+ * OTP      net_kernel:monitor_nodes/1,2. Clause D-44.
+ */
+COP_API void cop_monitor_nodes(bool on, unsigned kinds, bool info);
+
 /* A reference to which any process can send, and which the caller can make deaf again: _reply after
  * the first message, all by cop_unalias. _priority takes messages sent with COP_SEND_PRIORITY.
  *

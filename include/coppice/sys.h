@@ -155,6 +155,11 @@ COP_API void cop_sys_no_debug_of(cop_dest server, int64_t timeout_ms);
 #define cop_sys_statistics(S, FLAG)       cop_sys_statistics_of(cop_dest(S), (FLAG), 0)
 #define cop_sys_no_debug(S)               cop_sys_no_debug_of(cop_dest(S), 0)
 
+/* How a state goes to a process of another node, and comes from one: the form of the answer depends
+ * on the release of Erlang there (D-102). Set by the cluster layer; NULL: as it is. */
+extern void (*cop__state_to_far)(cop_term from, cop_term state);
+extern cop_term (*cop__state_from_far)(cop_dest server, cop_term answer);
+
 COP_END_DECLS
 
 #endif

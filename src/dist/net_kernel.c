@@ -283,6 +283,7 @@ static cop_step init(void *memory, cop_term arg)
     if (!atomic_compare_exchange_strong(&server, &nobody, cop_self().id))
         return cop_init_error(cop("{already_started, Name}", cop_node()));
     cop__store_release(cop__remote_now, &cluster);
+    cop__releases_start();
     cop__services_start();
     start_acceptor(state);
     return cop_ok();
@@ -399,7 +400,6 @@ static void node_stopped(void)
     cop__store_release(server, 0);
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
         cop__peer_reset(peer);
-    cop__nodes_forget_watchers();
     cop__store(cop__handshakes, 0);
     cop__store_release(cop__remote_now, &cop__unreachable);
     cop__local_node_set(COP__ATOM_nonode_at_nohost, 0);

@@ -43,11 +43,6 @@ void cop__nodes_connect(uint32_t name, uint64_t connection);
 /* Make a connection if there is none. rt even. */
 void cop__nodes_want(uint32_t name);
 
-/* --- Who wants to know of nodes (watch.c); rt odd ------------------------------------------------------ */
-
-void cop__nodes_changed(uint32_t name, bool up, bool visible, uint32_t reason);
-void cop__nodes_forget_watchers(void); /* the node stops */
-
 /* --- Connections (connection.c): entry points of processes ----------------------------------------------- */
 
 void cop__connect_main(cop_term arg);  /* {Node, Number}: an attempt that was asked for */
@@ -67,6 +62,8 @@ void cop__dist_signal(const struct cop__far_signal *signal);
 cop_pid cop__wire_leader(void);
 /* Answer what global of a node asks of one that takes no part in it (bystander.c). rt even. */
 void cop__global_bystander(uint32_t node, cop_term message);
+/* States in the form that the other node's release has (release.c). */
+void cop__releases_start(void);
 /* The processes beside net_kernel, linked to the caller; services.c. */
 void cop__services_start(void);
 

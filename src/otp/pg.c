@@ -1,30 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server of a scope of process groups. Layer 5.
  *
- * Its requests are those of OTP's pg, so that the exchange between scopes of several nodes can be
- * added here; members and groups are asked for by requests of our own. Who monitors is told before
- * the request is answered. */
+ * Its requests are those of OTP's pg; members and groups are asked for by requests of our own. Who
+ * monitors is told before the request is answered. What scopes of several nodes say to each other is
+ * in pg_remote.c. */
 #include "otp/pg_int.h"
-
-struct watcher { /* a monitor: of a group, or of all */
-    struct watcher *next;
-    cop_ref ref;
-    cop_pid pid;
-    cop_term group; /* kept; none: the scope */
-};
-
-struct scope {
-    struct pg_groups groups;
-    struct watcher *watchers;
-};
 
 static cop_step init(void *state, cop_term arg)
 {
-    (void)state, (void)arg;
+    struct scope *scope = state;
+
+    cop_to_atom(&scope->name, arg);
+    cop_monitor_nodes(true, 0, false);
+    cop__pg_discover_all(scope);
     return cop_ok();
 }
 
-static void notify(const struct scope *scope, const char *what, cop_term group, cop_term pids)
+void cop__pg_notify(const struct scope *scope, const char *what, cop_term group, cop_term pids)
 {
     for (const struct watcher *watcher = scope->watchers; watcher; watcher = watcher->next)
         if (cop_is_none(watcher->group) || cop_identical(watcher->group, group))
@@ -48,7 +40,8 @@ static cop_step join(struct scope *scope, cop_term group, cop_term pids)
     for (cop_term item, rest = pids; cop_list_next(&item, &rest);)
         if (cop_to_pid(&pid, item))
             cop__pg_join(&scope->groups, group, pid);
-    notify(scope, "join", group, pids);
+    cop__pg_notify(scope, "join", group, pids);
+    cop__pg_broadcast(scope, cop("{join, Self, Group, Pids}", cop_self(), group, pids));
     return cop_reply(cop("ok"));
 }
 
@@ -64,11 +57,12 @@ static cop_step leave(struct scope *scope, cop_term group, cop_term pids)
             left |= cop__pg_leave(&scope->groups, group, pid);
     if (!left)
         return cop_reply(cop("not_joined"));
-    notify(scope, "leave", group, pids);
+    cop__pg_notify(scope, "leave", group, pids);
+    cop__pg_broadcast(scope, cop("{leave, Self, Pids, [Group]}", cop_self(), pids, group));
     return cop_reply(cop("ok"));
 }
 
-static cop_term all_groups(const struct scope *scope, bool with_members)
+static cop_term all_groups(const struct scope *scope, bool with_members, bool local)
 {
     cop_term list = cop_nil(), map = cop_map_new();
     size_t position = 0;
@@ -76,8 +70,8 @@ static cop_term all_groups(const struct scope *scope, bool with_members)
     for (struct pg_group *group = NULL;
          (group = cop__pg_next(&scope->groups, &position, group)) != NULL;)
         if (with_members)
-            map = cop_map_put(map, cop_copy(group->name), cop__pg_members_term(group));
-        else
+            map = cop_map_put(map, cop_copy(group->name), cop__pg_members_term(group, local));
+        else if (!local || cop__pg_has_local(group))
             list = cop_cons(cop_copy(group->name), list);
     return with_members ? map : list;
 }
@@ -124,48 +118,72 @@ static cop_step handle_call(void *state, cop_term request)
     if (cop_match(request, "{leave_local, Group, Pids}", &group, &pids))
         return leave(scope, group, pids);
     if (cop_match(request, "{members, Group}", &group))
-        return cop_reply(cop__pg_members_term(cop__pg_group(&scope->groups, group)));
+        return cop_reply(cop__pg_members_term(cop__pg_group(&scope->groups, group), false));
+    if (cop_match(request, "{local_members, Group}", &group))
+        return cop_reply(cop__pg_members_term(cop__pg_group(&scope->groups, group), true));
     if (cop_match(request, "groups"))
-        return cop_reply(all_groups(scope, false));
+        return cop_reply(all_groups(scope, false, false));
+    if (cop_match(request, "local_groups"))
+        return cop_reply(all_groups(scope, false, true));
     if (cop_match(request, "{demonitor, Ref}", &ref))
         return cop_reply(remove_watcher(scope, ref) ? cop("ok") : cop("false"));
     if (!cop_match(cop_caller(), "{From, _}", &from))
         return cop_unhandled(request);
     if (cop_match(request, "monitor"))
         return cop_reply(
-            cop("{Ref, Groups}", add_watcher(scope, from, COP_NONE), all_groups(scope, true)));
+            cop("{Ref, Groups}", add_watcher(scope, from, COP_NONE), all_groups(scope, true, false)));
     if (cop_match(request, "{monitor, Group}", &group))
         return cop_reply(cop("{Ref, Pids}", add_watcher(scope, from, group),
-            cop__pg_members_term(cop__pg_group(&scope->groups, group))));
+            cop__pg_members_term(cop__pg_group(&scope->groups, group), false)));
     return cop_unhandled(request);
 }
 
 /* A member has ended: it leaves its groups one by one, so often as it was in each. */
 static void member_ended(struct scope *scope, cop_pid pid)
 {
-    struct pg_member *member;
+    struct pg_member *member = cop__pg_member(&scope->groups, pid);
+    cop_term left = cop_nil();
 
+    for (size_t i = 0; i < member->count; i++)
+        left = cop_cons(cop_copy(member->groups[i]->name), left);
     while ((member = cop__pg_member(&scope->groups, pid)) != NULL) {
         cop_term group = cop_copy(member->groups[member->count - 1]->name);
 
         cop__pg_leave(&scope->groups, group, pid);
-        notify(scope, "leave", group, cop_cons(cop_from_pid(pid), cop_nil()));
+        cop__pg_notify(scope, "leave", group, cop_cons(cop_from_pid(pid), cop_nil()));
     }
+    cop__pg_broadcast(scope, cop("{leave, Self, Pid, Groups}", cop_self(), pid, left));
+}
+
+static cop_step handle_cast(void *state, cop_term message)
+{
+    if (!cop__pg_remote_cast(state, message))
+        cop_error(cop("badarg"));
+    return cop_noreply();
 }
 
 static cop_step handle_info(void *state, cop_term message)
 {
     struct scope *scope = state;
     struct pg_member *member;
+    cop_atom node;
     cop_ref ref;
     cop_pid pid;
 
+    if (cop__pg_remote_message(scope, message))
+        return cop_noreply();
+    if (cop_match(message, "{nodeup, Node}", &node)) {
+        cop__pg_discover(scope, node);
+        return cop_noreply();
+    }
+    if (cop_match(message, "{nodedown, _}"))
+        return cop_noreply();
     if (!cop_match(message, "{'DOWN', Ref, process, Pid, _}", &ref, &pid))
         cop_error(cop("badarg")); /* PG-09 */
     member = cop__pg_member(&scope->groups, pid);
     if (member && member->monitor.id == ref.id)
         member_ended(scope, pid);
-    else
+    else if (!cop__pg_remote_down(scope, ref))
         remove_watcher(scope, ref);
     return cop_noreply();
 }
@@ -175,6 +193,7 @@ static const cop_gen_server pg = {
     .state_size = sizeof(struct scope),
     .init = init,
     .handle_call = handle_call,
+    .handle_cast = handle_cast,
     .handle_info = handle_info,
 };
 

@@ -46,21 +46,31 @@ cop_term cop_pg_members(const char *scope, cop_term group)
 
 cop_term cop_pg_local_members(const char *scope, cop_term group)
 {
-    return cop_pg_members(scope, group); /* as long as there is no other node */
+    cop_term result;
+
+    return cop_try_call(
+               &result, scope, cop("{local_members, Group}", group), .timeout_ms = COP_INFINITY)
+               ? result
+               : cop_nil();
 }
 
-cop_term cop_pg_which_groups(const char *scope)
+static cop_term which_groups(const char *scope, cop_term request)
 {
     cop_term result;
 
-    if (!cop_try_call(&result, scope, cop("groups"), .timeout_ms = COP_INFINITY))
+    if (!cop_try_call(&result, scope, request, .timeout_ms = COP_INFINITY))
         cop_error(cop("badarg"));
     return result;
 }
 
+cop_term cop_pg_which_groups(const char *scope)
+{
+    return which_groups(scope, cop("groups"));
+}
+
 cop_term cop_pg_which_local_groups(const char *scope)
 {
-    return cop_pg_which_groups(scope);
+    return which_groups(scope, cop("local_groups"));
 }
 
 static cop_ref monitor(const char *scope, cop_term request, cop_term *ret)

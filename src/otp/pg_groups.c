@@ -8,9 +8,14 @@
 
 enum { BUCKETS_MIN = 16 };
 
+static bool same(cop_pid a, cop_pid b)
+{
+    return a.id == b.id && a.node == b.node;
+}
+
 static size_t pid_hash(cop_pid pid)
 {
-    return (size_t)(pid.id * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+    return (size_t)((pid.id ^ pid.node << 40) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
 }
 
 /* A larger array in place of *array, of items of this size. */
@@ -111,7 +116,7 @@ static struct pg_member **member_place(const struct pg_groups *groups, cop_pid p
 {
     struct pg_member **place = &groups->member_buckets[pid_hash(pid) & groups->member_mask];
 
-    while (*place && (*place)->pid.id != pid.id)
+    while (*place && !same((*place)->pid, pid))
         place = &(*place)->next;
     return place;
 }
@@ -131,7 +136,8 @@ static struct pg_member *member_made(struct pg_groups *groups, cop_pid pid)
     if (!*place) {
         member = cop_alloc(sizeof *member);
         member->pid = pid;
-        member->monitor = cop_monitor(pid);
+        if (!pid.node)
+            member->monitor = cop_monitor(pid);
         *place = member;
         groups->member_count++;
     }
@@ -142,7 +148,8 @@ static void drop_member(struct pg_groups *groups, struct pg_member *member)
 {
     *member_place(groups, member->pid) = member->next;
     groups->member_count--;
-    cop_demonitor_flush(member->monitor);
+    if (member->monitor.id)
+        cop_demonitor_flush(member->monitor);
     cop_free(member->groups);
     cop_free(member);
 }
@@ -176,7 +183,7 @@ bool cop__pg_leave(struct pg_groups *groups, cop_term name, cop_pid pid)
     if (at == member->count)
         return false;
     member->groups[at] = member->groups[--member->count];
-    for (at = 0; group->members[at].id != pid.id;)
+    for (at = 0; !same(group->members[at], pid);)
         at++;
     group->members[at] = group->members[--group->count];
     if (!group->count)
@@ -196,11 +203,21 @@ struct pg_group *cop__pg_next(
     return next;
 }
 
-cop_term cop__pg_members_term(const struct pg_group *group)
+bool cop__pg_has_local(const struct pg_group *group)
+{
+    size_t i = 0;
+
+    while (i < group->count && group->members[i].node)
+        i++;
+    return i < group->count;
+}
+
+cop_term cop__pg_members_term(const struct pg_group *group, bool local)
 {
     cop_term list = cop_nil();
 
     for (size_t i = 0; group && i < group->count; i++)
-        list = cop_cons(cop_from_pid(group->members[i]), list);
+        if (!local || !group->members[i].node)
+            list = cop_cons(cop_from_pid(group->members[i]), list);
     return list;
 }

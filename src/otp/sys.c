@@ -36,9 +36,13 @@ static cop_term or_error(cop_term result)
     return result;
 }
 
+cop_term (*cop__state_from_far)(cop_dest server, cop_term answer);
+
 cop_term cop_sys_get_state_of(cop_dest server, int64_t timeout_ms)
 {
-    return or_error(ask(server, "get_state", cop_nil(), cop("get_state"), timeout_ms));
+    cop_term answer = ask(server, "get_state", cop_nil(), cop("get_state"), timeout_ms);
+
+    return or_error(cop__state_from_far ? cop__state_from_far(server, answer) : answer);
 }
 
 cop_term cop_sys_replace_state_of(

@@ -147,6 +147,8 @@ static bool is_suspended(const struct served *served)
     return sys && sys->suspended;
 }
 
+void (*cop__state_to_far)(cop_term from, cop_term state);
+
 void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, cop_term from,
     cop_term request, bool local)
 {
@@ -156,6 +158,10 @@ void cop__sys_request(const struct cop__sys_callbacks *callbacks, void *server, 
 
     if (cop_match(request, "get_state")) {
         result = read_state(&served);
+        if (!local && cop__state_to_far) {
+            cop__state_to_far(from, result);
+            return;
+        }
     } else if (cop_match(request, "get_status")) {
         result = get_status(&served);
     } else if (cop_match(request, "suspend")) {

@@ -125,6 +125,10 @@
     X(max_heap_size, "max_heap_size")           \
     X(nodedown, "nodedown")                     \
     X(nodeup, "nodeup")                         \
+    X(nodedown_reason, "nodedown_reason")       \
+    X(node_type, "node_type")                   \
+    X(visible, "visible")                       \
+    X(hidden, "hidden")                         \
     X(connection_closed, "connection_closed")   \
     X(connect, "connect")                       \
     X(disconnect, "disconnect")                 \

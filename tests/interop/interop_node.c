@@ -203,7 +203,7 @@ static cop_term demo_erpc(cop_term arguments)
     cop_atom node, module, function;
 
     cop_must(cop_match(arguments, "[Node, M, F, Args]", &node, &module, &function, &args));
-    return cop_erpc_call(cop_show(cop_from_atom(node)), cop_atom_text(module).data,
+    return cop_erpc_call(cop_atom_text(node).data, cop_atom_text(module).data,
         cop_atom_text(function).data, args, 5000);
 }
 

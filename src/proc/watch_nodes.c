@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who wants to hear of nodes that come and go (D-44, D-83): the processes of monitor_nodes. The
  * messages are sent by the process that has brought the connection up, before it reads anything, or
- * that has ended it. Layer 6. */
+ * that has ended it. Layer 2. */
 #include <stdlib.h>
 
 #include "base/lock.h"
-#include "dist/nodes.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -25,9 +24,11 @@ static cop_term info_of(const struct watcher *watcher, bool up, bool visible, ui
 
     if (!up && watcher->info)
         list = cop_cons(
-            cop("{nodedown_reason, Reason}", (cop_atom){ reason }), list);
+            cop__pair(cop__atom(COP__ATOM_nodedown_reason), cop__atom(reason)), list);
     if (watcher->kinds & COP_NODES_HIDDEN)
-        list = cop_cons(visible ? cop("{node_type, visible}") : cop("{node_type, hidden}"), list);
+        list = cop_cons(cop__pair(cop__atom(COP__ATOM_node_type),
+                            cop__atom(visible ? COP__ATOM_visible : COP__ATOM_hidden)),
+            list);
     return list;
 }
 
@@ -106,14 +107,14 @@ static bool is_watching(uint64_t process)
     return watcher != NULL;
 }
 
-void cop_net_kernel_monitor_nodes(bool on, unsigned kinds, bool info)
+void cop_monitor_nodes(bool on, unsigned kinds, bool info)
 {
     struct watcher *watcher = calloc(1, sizeof *watcher);
     struct cop__resource *resource = calloc(1, sizeof *resource);
     bool first;
 
     if (!watcher || !resource)
-        cop_error(cop("system_limit"));
+        cop_error(cop__atom(COP__ATOM_system_limit));
     *watcher = (struct watcher){ .process = cop_self().id, .kinds = kinds, .info = info };
     cop__enter();
     cop__spin_lock(&lock);
@@ -136,9 +137,16 @@ void cop_net_kernel_monitor_nodes(bool on, unsigned kinds, bool info)
     cop__leave();
 }
 
-void cop__nodes_forget_watchers(void)
+static void node_stopped(void)
 {
     cop__spin_lock(&lock);
     remove_matching(NULL, true);
     cop__spin_unlock(&lock);
+}
+
+__attribute__((constructor)) static void add_hook(void)
+{
+    static struct cop__node_hook hook = { .stop = node_stopped };
+
+    cop__node_hook_add(&hook);
 }
