@@ -5,8 +5,6 @@
 #include <coppice/rpc.h>
 #include <coppice/sys.h>
 
-#include <stdlib.h>
-
 #include "dist/nodes.h"
 #include "dist/peer.h"
 #include "proc/proc.h"
@@ -21,15 +19,9 @@ struct question {
 static void ask(void *arg)
 {
     struct question *question = arg;
-    char name[256];
-    cop_bytes text = cop_atom_text(question->node);
 
-    if (text.size >= sizeof name)
-        return;
-    memcpy(name, text.data, text.size);
-    name[text.size] = 0;
-    question->answer =
-        cop_erpc_call(name, "erlang", "system_info", cop("[otp_release]"), ASK_MS);
+    question->answer = cop_erpc_call(cop_atom_text(question->node).data, "erlang", "system_info",
+        cop("[otp_release]"), ASK_MS);
 }
 
 /* Known, or asked for now, which parks. */

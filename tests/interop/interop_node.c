@@ -131,6 +131,14 @@ static const cop_gen_server worker = {
 
 /* --- demo ------------------------------------------------------------------------------------------------ */
 
+static cop_term only(cop_term arguments)
+{
+    cop_term value = COP_NONE;
+
+    cop_list_next(&value, &arguments);
+    return value;
+}
+
 static cop_term demo_add(cop_term arguments)
 {
     int64_t a, b;
@@ -164,14 +172,6 @@ static cop_term demo_loop(cop_term arguments)
     }
 }
 
-static cop_term only(cop_term arguments)
-{
-    cop_term value = COP_NONE;
-
-    cop_list_next(&value, &arguments);
-    return value;
-}
-
 static cop_term demo_throw(cop_term arguments)
 {
     cop_throw(only(arguments));
@@ -187,13 +187,91 @@ static cop_term demo_error(cop_term arguments)
     cop_error(only(arguments));
 }
 
-/* Call a process of another node, and say what came of it: [NameOrPid, Request]. */
+/* Call a process of another node, and say what came of it: [NameOrPid, Request, TimeoutMs]. */
 static cop_term demo_call(cop_term arguments)
 {
+    int64_t timeout_ms = 5000;
     cop_term server, request;
 
-    cop_must(cop_match(arguments, "[Server, Request]", &server, &request));
-    return cop_call(server, request);
+    cop_must(cop_match(arguments, "[Server, Request | _]", &server, &request));
+    cop_match(arguments, "[_, _, TimeoutMs]", &timeout_ms);
+    return cop_call(server, request, .timeout_ms = timeout_ms);
+}
+
+static cop_term demo_members(cop_term arguments)
+{
+    return cop_pg_members("pg", only(arguments));
+}
+
+/* Tell Parent of all that comes from what is monitored and linked: [Parent, Monitored, Linked]. */
+static cop_term demo_watch(cop_term arguments)
+{
+    cop_term monitored, linked, item;
+    cop_pid parent, pid;
+
+    cop_must(cop_match(arguments, "[Parent, Monitored, Linked]", &parent, &monitored, &linked));
+    cop_trap_exit(true);
+    while (cop_list_next(&item, &monitored))
+        cop_monitor(item);
+    while (cop_list_next(&item, &linked))
+        if (cop_to_pid(&pid, item))
+            cop_link(pid);
+    cop_send(parent, cop("{Self, watching}", cop_self()));
+    for (;;) {
+        cop_send(parent, cop("{Self, told, Message}", cop_self(), cop_receive()));
+        cop_turn_end();
+    }
+    return COP_NONE;
+}
+
+/* The new process prints here. */
+static cop_term demo_spawn(cop_term arguments)
+{
+    cop_atom node, module, function;
+    cop_term args;
+    cop_pid pid;
+    int error;
+
+    cop_must(cop_whereis_to(&pid, cop_dest("user")));
+    cop_set_group_leader(pid, cop_self());
+    cop_must(cop_match(arguments, "[Node, M, F, Args]", &node, &module, &function, &args));
+    error = cop_spawn_at(&pid, NULL, node, module, function, args, cop("[]"));
+    return error ? cop("{error, Reason}", cop_atom_new(cop_error_name(error))) : cop("{ok, Pid}", pid);
+}
+
+static cop_term demo_get_state(cop_term arguments)
+{
+    return cop_sys_get_state(only(arguments));
+}
+
+/* [To, Count]: 1 to Count, in order. */
+static cop_term demo_count_to(cop_term arguments)
+{
+    int64_t count;
+    cop_pid to;
+
+    cop_must(cop_match(arguments, "[To, Count]", &to, &count));
+    for (int64_t i = 1; i <= count; i++) {
+        cop_send(to, cop("{Self, I}", cop_self(), i));
+        if (i % 100 == 0)
+            cop_turn_end();
+    }
+    return cop("ok");
+}
+
+static cop_term demo_large_then_small(cop_term arguments)
+{
+    int64_t size;
+    cop_pid to;
+    char *bytes;
+    cop_term large;
+
+    cop_must(cop_match(arguments, "[To, Size]", &to, &size));
+    large = cop_binary_new((size_t)size, &bytes);
+    memset(bytes, 'x', (size_t)size);
+    cop_send(to, cop("{Self, Large}", cop_self(), large));
+    cop_send(to, cop("{Self, small}", cop_self()));
+    return cop("ok");
 }
 
 /* erpc:call from here: [Node, M, F, Args]. */
@@ -300,6 +378,13 @@ int main(int argc, char **argv)
     cop_export("demo", "exit", 1, demo_exit);
     cop_export("demo", "error", 1, demo_error);
     cop_export("demo", "call", 2, demo_call);
+    cop_export("demo", "call", 3, demo_call);
+    cop_export("demo", "members", 1, demo_members);
+    cop_export("demo", "watch", 3, demo_watch);
+    cop_export("demo", "spawn", 4, demo_spawn);
+    cop_export("demo", "get_state", 1, demo_get_state);
+    cop_export("demo", "count_to", 2, demo_count_to);
+    cop_export("demo", "large_then_small", 2, demo_large_then_small);
     cop_export("demo", "erpc", 4, demo_erpc);
     return cop_run(&tree);
 }

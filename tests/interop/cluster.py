@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A Coppice node in a cluster with real Erlang: the acceptance table of docs/spec/distribution.md.
+
+Starts an epmd of its own, tests/interop_node and Erlang nodes, all on loopback; cluster.erl has what
+is typed on the Erlang side. Without erl nothing can be tried: that fails.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(os.environ.get("COPPICE_BUILD", "build"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(BUILD, "tests", "interop_node")
+COOKIE = "a-cookie-of-the-tests"
+LIMIT_S = 40
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Cluster:
+    """Processes of one test; all end with it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+        self.port = free_port()
+        self.env = dict(os.environ, ERL_EPMD_PORT=str(self.port), HOME=folder,
+                        ERL_CRASH_DUMP=os.path.join(folder, "dump"))
+        self.start(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
+        for _ in range(500):
+            with socket.socket() as sock:
+                if sock.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.01)
+        raise RuntimeError("epmd does not start")
+
+    def start(self, command, **options):
+        process = subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, **options)
+        self.processes.append(process)
+        return process
+
+    def coppice(self, name, *more, cookie=COOKIE):
+        log = open(os.path.join(self.folder, f"{name}-{len(self.processes)}.log"), "w+")
+        process = self.start([PROGRAM, "--name", f"{name}@127.0.0.1", "--cookie", cookie, *more],
+                             stdout=log, stderr=log)
+        process.log = log.name
+        for _ in range(3000):
+            text = open(log.name).read()
+            if "ready" in text or process.poll() is not None:
+                return process
+            time.sleep(0.01)
+        raise RuntimeError(f"{name} does not start: {text}")
+
+    def erl_command(self, name, *arguments, cookie=COOKIE, more=()):
+        return ["erl", "-noinput", "-boot", "no_dot_erlang", "-name", f"{name}@127.0.0.1",
+                "-setcookie", cookie, "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
+                "-kernel", "logger_level", "critical", "-pa", self.folder, *more, *arguments]
+
+    def erl(self, name, *arguments, **options):
+        return subprocess.run(self.erl_command(name, *arguments, **options), env=self.env, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=LIMIT_S).stdout
+
+    def table(self, erlang, group, coppice):
+        """The tests of a group, as typed on an Erlang node: passed, failed."""
+        text = self.erl(erlang, "-s", "cluster", "main", "-extra", group, f"{coppice}@127.0.0.1")
+        found = re.search(r"(\d+) passed, (\d+) failed", text)
+        if not found or found.group(2) != "0":
+            print(f"{group} from {erlang}: {text[-3000:]}")
+        return (int(found.group(1)), int(found.group(2))) if found else (0, 1)
+
+    def eval(self, erlang, text, **options):
+        return self.erl(erlang, "-eval", text + ", halt().", **options)
+
+    def end(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def check(what, got, expected):
+    if expected in got:
+        return 1, 0
+    print(f"{what}: expected {expected!r} in {got[-2000:]!r}")
+    return 0, 1
+
+
+def total(results):
+    return tuple(map(sum, zip(*results)))
+
+
+@test
+def acceptance_table(cluster):
+    """Rows 1 to 17, 21 and 25, with the Coppice node's name after and before Erlang's."""
+    cluster.coppice("c")
+    return total([cluster.table("a", group, "c") for group in ("table", "groups", "ours", "end", "zz")] +
+                 [cluster.table("z", "zz", "c")])
+
+
+@test
+def hidden_node(cluster):
+    """D-115: all but nodes() works over a hidden connection."""
+    cluster.coppice("h", "--hidden")
+    text = cluster.eval("a", "io:format(\"~p~p~p~p\", [net_adm:ping('h@127.0.0.1'), nodes(), "
+                             "nodes(hidden), gen_server:call({counter, 'h@127.0.0.1'}, incr)])")
+    return check("hidden", text, "pong[]['h@127.0.0.1']1")
+
+
+@test
+def without_epmd(cluster):
+    """D-23: a fixed port on our side, and an Erlang node that is told to use it for all."""
+    port = free_port()
+    cluster.coppice("c", "--no-epmd", "--port", str(port))
+    text = cluster.eval("a", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])",
+                        more=("-start_epmd", "false", "-erl_epmd_port", str(port), "-dist_listen",
+                              "false"))
+    return check("no epmd", text, "pong")
+
+
+@test
+def wrong_cookie(cluster):
+    """D-32: refused cleanly on both sides, logged once, quickly."""
+    node = cluster.coppice("c")
+    began = time.monotonic()
+    text = cluster.eval("a", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])", cookie="another")
+    took = time.monotonic() - began
+    log = open(node.log).read()
+    return total([check("wrong cookie", text, "pang"),
+                  check("wrong cookie is logged", log, "node a@127.0.0.1 at 127.0.0.1"),
+                  check("it is quick", str(took < 8), "True")])
+
+
+@test
+def name_in_use(cluster):
+    """D-17: the second of a name does not start."""
+    cluster.coppice("c")
+    second = cluster.coppice("c")
+    code = second.wait(timeout=20)
+    return check("name in use", f"{code} {open(second.log).read()}", "already_started")
+
+
+@test
+def killed_and_restarted(cluster):
+    """Row 19, D-08, D-12: kill -9, the same name again: old pids stay dead."""
+    node = cluster.coppice("c")
+    marker = os.path.join(cluster.folder, "phase")
+    script = (
+        "N = 'c@127.0.0.1', pong = net_adm:ping(N), P = rpc:call(N, erlang, whereis, [counter]), "
+        "R = monitor(process, P), monitor_node(N, true), ok = file:write_file(\"" + marker + "\", \"1\"), "
+        "A = receive {'DOWN', R, process, P, X} -> X after 20000 -> nothing end, "
+        "B = receive {nodedown, N} -> nodedown after 20000 -> nothing end, "
+        "Up = fun F(0) -> never; F(I) -> case net_adm:ping(N) of pong -> up; pang -> timer:sleep(50), F(I - 1) end end, "
+        "C = Up(400), R2 = monitor(process, P), "
+        "D = receive {'DOWN', R2, process, P, Y} -> Y after 20000 -> nothing end, "
+        "E = gen_server:call({counter, N}, incr), io:format(\"~p\", [{A, B, C, D, E}])")
+    erl = subprocess.Popen(cluster.erl_command("a", "-eval", script + ", halt()."), env=cluster.env,
+                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    cluster.processes.append(erl)
+    for _ in range(1500):
+        if os.path.exists(marker):
+            break
+        time.sleep(0.01)
+    node.send_signal(signal.SIGKILL)
+    node.wait()
+    cluster.coppice("c")
+    text = erl.communicate(timeout=LIMIT_S)[0]
+    return check("killed", text, "{noconnection,nodedown,up,noproc,1}")
+
+
+@test
+def ticks(cluster):
+    """Row 18, D-138: idle for many tick times; then a stopped node is noticed."""
+    node = cluster.coppice("c", "--ticktime", "1000")
+    marker = os.path.join(cluster.folder, "idle")
+    script = ("N = 'c@127.0.0.1', pong = net_adm:ping(N), net_kernel:monitor_nodes(true, "
+              "[nodedown_reason]), A = receive X -> X after 4000 -> still end, "
+              "ok = file:write_file(\"" + marker + "\", \"1\"), "
+              "B = receive {nodedown, N, I} -> I after 8000 -> nothing end, io:format(\"~p\", [{A, B}])")
+    erl = subprocess.Popen(
+        cluster.erl_command("a", "-eval", script + ", halt().", more=("-kernel", "net_ticktime", "1")),
+        env=cluster.env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    cluster.processes.append(erl)
+    for _ in range(1500):
+        if os.path.exists(marker):
+            break
+        time.sleep(0.01)
+    node.send_signal(signal.SIGSTOP)
+    text = erl.communicate(timeout=LIMIT_S)[0]
+    node.send_signal(signal.SIGCONT)
+    return check("ticks", text, "{still,[{nodedown_reason,net_tick_timeout}]}")
+
+
+@test
+def two_of_ours(cluster):
+    """Row 26: two Coppice nodes and Erlang, all connected; calls go from one Coppice node to the other."""
+    cluster.coppice("c")
+    cluster.coppice("d", "--connect", "c@127.0.0.1")
+    text = cluster.eval(
+        "a", "C = 'c@127.0.0.1', D = 'd@127.0.0.1', "
+             "A1 = rpc:call(C, demo, call, [{counter, D}, incr]), "
+             "A2 = rpc:call(D, demo, call, [{echo, C}, {from, d}]), "
+             "A3 = rpc:call(C, demo, erpc, [D, demo, add, [1, 2]]), "
+             "A4 = rpc:call(C, demo, call, [{nosuch, D}, x]), "
+             "A5 = length(rpc:call(C, demo, members, [workers])), "
+             "A6 = rpc:call(C, demo, get_state, [{counter, D}]), "
+             "io:format(\"~p\", [{A1, A2, A3, element(1, A4), A5, A6}])")
+    return check("two of ours", text, "{1,{from,d},3,badrpc,6,#{count => 1}}")
+
+
+@test
+def global_bystander(cluster):
+    """Row 20, D-116 to D-120: names and locks of three Erlang nodes, with us connected."""
+    cluster.coppice("c")
+    others = [cluster.start(cluster.erl_command(name), stdout=subprocess.DEVNULL) for name in ("b", "e")]
+    time.sleep(0.2)
+    text = cluster.eval(
+        "a", "Ping = fun F(N, 0) -> pang; F(N, I) -> case net_adm:ping(N) of pong -> pong; _ -> "
+             "timer:sleep(50), F(N, I - 1) end end, "
+             "[pong = Ping(N, 200) || N <- ['c@127.0.0.1', 'b@127.0.0.1', 'e@127.0.0.1']], "
+             "S = global:sync(), R = global:register_name(me, self()), "
+             "T = global:trans({x, self()}, fun() -> done end), "
+             "W = rpc:call('b@127.0.0.1', global, whereis_name, [me]) =:= self(), "
+             "erlang:disconnect_node('c@127.0.0.1'), timer:sleep(300), "
+             "io:format(\"~p\", [{S, R, T, W, lists:sort(nodes())}])")
+    del others
+    return check("global", text, "{ok,yes,done,true,['b@127.0.0.1','e@127.0.0.1']}")
+
+
+def main():
+    passed = failed = 0
+    wanted = sys.argv[1:]
+    for function in TESTS:
+        if wanted and function.__name__ not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["erlc", "-o", folder, os.path.join(HERE, "cluster.erl")], check=True,
+                           stdout=subprocess.DEVNULL)
+            cluster = Cluster(folder)
+            try:
+                good, bad = function(cluster)
+                if bad:
+                    for process in cluster.processes:
+                        if hasattr(process, "log"):
+                            print(f"--- {process.log}\n{open(process.log).read()[-2000:]}")
+            except Exception as error:  # a node that does not start, or hangs
+                print(f"{function.__name__}: {error!r}")
+                good, bad = 0, 1
+            finally:
+                cluster.end()
+        passed, failed = passed + good, failed + bad
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
