@@ -51,6 +51,8 @@ static void release(struct cop__resource *resource)
     finished(connection);
     if (connection->peer && connection->number)
         cop__peer_down(connection->peer, connection->number, connection->self);
+    else if (connection->peer)
+        cop__peer_abandon(connection->peer, connection->self);
     cop__frames_free(connection->frames);
     free(connection->buffer);
     free(connection);
@@ -349,15 +351,32 @@ static void take_place(struct connection *connection, struct cop__peer *peer)
     cop__leave();
 }
 
-/* Says what the state of things asks for (D-35, D-37). True: there is a connection, to be replaced
- * when the peer has proved to be who it says. */
-static bool send_our_status(struct connection *connection)
+/* There is a connection: it is replaced when the peer has proved to be who it says (D-37). */
+static void become_successor(struct connection *connection, struct cop__peer *peer)
+{
+    unsigned char message[COP__HS_MESSAGE_MAX];
+    char status[32];
+    bool ours;
+
+    cop__enter();
+    ours = cop__peer_succeed(peer, connection->self);
+    if (ours)
+        connection->peer = peer;
+    cop__leave();
+    if (!ours)
+        give_up();
+    send_status(connection, "alive");
+    if (!cop__hs_read_status(status, message, receive_message(connection, message)) ||
+        strcmp(status, "true") != 0)
+        give_up();
+}
+
+/* Says what the state of things asks for (D-35, D-37). */
+static void send_our_status(struct connection *connection)
 {
     struct cop__peer *peer = known_peer(connection->theirs.name);
-    unsigned char message[COP__HS_MESSAGE_MAX];
     enum cop__peer_state state = COP__PEER_DOWN;
     bool outgoing = false;
-    char status[32];
 
     if (peer)
         state = state_of(peer, &outgoing);
@@ -368,23 +387,19 @@ static bool send_our_status(struct connection *connection)
         }
         take_place(connection, peer);
         send_status(connection, "ok_simultaneous");
-        return false;
+        return;
     }
     if (state == COP__PEER_UP) {
-        send_status(connection, "alive");
-        if (!cop__hs_read_status(status, message, receive_message(connection, message)) ||
-            strcmp(status, "true") != 0)
-            give_up();
-        return true;
+        become_successor(connection, peer);
+        return;
     }
     if (peer)
         take_place(connection, peer);
     send_status(connection, "ok");
-    return false;
 }
 
 /* The peer is who it says: its attempt is the one that counts now. */
-static void become_current(struct connection *connection, bool replaces)
+static void become_current(struct connection *connection)
 {
     struct cop__peer *peer = connection->peer;
     cop_atom atom;
@@ -396,9 +411,9 @@ static void become_current(struct connection *connection, bool replaces)
             !(peer = cop__peer_find(atom.index, true)))
             cop_exit(cop("system_limit"));
     }
-    if (replaces) {
+    if (connection->peer && !connection->number) {
         cop__enter();
-        cop__peer_disconnect(peer, COP__ATOM_connection_closed);
+        connection->number = cop__peer_replace(peer, connection->self);
         cop__leave();
     }
     if (!connection->number)
@@ -413,7 +428,6 @@ static COP_NORETURN void respond(struct connection *connection)
         theirs[COP__HS_DIGEST_SIZE];
     uint32_t challenge = new_challenge(), their_challenge;
     struct cop__hs_name name = our_name(challenge);
-    bool replaces;
 
     if (!cop__hs_read_name(&connection->theirs, message, receive_message(connection, message)))
         give_up();
@@ -427,7 +441,7 @@ static COP_NORETURN void respond(struct connection *connection)
             peer_text(connection, text));
         give_up();
     }
-    replaces = send_our_status(connection);
+    send_our_status(connection);
     send_message(connection, message, cop__hs_write_challenge(message + 2, &name));
     if (!cop__hs_read_reply(
             &their_challenge, theirs, message, receive_message(connection, message)))
@@ -436,7 +450,7 @@ static COP_NORETURN void respond(struct connection *connection)
     cop__hs_digest(digest, connection->cookie, challenge);
     if (!cop__hs_same_digest(digest, theirs))
         wrong_cookie(connection);
-    become_current(connection, replaces);
+    become_current(connection);
     cop__hs_digest(digest, connection->cookie, their_challenge);
     send_message(connection, message, cop__hs_write_ack(message + 2, digest));
     up(connection);

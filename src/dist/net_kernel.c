@@ -331,7 +331,7 @@ static void terminate(void *memory, cop_term reason)
         cop_tcp_close(state->listener);
     cop__enter();
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
-        cop__peer_disconnect(peer, COP__ATOM_disconnect);
+        cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
     cop__store_release(cop__remote_now, &cop__unreachable);
     cop__local_node_set(COP__ATOM_nonode_at_nohost, 0);
     cop__leave();

@@ -87,7 +87,7 @@ bool cop_disconnect_node(cop_atom node)
     if (!peer || look(peer).state == COP__PEER_DOWN)
         return false;
     cop__enter();
-    cop__peer_disconnect(peer, COP__ATOM_disconnect);
+    cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
     cop__leave();
     return true;
 }

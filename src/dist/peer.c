@@ -219,7 +219,7 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     struct cop__map members, suspended;
     struct cop__map_entry *entry;
     bool was_up, visible;
-    uint64_t reason, writer;
+    uint64_t reason, writer, successor;
 
     cop__spin_lock(&peer->lock);
     if (peer->state == COP__PEER_DOWN || peer->connection != connection ||
@@ -238,6 +238,10 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     peer->state = COP__PEER_DOWN;
     peer->controller = peer->writer = 0;
     peer->visible = false;
+    successor = peer->successor;
+    peer->successor = 0;
+    if (successor)
+        begin(peer, successor, false);
     cop__spin_unlock(&peer->lock);
     for (uint32_t i = 0; (entry = cop__map_each(&members, &i));)
         cop__signal_send(self, entry->key, COP__NODE_DOWN, connection, COP_NONE);
@@ -249,18 +253,78 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
             reason ? (uint32_t)reason : COP__ATOM_connection_closed);
 }
 
-void cop__peer_disconnect(struct cop__peer *peer, uint32_t reason)
+bool cop__peer_succeed(struct cop__peer *peer, uint64_t successor)
 {
-    uint64_t controller = 0, connection;
+    bool ours;
 
     cop__spin_lock(&peer->lock);
-    connection = peer->connection;
-    if (peer->state != COP__PEER_DOWN) {
+    ours = peer->state == COP__PEER_UP && !peer->successor;
+    if (ours)
+        peer->successor = successor;
+    cop__spin_unlock(&peer->lock);
+    return ours;
+}
+
+/* Whether it is still to follow, and what it follows. */
+static uint64_t followed(struct cop__peer *peer, uint64_t successor, bool *ret_follows)
+{
+    uint64_t number = 0;
+
+    cop__spin_lock(&peer->lock);
+    *ret_follows = peer->successor == successor;
+    if (*ret_follows ||
+        (peer->state == COP__PEER_PENDING && peer->controller == successor))
+        number = peer->connection;
+    cop__spin_unlock(&peer->lock);
+    return number;
+}
+
+uint64_t cop__peer_replace(struct cop__peer *peer, uint64_t successor)
+{
+    bool follows;
+    uint64_t number = followed(peer, successor, &follows);
+
+    if (number && follows)
+        cop__peer_disconnect(peer, number, COP__ATOM_connection_closed);
+    return followed(peer, successor, &follows);
+}
+
+void cop__peer_abandon(struct cop__peer *peer, uint64_t successor)
+{
+    bool follows;
+    uint64_t number = followed(peer, successor, &follows);
+
+    if (number && !follows) {
+        cop__peer_down(peer, number, successor);
+        return;
+    }
+    cop__spin_lock(&peer->lock);
+    if (peer->successor == successor)
+        peer->successor = 0;
+    cop__spin_unlock(&peer->lock);
+    if (follows) { /* it may have begun between the two looks */
+        number = followed(peer, successor, &follows);
+        if (number)
+            cop__peer_down(peer, number, successor);
+    }
+}
+
+void cop__peer_disconnect(struct cop__peer *peer, uint64_t connection, uint32_t reason)
+{
+    uint64_t controller = 0;
+    bool there;
+
+    cop__spin_lock(&peer->lock);
+    there = peer->state != COP__PEER_DOWN && (!connection || peer->connection == connection);
+    if (there) {
+        connection = peer->connection;
         controller = peer->controller;
         if (!peer->reason)
             peer->reason = reason;
     }
     cop__spin_unlock(&peer->lock);
+    if (!there)
+        return;
     cop__peer_down(peer, connection, 0);
     end_process(controller, COP__ATOM_kill);
 }
@@ -272,7 +336,7 @@ void cop__peer_reset(struct cop__peer *peer)
     peer->members = peer->suspended = (struct cop__map){ 0 };
     cop__queue_clear(&peer->queue);
     peer->state = COP__PEER_DOWN;
-    peer->controller = peer->writer = 0;
+    peer->controller = peer->writer = peer->successor = 0;
 }
 
 /* --- The queue --------------------------------------------------------------------------------- */

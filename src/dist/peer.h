@@ -23,6 +23,7 @@ struct cop__peer {
     bool visible;        /* both sides are (D-114) */
     uint64_t connection; /* number of the attempt or connection; of none other before or after */
     uint64_t controller; /* id of the process that has it */
+    uint64_t successor;  /* of the one whose attempt follows when it ends (D-37); 0: none */
     uint64_t flags;      /* of both sides, once up */
     uint32_t creation;
     uint64_t reason;        /* atom: why it ends, when somebody here ends it; 0: it was lost */
@@ -57,13 +58,20 @@ bool cop__peer_claim(struct cop__peer *peer, uint64_t connection, uint64_t contr
 /* It is up; false: it is not the attempt of that number any more. */
 bool cop__peer_up(struct cop__peer *peer, uint64_t connection, uint64_t controller, uint64_t flags,
     uint32_t creation);
+/* What is up will be replaced by the attempt of successor, if that gets so far. False: it is not up,
+ * or somebody else's attempt does that. */
+bool cop__peer_succeed(struct cop__peer *peer, uint64_t successor);
+/* The successor's time has come: ends what it replaces. The number of its own attempt, or 0. */
+uint64_t cop__peer_replace(struct cop__peer *peer, uint64_t successor);
+/* It has ended before. */
+void cop__peer_abandon(struct cop__peer *peer, uint64_t successor);
 /* It has ended, or failed: whoever is tied over it hears of it, once (D-83). controller: only if it
  * is still that one's; 0: whoever's. */
 void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t controller);
 /* Forget everything: no process is left. */
 void cop__peer_reset(struct cop__peer *peer);
-/* End what there is, with this reason; its controller does the rest. */
-void cop__peer_disconnect(struct cop__peer *peer, uint32_t reason);
+/* End what there is, with this reason. connection: only if it is that one; 0: whichever. */
+void cop__peer_disconnect(struct cop__peer *peer, uint64_t connection, uint32_t reason);
 
 /* Queue a frame (control_size 0) or a large message, and wake the writer. connection 0: whichever
  * there is, and an attempt is made when there is none. False: it is dropped. */

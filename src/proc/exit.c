@@ -176,7 +176,6 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     fire_monitors(self, proc, reason);
     cop__far_tell(proc, reason);
     answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
-    cop__far_free(self, proc);
     cop__dictionary_free(proc);
     cop__memory_free_all(self, proc);
     cop__ext_free(self, proc);
@@ -193,6 +192,7 @@ void cop__ext_free(struct cop__thr *self, struct cop__proc *proc)
 
     if (!ext)
         return;
+    cop__far_free(self, proc);
     proc->ext = NULL;
     cop__map_free(&ext->links);
     cop__map_free(&ext->monitors);

@@ -405,6 +405,7 @@ t_end_monitor_node_d83(N) ->
     R = monitor(process, P),
     R2 = monitor(process, E),
     link(P),
+    {links, [_]} = rpc:call(N, erlang, process_info, [P, links]),
     monitor_node(N, true),
     net_kernel:monitor_nodes(true),
     true = erlang:disconnect_node(N),

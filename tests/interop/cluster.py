@@ -83,10 +83,25 @@ class Cluster:
         return self.erl(erlang, "-eval", text + ", halt().", **options)
 
     def end(self):
+        """Nodes of ours end in order, and no sanitizer has complained; the rest is killed."""
+        problems = []
         for process in self.processes:
+            if process.poll() is None and hasattr(process, "log"):
+                process.terminate()
+                try:
+                    if process.wait(timeout=30) != 0:
+                        problems.append(f"{process.log}: it ended with {process.returncode}")
+                except subprocess.TimeoutExpired:
+                    problems.append(f"{process.log}: it does not end")
             if process.poll() is None:
                 process.kill()
             process.wait()
+            if hasattr(process, "log"):
+                found = re.search(r"(?s)(WARNING: \w+Sanitizer|ERROR: \w+Sanitizer|runtime error).*",
+                                  open(process.log, errors="replace").read())
+                if found:
+                    problems.append(f"{process.log}: {found.group(0)[:6000]}")
+        return problems
 
 
 TESTS = []
@@ -265,7 +280,10 @@ def main():
                 print(f"{function.__name__}: {error!r}")
                 good, bad = 0, 1
             finally:
-                cluster.end()
+                problems = cluster.end()
+                for problem in problems:
+                    print(f"{function.__name__}: {problem}")
+                bad += len(problems)
         passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
