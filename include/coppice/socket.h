@@ -194,6 +194,15 @@ COP_API void cop_tcp_consume(cop_socket socket, size_t size);
  */
 COP_API int cop_tcp_send(cop_socket socket, const void *data, size_t size);
 
+/* The same for several pieces in a row, in as few system calls as the system takes them.
+ * Returns  as cop_tcp_send.
+ * Parks    as cop_tcp_send.
+ * Options  a socket's packet option puts its length before all of them together.
+ * Context  any process.
+ * OTP      gen_tcp:send/2 of an iolist.
+ */
+COP_API int cop_tcp_send_all(cop_socket socket, const cop_bytes *pieces, size_t count);
+
 /* Send formatted text, as printf.
  *
  * Returns  as cop_tcp_send; -COP_EBADARG for a format that fails.

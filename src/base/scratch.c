@@ -85,6 +85,20 @@ void cop__scratch_free(void *body)
         cop__leave();
 }
 
+void cop__scratch_take(void *body)
+{
+    bool entered = cop__enter_unless_inside();
+
+    link_out(block_of(body));
+    if (entered)
+        cop__leave();
+}
+
+void cop__scratch_drop(void *body)
+{
+    free(block_of(body));
+}
+
 void cop__scratch_free_all(struct cop__scratch **list)
 {
     while (*list) {

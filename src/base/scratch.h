@@ -15,6 +15,10 @@ void *cop__scratch_new(size_t size, const char *what);
 void *cop__scratch_resize(void *block, size_t size, const char *what); /* NULL: a new one */
 void cop__scratch_free(void *block);                                   /* NULL: nothing */
 
+/* Take a block out of the turn: it lives until cop__scratch_drop, by anyone. */
+void cop__scratch_take(void *block);
+void cop__scratch_drop(void *block);
+
 /* Of a heap that is emptied. */
 void cop__scratch_free_all(struct cop__scratch **list);
 

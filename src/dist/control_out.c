@@ -70,11 +70,15 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     }
     entered = cop__enter_unless_inside();
     if (flags & COP__DF_FRAGMENTS && size_of(&writer) - control > LARGE_MIN) {
-        queued = cop__peer_queue(peer, connection, sender, writer.base + begin, control - begin,
-            size_of(&writer) - begin);
+        struct cop__large *large = cop__large_new(
+            sender, writer.base, begin, control - begin, size_of(&writer) - begin);
+
+        queued = large && cop__peer_queue_large(peer, connection, large);
+        if (large)
+            writer.base = NULL; /* it is the message's */
     } else {
         cop__put_be(writer.base, size_of(&writer) - LENGTH, LENGTH);
-        queued = cop__peer_queue(peer, connection, sender, writer.base, 0, size_of(&writer));
+        queued = cop__peer_queue(peer, connection, sender, writer.base, size_of(&writer));
     }
     if (entered)
         cop__leave();

@@ -347,24 +347,21 @@ static void wake_writer(uint64_t writer)
         cop__unpark(cop__proc_of(writer), cop__pid_generation(writer));
 }
 
-bool cop__peer_queue(struct cop__peer *peer, uint64_t connection, uint64_t sender,
-    const unsigned char *bytes, size_t control_size, size_t size)
+/* One of the two. */
+static bool queue_up(struct cop__peer *peer, uint64_t connection, uint64_t sender,
+    const unsigned char *bytes, size_t size, struct cop__large *large)
 {
-    struct cop__large *large =
-        control_size ? cop__large_new(sender, bytes, control_size, size) : NULL;
     bool made, queued = false;
     uint64_t wake = 0, number;
 
-    if (control_size && !large)
-        return false;
     cop__spin_lock(&peer->lock);
     made = !connection && ensure(peer);
     number = peer->connection;
     if (peer->state != COP__PEER_DOWN && (!connection || peer->connection == connection)) {
         queued = large || cop__queue_frame(&peer->queue, sender, bytes, size);
-        cop__store(peer->messages_out, cop__load(peer->messages_out) + 1);
         if (large)
             cop__queue_large(&peer->queue, large);
+        cop__store(peer->messages_out, cop__load(peer->messages_out) + 1);
         if (queued && peer->writer_waits) {
             peer->writer_waits = false;
             wake = peer->writer;
@@ -374,9 +371,21 @@ bool cop__peer_queue(struct cop__peer *peer, uint64_t connection, uint64_t sende
     if (made)
         cop__nodes_connect(peer->name, number);
     wake_writer(wake);
-    if (!queued)
-        free(large);
     return queued;
+}
+
+bool cop__peer_queue(struct cop__peer *peer, uint64_t connection, uint64_t sender,
+    const unsigned char *bytes, size_t size)
+{
+    return queue_up(peer, connection, sender, bytes, size, NULL);
+}
+
+bool cop__peer_queue_large(struct cop__peer *peer, uint64_t connection, struct cop__large *large)
+{
+    if (queue_up(peer, connection, large->sender, NULL, 0, large))
+        return true;
+    cop__large_free(large);
+    return false;
 }
 
 bool cop__peer_await_room(struct cop__peer *peer, bool wait)
@@ -398,18 +407,21 @@ bool cop__peer_await_room(struct cop__peer *peer, bool wait)
     }
 }
 
-struct cop__chunk *cop__peer_take(struct cop__peer *peer, uint64_t connection, bool *ret_over)
+bool cop__peer_take(struct cop__peer *peer, uint64_t connection, struct cop__chunk **ret_chunks,
+    struct cop__fragment *ret_fragment)
 {
-    struct cop__chunk *chunks = NULL;
     struct cop__map suspended = { 0 };
+    bool is_up;
 
+    *ret_chunks = NULL;
+    ret_fragment->large = NULL;
     cop__spin_lock(&peer->lock);
-    *ret_over = peer->connection != connection || peer->state != COP__PEER_UP;
-    if (!*ret_over) {
-        chunks = cop__queue_take(&peer->queue);
-        if (!chunks)
-            chunks = cop__queue_fragment(&peer->queue);
-        peer->writer_waits = !chunks;
+    is_up = peer->connection == connection && peer->state == COP__PEER_UP;
+    if (is_up) {
+        *ret_chunks = cop__queue_take(&peer->queue);
+        if (!*ret_chunks)
+            cop__queue_fragment(ret_fragment, &peer->queue);
+        peer->writer_waits = !*ret_chunks && !ret_fragment->large;
         if (peer->suspended.count && peer->queue.bytes < COP__QUEUE_LOW) {
             suspended = peer->suspended;
             peer->suspended = (struct cop__map){ 0 };
@@ -418,5 +430,5 @@ struct cop__chunk *cop__peer_take(struct cop__peer *peer, uint64_t connection, b
     cop__spin_unlock(&peer->lock);
     if (suspended.count)
         wake_suspended(&suspended);
-    return chunks;
+    return is_up;
 }

@@ -73,18 +73,20 @@ void cop__peer_reset(struct cop__peer *peer);
 /* End what there is, with this reason. connection: only if it is that one; 0: whichever. */
 void cop__peer_disconnect(struct cop__peer *peer, uint64_t connection, uint32_t reason);
 
-/* Queue a frame (control_size 0) or a large message, and wake the writer. connection 0: whichever
- * there is, and an attempt is made when there is none. False: it is dropped. */
+/* Queue a frame, or a large message, and wake the writer. connection 0: whichever there is, and an
+ * attempt is made when there is none. False: it is dropped. */
 bool cop__peer_queue(struct cop__peer *peer, uint64_t connection, uint64_t sender,
-    const unsigned char *bytes, size_t control_size, size_t size);
+    const unsigned char *bytes, size_t size);
+bool cop__peer_queue_large(struct cop__peer *peer, uint64_t connection, struct cop__large *large);
 
 enum { COP__QUEUE_HIGH = 1 << 20, COP__QUEUE_LOW = 1 << 19 };
 /* Wait until the queue is short enough; the caller is a process. False: it is too long and wait is
  * false. */
 bool cop__peer_await_room(struct cop__peer *peer, bool wait);
 
-/* For the writer: what is to be written, its own then; NULL: nothing now, and it will be woken.
- * *ret_over: the connection is not up any more. */
-struct cop__chunk *cop__peer_take(struct cop__peer *peer, uint64_t connection, bool *ret_over);
+/* For the writer: frames that are its own then, or a fragment; neither: it will be woken. False: the
+ * connection is not up any more. */
+bool cop__peer_take(struct cop__peer *peer, uint64_t connection, struct cop__chunk **ret_chunks,
+    struct cop__fragment *ret_fragment);
 
 #endif

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scratch.h"
 #include "dist/bytes.h"
 #include "dist/frame.h"
 
-enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 << 10, LENGTH = 4, FRAGMENT_HEAD = 18 };
+enum { CHUNK_MIN = 1024, CHUNK_MAX = 64 << 10, LENGTH = 4, FRAGMENT_HEAD = 22 };
 
 void cop__queue_init(struct cop__queue *queue)
 {
-    *queue = (struct cop__queue){ 0 };
+    *queue = (struct cop__queue){ .sequence = queue->sequence };
     queue->large_last = &queue->large;
 }
 
@@ -34,8 +35,8 @@ void cop__queue_clear(struct cop__queue *queue)
     free_chunks(&queue->frames);
     while ((large = queue->large)) {
         queue->large = large->next;
-        free_chunks(&large->behind);
-        free(large);
+        if (large != queue->in_hand) /* that one is the writer's */
+            cop__large_free(large);
     }
     cop__queue_init(queue);
 }
@@ -97,18 +98,29 @@ bool cop__queue_frame(
 }
 
 struct cop__large *cop__large_new(
-    uint64_t sender, const unsigned char *bytes, size_t control_size, size_t size)
+    uint64_t sender, unsigned char *block, size_t begin, size_t control_size, size_t size)
 {
-    struct cop__large *large = malloc(sizeof *large + size);
+    struct cop__large *large = malloc(sizeof *large);
 
     if (!large)
         return NULL;
     *large = (struct cop__large){ .sender = sender,
+        .block = block,
+        .begin = begin,
         .control_size = control_size,
         .size = size,
         .left = (size - control_size + COP__FRAGMENT_SIZE - 1) / COP__FRAGMENT_SIZE };
-    memcpy(large->bytes, bytes, size);
+    cop__scratch_take(block);
     return large;
+}
+
+void cop__large_free(struct cop__large *large)
+{
+    if (!large)
+        return;
+    free_chunks(&large->behind);
+    cop__scratch_drop(large->block);
+    free(large);
 }
 
 void cop__queue_large(struct cop__queue *queue, struct cop__large *large)
@@ -136,6 +148,13 @@ static void unlink_first(struct cop__queue *queue)
         queue->large_last = &queue->large;
 }
 
+static void put_last(struct cop__queue *queue, struct cop__large *large)
+{
+    large->next = NULL;
+    *queue->large_last = large;
+    queue->large_last = &large->next;
+}
+
 /* May it take its turn: no older large message of its sender is before it. */
 static bool is_next_of_sender(const struct cop__queue *queue, const struct cop__large *large)
 {
@@ -145,57 +164,62 @@ static bool is_next_of_sender(const struct cop__queue *queue, const struct cop__
     return true;
 }
 
-/* Round and round: the first gives one fragment and goes behind the others. */
-struct cop__chunk *cop__queue_fragment(struct cop__queue *queue)
+static void make_fragment(struct cop__fragment *fragment, struct cop__large *large)
 {
-    struct cop__large *large = queue->large;
-    struct cop__chunk *chunk;
-    size_t part;
-    bool first;
+    bool first = large->at == 0;
+    size_t control = first ? large->control_size : 0, size = large->size - large->at - control;
 
-    if (!large)
-        return NULL;
-    while (!is_next_of_sender(queue, large)) {
+    fragment->large = large;
+    fragment->size = control + (size > COP__FRAGMENT_SIZE ? COP__FRAGMENT_SIZE : size);
+    fragment->bytes = large->block + large->begin + large->at;
+    fragment->head_size = FRAGMENT_HEAD + (first ? 1u : 0u);
+    cop__put_be(fragment->head, fragment->head_size - LENGTH + fragment->size, LENGTH);
+    fragment->head[4] = COP__ETF_VERSION;
+    fragment->head[5] = first ? COP__FRAME_FIRST : COP__FRAME_NEXT;
+    cop__put_be(fragment->head + 6, large->sequence, 8);
+    cop__put_be(fragment->head + 14, large->left, 8);
+    fragment->head[22] = 0; /* no atoms of a cache */
+}
+
+void cop__queue_fragment(struct cop__fragment *ret_fragment, struct cop__queue *queue)
+{
+    ret_fragment->large = NULL;
+    if (!queue->large)
+        return;
+    while (!is_next_of_sender(queue, queue->large)) {
+        struct cop__large *large = queue->large;
+
         unlink_first(queue);
-        large->next = NULL;
-        *queue->large_last = large;
-        queue->large_last = &large->next;
-        large = queue->large;
+        put_last(queue, large);
     }
-    first = large->at == 0;
-    part = large->size - large->at - (first ? large->control_size : 0);
-    part = (part > COP__FRAGMENT_SIZE ? COP__FRAGMENT_SIZE : part) +
-           (first ? large->control_size : 0);
-    chunk = new_chunk(LENGTH + FRAGMENT_HEAD + 1 + part);
-    if (!chunk)
-        return NULL;
-    chunk->size = LENGTH + FRAGMENT_HEAD + (first ? 1u : 0u) + part;
-    cop__put_be(chunk->bytes, chunk->size - LENGTH, LENGTH);
-    chunk->bytes[4] = COP__ETF_VERSION;
-    chunk->bytes[5] = first ? COP__FRAME_FIRST : COP__FRAME_NEXT;
-    cop__put_be(chunk->bytes + 6, large->sequence, 8);
-    cop__put_be(chunk->bytes + 14, large->left, 8);
-    if (first)
-        chunk->bytes[22] = 0; /* no atoms of a cache */
-    memcpy(chunk->bytes + chunk->size - part, large->bytes + large->at, part);
-    large->at += part;
-    large->left--;
-    queue->bytes -= part;
-    unlink_first(queue);
+    queue->in_hand = queue->large;
+    make_fragment(ret_fragment, queue->large);
+    queue->large->at += ret_fragment->size;
+    queue->large->left--;
+    queue->bytes -= ret_fragment->size;
+}
+
+/* Round and round: who has given a fragment goes behind the others. What the sender of one that is
+ * complete has sent meanwhile may follow now. */
+void cop__queue_written(struct cop__queue *queue, struct cop__large *large)
+{
+    if (queue->in_hand != large) { /* cleared meanwhile */
+        cop__large_free(large);
+        return;
+    }
+    queue->in_hand = NULL;
+    unlink_first(queue); /* others were put behind it */
     if (large->left) {
-        large->next = NULL;
-        *queue->large_last = large;
-        queue->large_last = &large->next;
-        return chunk;
+        put_last(queue, large);
+        return;
     }
-    /* What its sender sent meanwhile may follow now. */
     if (large->behind.first) {
         if (queue->frames.last)
             queue->frames.last->next = large->behind.first;
         else
             queue->frames.first = large->behind.first;
         queue->frames.last = large->behind.last;
+        large->behind = (struct cop__chunks){ NULL, NULL };
     }
-    free(large);
-    return chunk;
+    cop__large_free(large);
 }

@@ -28,16 +28,25 @@ struct cop__large {
     struct cop__large *next;
     uint64_t sender, sequence;
     struct cop__chunks behind;
-    size_t control_size, size, at; /* the control message comes first; at: what has gone */
-    uint64_t left;                 /* fragments */
-    unsigned char bytes[];
+    unsigned char *block; /* taken scratch; `begin` bytes into it the control message comes first */
+    size_t begin, control_size, size, at; /* at: what has gone */
+    uint64_t left;                        /* fragments */
+};
+
+/* A fragment on its way: its head, and where its bytes lie in the message. */
+struct cop__fragment {
+    unsigned char head[24];
+    size_t head_size, size;
+    const unsigned char *bytes;
+    struct cop__large *large; /* NULL: there is none */
 };
 
 struct cop__queue {
     struct cop__chunks frames;
     struct cop__large *large, **large_last;
-    uint64_t sequence; /* of the last large message */
-    size_t bytes;      /* not written yet, but for what the writer has in hand */
+    struct cop__large *in_hand; /* of which a fragment is being written */
+    uint64_t sequence;          /* of the last large message */
+    size_t bytes;               /* not written yet, but for what the writer has in hand */
 };
 
 void cop__queue_init(struct cop__queue *queue);
@@ -51,15 +60,19 @@ static inline bool cop__queue_empty(const struct cop__queue *queue)
  * memory, and nothing is queued. */
 bool cop__queue_frame(
     struct cop__queue *queue, uint64_t sender, const unsigned char *bytes, size_t size);
-/* A message of which the first control_size bytes are the control message, to go in fragments. It is
- * made before any lock is taken: it may be long. NULL: no memory. */
+/* A message to go in fragments, made before any lock is taken. The bytes from `begin` on of a scratch
+ * block: control_size bytes of control message, then the payload. The block is taken, and lives and
+ * ends with it. NULL: no memory, and the block is as it was. */
 struct cop__large *cop__large_new(
-    uint64_t sender, const unsigned char *bytes, size_t control_size, size_t size);
+    uint64_t sender, unsigned char *block, size_t begin, size_t control_size, size_t size);
+void cop__large_free(struct cop__large *large);
 void cop__queue_large(struct cop__queue *queue, struct cop__large *large);
 
 /* All whole frames, which are the caller's then; NULL: there are none. */
 struct cop__chunk *cop__queue_take(struct cop__queue *queue);
-/* The next fragment of the next large message as a frame; NULL: there is none, or no memory. */
-struct cop__chunk *cop__queue_fragment(struct cop__queue *queue);
+/* The next fragment of the next large message. Its bytes stay until cop__queue_written, also when
+ * the queue is cleared meanwhile. */
+void cop__queue_fragment(struct cop__fragment *ret_fragment, struct cop__queue *queue);
+void cop__queue_written(struct cop__queue *queue, struct cop__large *large);
 
 #endif

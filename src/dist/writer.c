@@ -7,9 +7,12 @@
 #include "dist/peer.h"
 #include "proc/proc.h"
 
+enum { PIECES_MAX = 16 };
+
 struct writer {
     struct cop__resource resource; /* first */
     struct cop__chunk *chunks;     /* in hand */
+    struct cop__large *large;      /* the same */
     struct cop__peer *peer;
     uint64_t number;
     cop_socket socket;
@@ -29,6 +32,14 @@ static void release(struct cop__resource *resource)
 
     while (writer->chunks)
         drop(writer);
+    if (writer->large) {
+        cop__spin_lock(&writer->peer->lock);
+        if (writer->peer->queue.in_hand == writer->large)
+            writer->peer->queue.in_hand = NULL; /* it goes with the queue */
+        else
+            cop__large_free(writer->large);
+        cop__spin_unlock(&writer->peer->lock);
+    }
     free(writer);
 }
 
@@ -40,15 +51,42 @@ static COP_NORETURN void stop(void)
 /* What is in hand is on its way, or the process has ended. */
 static void write_all(struct writer *writer)
 {
+    cop_bytes pieces[PIECES_MAX];
     uint64_t bytes = 0;
 
     while (writer->chunks) {
-        if (cop_tcp_send(writer->socket, writer->chunks->bytes, writer->chunks->size) < 0)
+        size_t count = 0;
+
+        for (const struct cop__chunk *chunk = writer->chunks; chunk && count < PIECES_MAX;
+             chunk = chunk->next) {
+            pieces[count++] = (cop_bytes){ (const char *)chunk->bytes, chunk->size };
+            bytes += chunk->size;
+        }
+        if (cop_tcp_send_all(writer->socket, pieces, count) < 0)
             stop();
-        bytes += writer->chunks->size;
-        drop(writer);
+        while (count--)
+            drop(writer);
     }
     atomic_fetch_add_explicit(&writer->peer->bytes_out, bytes, memory_order_relaxed);
+}
+
+/* Small messages and the fragments of others go between its fragments. */
+static void write_fragment(struct writer *writer, const struct cop__fragment *fragment)
+{
+    const cop_bytes pieces[2] = { { (const char *)fragment->head, fragment->head_size },
+        { (const char *)fragment->bytes, fragment->size } };
+
+    writer->large = fragment->large;
+    if (cop_tcp_send_all(writer->socket, pieces, 2) < 0)
+        stop();
+    atomic_fetch_add_explicit(&writer->peer->bytes_out, fragment->head_size + fragment->size,
+        memory_order_relaxed);
+    cop__enter();
+    writer->large = NULL;
+    cop__spin_lock(&writer->peer->lock);
+    cop__queue_written(&writer->peer->queue, fragment->large);
+    cop__spin_unlock(&writer->peer->lock);
+    cop__leave();
 }
 
 /* Registered as the one to be woken; false: the connection is over. */
@@ -73,7 +111,7 @@ void cop__writer_main(cop_term arg)
     uint64_t interval_ns = (uint64_t)cop__net.ticktime_ms * 1000000 / 4, wrote_ns = cop__now_ns();
     struct writer *writer = calloc(1, sizeof *writer);
     cop_term number, socket;
-    bool over = false;
+    bool is_up;
 
     if (!writer)
         cop_exit(cop("system_limit"));
@@ -85,22 +123,24 @@ void cop__writer_main(cop_term arg)
     if (!begin(writer))
         stop();
     for (;;) {
+        struct cop__fragment fragment;
+        bool quiet = false;
+
         cop__enter();
-        writer->chunks = cop__peer_take(writer->peer, writer->number, &over);
-        if (!writer->chunks && !over && !cop__park(wrote_ns + interval_ns) &&
-            cop__now_ns() >= wrote_ns + interval_ns) {
-            cop__leave();
-            if (cop_tcp_send(writer->socket, tick, sizeof tick) < 0)
-                stop();
-            wrote_ns = cop__now_ns();
-            continue;
-        }
+        is_up = cop__peer_take(writer->peer, writer->number, &writer->chunks, &fragment);
+        if (is_up && !writer->chunks && !fragment.large)
+            quiet = !cop__park(wrote_ns + interval_ns) && cop__now_ns() >= wrote_ns + interval_ns;
         cop__leave();
-        if (over)
+        if (!is_up)
             stop();
-        if (writer->chunks) {
+        if (writer->chunks)
             write_all(writer);
-            wrote_ns = cop__now_ns();
-        }
+        else if (fragment.large)
+            write_fragment(writer, &fragment);
+        else if (quiet && cop_tcp_send(writer->socket, tick, sizeof tick) < 0)
+            stop();
+        else if (!quiet)
+            continue;
+        wrote_ns = cop__now_ns();
     }
 }

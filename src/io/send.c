@@ -177,6 +177,38 @@ static int send_now(struct writer *writer, const void *data, size_t size)
                      : send_frame(writer, frame + 1, 1, size);
 }
 
+enum { PIECES_AT_ONCE = 32 };
+
+/* data is an array of pieces, and size how many. All but the last round are full. */
+static int send_pieces(struct writer *writer, const void *data, size_t size)
+{
+    const cop_bytes *pieces = data;
+    struct iovec frame[1 + PIECES_AT_ONCE];
+    unsigned char prefix[4];
+    size_t bytes = 0, at = 0;
+    int count, result = 0;
+
+    for (size_t i = 0; i < size; i++)
+        bytes += pieces[i].size;
+    count = prefix_of(prefix, writer->slot, bytes);
+    if (count < 0)
+        return count;
+    frame[0] = (struct iovec){ .iov_base = prefix, .iov_len = (size_t)count };
+    do {
+        size_t used = at ? 0 : 1, sent = 0;
+
+        for (; at < size && used <= PIECES_AT_ONCE; at++)
+            frame[used++] = (struct iovec){ .iov_base = (char *)(uintptr_t)pieces[at].data,
+                .iov_len = pieces[at].size };
+        for (size_t i = 0; i < used; i++)
+            sent += frame[i].iov_len;
+        result = send_frame(writer, frame, used, sent);
+        if (result < 0 && at < size && !writer->lost && !writer->slot->send_error)
+            writer->slot->send_error = -COP_ECLOSED; /* the rest is missing */
+    } while (result == 0 && at < size);
+    return result;
+}
+
 static int queue_up(struct writer *writer, const void *data, size_t size)
 {
     struct cop__fd *slot = writer->slot;
@@ -231,6 +263,11 @@ static inline int with_writer(cop_socket socket,
 int cop_tcp_send(cop_socket socket, const void *data, size_t size)
 {
     return with_writer(socket, send_now, data, size);
+}
+
+int cop_tcp_send_all(cop_socket socket, const cop_bytes *pieces, size_t count)
+{
+    return with_writer(socket, send_pieces, pieces, count);
 }
 
 int cop_tcp_write(cop_socket socket, const void *data, size_t size)
