@@ -2,6 +2,7 @@
 /* io_lib:format (io_format.h): what stands between text is ~F.P.PadModC. Layer 6. */
 #include "dist/io_format.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -181,20 +182,35 @@ static bool put_integer(struct formatting *formatting, const struct control *con
     return true;
 }
 
+/* An exponent as Erlang has it: e+1, not e+01. The new size. */
+static int without_zeros(char *digits)
+{
+    char *at = strchr(digits, 'e') + 2, *from = at;
+
+    while (*from == '0' && from[1])
+        from++;
+    memmove(at, from, strlen(from) + 1);
+    return (int)strlen(digits);
+}
+
 static bool put_float(struct cop__text *text, const struct control *control, cop_term term)
 {
     int precision = control->precision == NONE ? 6 : control->precision;
     char digits[512];
     double value;
+    bool exponent;
     int size;
 
     if (!cop_to_double(&value, term) || precision < 0 || precision > 100)
         return false;
-    size = control->letter == 'e'   ? snprintf(digits, sizeof digits, "%.*e", precision - 1, value)
-           : control->letter == 'f' ? snprintf(digits, sizeof digits, "%.*f", precision, value)
-                                    : snprintf(digits, sizeof digits, "%.*g", precision, value);
+    exponent = control->letter == 'e' ||
+               (control->letter == 'g' && value != 0 && !(fabs(value) >= 0.1 && fabs(value) < 1e4));
+    size = snprintf(digits, sizeof digits, exponent ? "%.*e" : "%.*f",
+        precision - (exponent ? 1 : 0), value);
     if (size <= 0 || (size_t)size >= sizeof digits)
         return false;
+    if (exponent)
+        size = without_zeros(digits);
     put_field(text, control, (cop_bytes){ digits, (size_t)size });
     return true;
 }
