@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+import peer as wire
+
 BUILD = os.path.abspath(os.environ.get("COPPICE_BUILD", "build"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(BUILD, "tests", "interop_node")
@@ -258,6 +260,148 @@ def global_bystander(cluster):
              "io:format(\"~p\", [{S, R, T, W, lists:sort(nodes())}])")
     del others
     return check("global", text, "{ok,yes,done,true,['b@127.0.0.1','e@127.0.0.1']}")
+
+
+def port_of(node):
+    return int(re.search(r"ready (\d+)", open(node.log).read()).group(1))
+
+
+@test
+def strangers(cluster):
+    """D-29, D-33, D-146: what comes before the digest is bounded, and makes no atom."""
+    node = cluster.coppice("c")
+    port = port_of(node)
+    results = []
+    for what, data in (("garbage", b"GET / HTTP/1.1\r\n\r\n" * 100), ("nothing", b""),
+                       ("too long", b"\x04\x01N" + b"x" * 1025), ("empty", b"\0\0"),
+                       ("an old one", b"\0\x07n\0\5\0\0\0\0"),
+                       ("no name", b"\0\x0fN" + b"\xff" * 8 + b"\0\0\0\1\0\0")):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            try:
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+                text = sock.recv(100)
+            except OSError:
+                text = b""
+            results.append(check(what, repr(text), "not_allowed" if what == "no name" else "b''"))
+    many = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(64)]
+    time.sleep(0.3)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        try:
+            results.append(check("one too many", repr(sock.recv(10)), "b''"))
+        except ConnectionResetError:
+            results.append((1, 0))
+    for sock in many:
+        sock.close()
+    for _ in range(100):
+        if "pong" in cluster.eval("a", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])"):
+            return total(results + [(1, 0)])
+        time.sleep(0.1)
+    return total(results + [(0, 1)])
+
+
+HOSTILE = {
+    "an unknown opcode": wire.tuple_of(wire.small(99), wire.small(1)),
+    "the old UNLINK (D-63)": wire.tuple_of(wire.small(4), wire.pid("x@127.0.0.1"), wire.pid("c@127.0.0.1")),
+    "a control term that is no tuple": wire.small(1),
+    "a link from a third node (D-65)": wire.tuple_of(wire.small(1), wire.pid("third@127.0.0.1"),
+                                                     wire.pid("c@127.0.0.1")),
+    "a send without its payload (D-50)": wire.tuple_of(wire.small(22), wire.pid("x@127.0.0.1"),
+                                                       wire.pid("c@127.0.0.1")),
+    "an atom of a cache that is not there": wire.tuple_of(wire.small(6), b"R\0", wire.atom(""), wire.atom("echo")),
+    "a compressed payload (D-156)": wire.tuple_of(
+        wire.small(6), wire.pid("x@127.0.0.1"), wire.atom(""), wire.atom("echo")) + b"\x50\0\0\0\1x",
+    "a version byte inside (D-49)": wire.tuple_of(
+        wire.small(6), wire.pid("x@127.0.0.1"), wire.atom(""), wire.atom("echo")) + b"\x83a\1",
+    "a reference of six words (D-10)": wire.tuple_of(
+        wire.small(19), wire.pid("x@127.0.0.1"), wire.atom("echo"), wire.reference("x@127.0.0.1", range(6))),
+    "not a number (D-94)": wire.tuple_of(
+        wire.small(6), wire.pid("x@127.0.0.1"), wire.atom(""), wire.atom("echo")) + b"F\x7f\xf8" + b"\0" * 6,
+    "a huge tuple announced (D-149)": wire.tuple_of(
+        wire.small(6), wire.pid("x@127.0.0.1"), wire.atom(""), wire.atom("echo")) + b"i\xff\xff\xff\xff",
+    "a monitor without a reference": wire.tuple_of(wire.small(19), wire.pid("x@127.0.0.1"), wire.atom("echo"),
+                                                   wire.small(1)),
+    "a spawn of what is no list": wire.tuple_of(
+        wire.small(29), wire.reference("x@127.0.0.1", [1]), wire.pid("x@127.0.0.1"), wire.pid("x@127.0.0.1"),
+        wire.tuple_of(wire.atom("demo"), wire.atom("loop"), wire.small(0)), b"j") + wire.small(1),
+}
+
+
+@test
+def hostile_peers(cluster):
+    """D-49 to D-65, D-96, D-147, D-156: a breach closes that connection, and the node goes on."""
+    node = cluster.coppice("c")
+    port = port_of(node)
+    results = []
+    for what, control in HOSTILE.items():
+        peer = wire.Peer(port, "x@127.0.0.1", COOKIE)
+        peer.message(control)
+        results.append(check(what, str(peer.is_closed()), "True"))
+        peer.close()
+    for what, data in (("a frame of 4 GB", b"\xff\xff\xff\xff"),
+                       ("a frame of the other format", b"\0\0\0\4p\x83a\1"),
+                       ("a fragment without its beginning", b"\0\0\0\x13\x83F" + b"\0" * 15 + b"\1x")):
+        peer = wire.Peer(port, "x@127.0.0.1", COOKIE)
+        peer.socket.sendall(data)
+        results.append(check(what, str(peer.is_closed()), "True"))
+        peer.close()
+    log = open(node.log).read()
+    results.append(check("it says what", log, "node x@127.0.0.1 broke the protocol: a control message of no known form"))
+    text = cluster.eval("a", "io:format(\"~p\", [gen_server:call({echo, 'c@127.0.0.1'}, hello)])")
+    return total(results + [check("the node goes on", text, "hello")])
+
+
+@test
+def patient_peer(cluster):
+    """What must not close a connection: D-48, D-50, D-66, D-67, D-68, D-70, D-95."""
+    node = cluster.coppice("c")
+    me, us = "x@127.0.0.1", "c@127.0.0.1"
+    peer = wire.Peer(port_of(node), me, COOKIE)
+    mine = wire.pid(me)
+    old, gone = wire.pid(us, 1, 1, 99), wire.pid(us, 100, 77, peer.creation)
+    ref = wire.reference(me, [1, 2, 3, 4, 5])
+    peer.socket.sendall(b"\0\0\0\0" * 3)  # ticks
+    for to in (old, gone):
+        peer.message(wire.tuple_of(wire.small(22), mine, to), wire.small(1))
+        peer.message(wire.tuple_of(wire.small(26), mine, to), wire.small(1))
+        peer.message(wire.tuple_of(wire.small(20), mine, to, ref))
+        peer.message(wire.tuple_of(wire.small(36), wire.small(1), mine, to))
+        peer.message(wire.tuple_of(wire.small(28), mine, to, ref), wire.small(1))
+    peer.message(wire.tuple_of(wire.small(6), mine, wire.atom("old cookie"), wire.atom("nobody")),
+                 wire.small(1) + b"stray bytes")
+    peer.message(wire.tuple_of(wire.small(16), mine, wire.atom(""), wire.atom("nobody"), wire.small(5)),
+                 wire.small(1))
+    results = []
+    for to, number in ((old, 1), (gone, 2)):  # D-66, D-67: answered with noproc
+        peer.message(wire.tuple_of(wire.small(1), mine, to))
+        results.append(check(f"link {number}", str(peer.next_signal() == wire.tuple_of(
+            wire.small(24), to, mine) + wire.atom("noproc")), "True"))
+        peer.message(wire.tuple_of(wire.small(19), mine, to, ref))
+        results.append(check(f"monitor {number}", str(peer.next_signal() == wire.tuple_of(
+            wire.small(28), to, mine, ref) + wire.atom("noproc")), "True"))
+    peer.message(wire.tuple_of(wire.small(19), mine, wire.atom("nobody"), ref))
+    results.append(check("monitor by name", str(peer.next_signal() == wire.tuple_of(
+        wire.small(28), wire.atom("nobody"), mine, ref) + wire.atom("noproc")), "True"))
+    # OTP 28 and later: one opcode for all (D-64); a call whose tag has the second form (D-98)
+    call = wire.tuple_of(wire.atom("$gen_call"), wire.tuple_of(
+        mine, b"l\0\0\0\1" + b"l\0\0\0\1" + wire.atom("alias") + ref + b"j"), wire.small(42))
+    peer.message(wire.tuple_of(wire.small(37), wire.small(8), mine, wire.atom("echo")), call)
+    answer = peer.next_signal()
+    results.append(check("reply to the alias", str(
+        answer.startswith(wire.tuple_of(wire.small(33))[:1]) and ref in answer and
+        answer[3] == 33 and answer.endswith(wire.small(42))), "True"))
+    # a peer with little more than the mandatory flags: frames of the other format (D-49)
+    old_peer = wire.Peer(port_of(node), "old@127.0.0.1", COOKIE, flags=0x403070f94 | 0x28)
+    old_peer.frame(b"p\x83" + wire.tuple_of(wire.small(6), wire.pid("old@127.0.0.1"), wire.atom(""),
+                                            wire.atom("echo")) + b"\x83" + wire.tuple_of(
+        wire.atom("$gen_call"), wire.tuple_of(wire.pid("old@127.0.0.1"), wire.small(9)), wire.small(43)))
+    frame = old_peer.next_frame()
+    results.append(check("old format", repr(frame), "p\\x83h\\x03a\\x02"))
+    results.append(check("old reply", str(frame.endswith(b"\x83" + wire.tuple_of(
+        wire.small(9), wire.small(43)))), "True"))
+    peer.close()
+    old_peer.close()
+    return total(results)
 
 
 def main():

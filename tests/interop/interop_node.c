@@ -239,6 +239,21 @@ static cop_term demo_spawn(cop_term arguments)
     return error ? cop("{error, Reason}", cop_atom_new(cop_error_name(error))) : cop("{ok, Pid}", pid);
 }
 
+/* [To, Node, Ms]: ping a node in so many ms, and say what it said. */
+static cop_term demo_ping_later(cop_term arguments)
+{
+    int64_t ms;
+    cop_atom node;
+    cop_pid to;
+
+    cop_must(cop_match(arguments, "[To, Node, Ms]", &to, &node, &ms));
+    cop_send(to, cop("{Self, waiting}", cop_self()));
+    cop_sleep(ms);
+    cop_send(to, cop("{Self, Result}", cop_self(),
+                     cop_atom_new(cop_net_adm_ping(node) ? "pong" : "pang")));
+    return cop("ok");
+}
+
 static cop_term demo_get_state(cop_term arguments)
 {
     return cop_sys_get_state(only(arguments));
@@ -383,6 +398,7 @@ int main(int argc, char **argv)
     cop_export("demo", "watch", 3, demo_watch);
     cop_export("demo", "spawn", 4, demo_spawn);
     cop_export("demo", "get_state", 1, demo_get_state);
+    cop_export("demo", "ping_later", 3, demo_ping_later);
     cop_export("demo", "count_to", 2, demo_count_to);
     cop_export("demo", "large_then_small", 2, demo_large_then_small);
     cop_export("demo", "erpc", 4, demo_erpc);
