@@ -24,6 +24,7 @@
 #include <coppice/agent.h>
 #include <coppice/task.h>
 #include <coppice/registry.h>
+#include <coppice/pubsub.h>
 #include <coppice/port.h>
 #include <coppice/application.h>
 #include <coppice/pg.h>

@@ -87,10 +87,16 @@ static void remove_matching(const struct watcher *like, bool all)
     }
 }
 
-/* A process that watches has this among its resources, once. */
+/* A process that watches has this among its resources, once. Released also when no process runs:
+ * at the end of the node. */
+struct watching {
+    struct cop__resource resource; /* first */
+    uint64_t process;
+};
+
 static void release(struct cop__resource *resource)
 {
-    const struct watcher like = { .process = cop__proc_pid(cop__running()).id };
+    const struct watcher like = { .process = ((struct watching *)resource)->process };
 
     cop__spin_lock(&lock);
     remove_matching(&like, true);
@@ -110,10 +116,10 @@ static bool is_watching(uint64_t process)
 void cop_monitor_nodes(bool on, unsigned kinds, bool info)
 {
     struct watcher *watcher = calloc(1, sizeof *watcher);
-    struct cop__resource *resource = calloc(1, sizeof *resource);
+    struct watching *watching = calloc(1, sizeof *watching);
     bool first;
 
-    if (!watcher || !resource)
+    if (!watcher || !watching)
         cop_error(cop__atom(COP__ATOM_system_limit));
     *watcher = (struct watcher){ .process = cop_self().id, .kinds = kinds, .info = info };
     cop__enter();
@@ -127,10 +133,11 @@ void cop_monitor_nodes(bool on, unsigned kinds, bool info)
     }
     cop__spin_unlock(&lock);
     if (on && first) {
-        resource->release = release;
-        cop__resource_add(resource);
+        watching->process = watcher->process;
+        watching->resource.release = release;
+        cop__resource_add(&watching->resource);
     } else {
-        free(resource);
+        free(watching);
     }
     if (!on)
         free(watcher);

@@ -298,6 +298,32 @@ t_groups_21_scope_ends_d126(N) ->
     pg:start(pg),
     until(fun() -> length([P || P <- pg:get_members(workers), node(P) =:= N]) =:= 3 end).
 
+%% What a node with Phoenix.PubSub is made of: a member in each group, which is registered too.
+t_groups_22_pubsub_d128_d131(N) ->
+    Scope = 'Elixir.Phoenix.PubSub',
+    Names = ['Elixir.bridge.Adapter' | [list_to_atom("Elixir.bridge.Adapter_" ++ integer_to_list(I))
+                                        || I <- [2, 3, 4]]],
+    pg:start(Scope),
+    Self = self(),
+    [spawn(fun() -> register(Name, self()), ok = pg:join(Scope, Name, self()), adapter(Self) end)
+     || Name <- Names],
+    [true = until(fun() -> length(pg:get_members(Scope, Name)) =:= 2 end) || Name <- Names],
+    Broadcast = fun(Name, Topic, M) ->
+                        [P ! {forward_to_local, Topic, M, 'Elixir.Some.Dispatcher'}
+                         || P <- pg:get_members(Scope, Name), node(P) =/= node()]
+                end,
+    [begin
+         Broadcast(Name, <<"ping">>, {hello, I}),
+         {forward_to_local, <<"pong">>, {hello, I}, Scope} = next(),
+         nothing = next(30)
+     end || {I, Name} <- lists:zip([1, 2, 3, 4], Names)],
+    {'Elixir.bridge.Adapter', N} ! {forward_to_local, <<"ping">>, direct, Scope},
+    {forward_to_local, <<"pong">>, direct, Scope} = next(),
+    Broadcast(hd(Names), <<"other">>, x),
+    next(30) =:= nothing.
+
+adapter(To) -> receive M -> To ! M, adapter(To) end.
+
 server() ->
     receive
         {'$gen_call', {_, [alias | R] = Tag}, {echo, X}} -> R ! {Tag, {here, X}};

@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 
-import peer as wire
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import peer as wire  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("COPPICE_BUILD", "build"))
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -5,8 +5,9 @@
  *                [--ticktime MS] [--connect NODE]
  *
  * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
- * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, and a pg
- * group workers in the default scope. It says "ready PORT" on stdout when it can be connected to. */
+ * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg group
+ * workers in the default scope, and a PubSub named bridge, pool size 4, that answers what comes by topic
+ * ping by topic pong. It says "ready PORT" on stdout when it can be connected to. */
 #include <coppice.h>
 
 #include <stdio.h>
@@ -127,6 +128,25 @@ static const cop_gen_server worker = {
     .init = worker_init,
     .handle_call = echo_call,
     .handle_cast = echo_cast,
+};
+
+/* --- bridge -------------------------------------------------------------------------------------------------- */
+
+static const struct cop_pubsub bridge = { .name = "bridge", .pool_size = 4 };
+
+static void ping_to_pong_main(cop_term arg)
+{
+    (void)arg;
+    cop_pubsub_subscribe("bridge", "ping");
+    for (;; cop_turn_end())
+        cop_pubsub_broadcast("bridge", "pong", cop_receive());
+}
+
+static const cop_supervisor bridge_sup = {
+    .strategy = COP_REST_FOR_ONE,
+    .children = COP_CHILDREN(
+        { .name = "pubsub", .start = cop_pubsub_start_child, .context = &bridge },
+        { .name = "ping_to_pong", .process = ping_to_pong_main }, ),
 };
 
 /* --- demo ------------------------------------------------------------------------------------------------ */
@@ -329,6 +349,7 @@ static const cop_supervisor tree = {
     .children = COP_CHILDREN(
         { .name = "net_kernel", .start = cop_net_kernel_start_child, .context = &options },
         { .name = "pg", .start = cop_pg_start_child, .arg = "pg" },
+        { .name = "bridge_sup", .supervisor = &bridge_sup },
         { .name = "sup", .supervisor = &sup }, { .name = "ready", .start = start_ready }, ),
 };
 
