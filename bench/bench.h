@@ -31,7 +31,8 @@ benchmark bench_dynamic_start, bench_registry_lookup, bench_registry_register;
 benchmark bench_registry_whereis, bench_registry_dispatch;
 benchmark bench_match, bench_build, bench_switch;
 benchmark bench_blocked;
-benchmark bench_remote_node, bench_remote_call, bench_remote_call_many, bench_remote_bulk, bench_codec;
+benchmark bench_remote_node, bench_remote_call, bench_remote_call_many, bench_remote_bulk,
+    bench_codec;
 benchmark bench_kill, bench_crash, bench_enter, bench_context;
 
 /* The parameter as a positive number, or as text; ends the program when it is not there. */

@@ -24,7 +24,8 @@ static void start_node(const char *name, bool listens)
     }
 }
 
-/* --- 15 remote_node NODE ------------------------------------------------------------------------ */
+/* --- 15 remote_node NODE ------------------------------------------------------------------------
+ */
 
 static cop_step init(void *state, cop_term arg)
 {
@@ -65,7 +66,8 @@ void bench_remote_node(struct params params)
     cop_receive_match("never");
 }
 
-/* --- the clients ---------------------------------------------------------------------------------- */
+/* --- the clients
+ * ---------------------------------------------------------------------------------- */
 
 /* A dest of a remote name holds no memory of the turn. */
 static cop_dest server_on(const char *node)
@@ -173,7 +175,8 @@ void bench_remote_bulk(struct params params)
     report_end();
 }
 
-/* --- codec KIND N: encode and decode the same term N times ------------------------------------------- */
+/* --- codec KIND N: encode and decode the same term N times
+ * ------------------------------------------- */
 
 static cop_term codec_term(const char *kind)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Being a node of an Erlang cluster: a name, a cookie, connections. Once this runs, a pid, a name or
- * an alias of another node is used like one of this node: calls, casts, links, monitors, exits and
- * supervision work across (docs/guide/erlang-cluster.md).
+/* Being a node of an Erlang cluster: a name, a cookie, connections. Once this runs, a pid, a name
+ * or an alias of another node is used like one of this node: calls, casts, links, monitors, exits
+ * and supervision work across (docs/guide/erlang-cluster.md).
  *
  *   static const struct cop_net_kernel_options options = { .name = "c1@127.0.0.1" };
  *   .children = COP_CHILDREN(
@@ -26,27 +26,27 @@ enum cop_epmd {
 };
 
 struct cop_net_kernel_options {
-    int unset;           /* so that a list of no options can be written */
-    const char *name;    /* alive@host; a host with a dot makes it a long name */
-    const char *cookie;  /* NULL: COPPICE_COOKIE, else ~/.erlang.cookie */
-    bool hidden;         /* in nodes(hidden) only, and of no concern to global and pg */
-    bool no_listen;      /* connects, and is not connected to */
-    const char *address; /* to listen on; NULL: 127.0.0.1. "0.0.0.0": all */
+    int unset;              /* so that a list of no options can be written */
+    const char *name;       /* alive@host; a host with a dot makes it a long name */
+    const char *cookie;     /* NULL: COPPICE_COOKIE, else ~/.erlang.cookie */
+    bool hidden;            /* in nodes(hidden) only, and of no concern to global and pg */
+    bool no_listen;         /* connects, and is not connected to */
+    const char *address;    /* to listen on; NULL: 127.0.0.1. "0.0.0.0": all */
     int port_min, port_max; /* the first free one; 0: any the system gives */
     enum cop_epmd epmd;
-    bool no_auto_connect;     /* a message to another node makes no connection (dist_auto_connect) */
-    bool connect_all;         /* connect to all nodes that a peer's global knows (D-119) */
-    int64_t ticktime_ms;      /* net_ticktime: 60,000. The same in the whole cluster */
-    int64_t setuptime_ms;     /* net_setuptime: 7,000, for each step of a handshake */
+    bool no_auto_connect; /* a message to another node makes no connection (dist_auto_connect) */
+    bool connect_all;     /* connect to all nodes that a peer's global knows (D-119) */
+    int64_t ticktime_ms;  /* net_ticktime: 60,000. The same in the whole cluster */
+    int64_t setuptime_ms; /* net_setuptime: 7,000, for each step of a handshake */
     const char *const *allow; /* names of nodes that may connect, ended by NULL; NULL: all */
     int handshakes_max;       /* unfinished ones at a time: 64 */
 };
 
-/* Become a node. The process that this starts is registered as net_kernel, and linked to the caller
- * by start_link.
+/* Become a node. The process that this starts is registered as net_kernel, and linked to the
+ * caller.
  *
  * Returns  0 and its pid (ret_pid may be NULL); -COP_EALREADY: this node has a name already, or it
- *          is in use at epmd; -COP_EBADARG: the name is not alive@host, or there is no cookie, or its
+ *          is in use at epmd; -COP_EBADARG: the name is not alive@host, there is no cookie, or its
  *          file may be read by others; else what the listener or epmd failed with. *ret_error (or
  *          NULL) is the reason as a term, for reports.
  * Parks    yes.

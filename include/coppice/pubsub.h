@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Publish and subscribe over all nodes of a cluster, with Phoenix.PubSub of Elixir nodes too: by its
- * adapter that lies on process groups (PG2), and the same names.
+/* Publish and subscribe over all nodes of a cluster, with Phoenix.PubSub of Elixir nodes too: by
+ * its adapter that lies on process groups (PG2), and the same names.
  *
  *   static const struct cop_pubsub pubsub = { .name = "Elixir.MyApp.PubSub" };
  *   { .name = "pubsub", .start = cop_pubsub_start_child, .context = &pubsub }

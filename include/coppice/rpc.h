@@ -100,8 +100,8 @@ COP_API cop_term cop_rpc_call(const char *node, const char *module, const char *
  * Context  any process. Its group leader is the new process's.
  * OTP      spawn_request/5. Clause D-81.
  */
-COP_API cop_ref cop_spawn_request_at(cop_atom node, cop_atom module, cop_atom function,
-    cop_term arguments, cop_term options);
+COP_API cop_ref cop_spawn_request_at(
+    cop_atom node, cop_atom module, cop_atom function, cop_term arguments, cop_term options);
 
 /* Give up a request whose answer has not come; when it comes, the ties are undone.
  *

@@ -75,6 +75,11 @@ static uint64_t draw(void)
     return seed;
 }
 
+bool cop__clock_secret(void *to, size_t size)
+{
+    return getrandom(to, size, 0) == (ssize_t)size;
+}
+
 #if COP__CHOICE
 /* One for all who ask, or the seed that is printed would not repeat the run. */
 static uint64_t draw_once(void)

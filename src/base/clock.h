@@ -4,6 +4,7 @@
 #define COP_BASE_CLOCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -18,6 +19,9 @@ void cop__clock_jump(uint64_t to_ns);
 uint64_t cop__clock_now_ns(void);
 int64_t cop__clock_system_ms(void);
 
+/* Bytes that nobody can foresee, from the system's generator whatever the seed; false: it has none.
+ */
+bool cop__clock_secret(void *to, size_t size);
 uint64_t cop__clock_seed(void); /* from the system's generator; COPPICE_SEED fixes it */
 
 /* xorshift64*: small, fast, and good enough for scheduling choices. Never 0. */

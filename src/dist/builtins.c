@@ -67,7 +67,8 @@ static cop_term nodes_of(cop_term arguments)
 
         if (!cop_to_text(&text, one))
             badarg();
-        while (i < 5 && (strlen(names[i]) != text.size || memcmp(names[i], text.data, text.size) != 0))
+        while (
+            i < 5 && (strlen(names[i]) != text.size || memcmp(names[i], text.data, text.size) != 0))
             i++;
         if (i == 5)
             badarg();

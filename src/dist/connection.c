@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/clock.h"
 #include "dist/bytes.h"
 #include "dist/control.h"
 #include "dist/epmd.h"
@@ -78,7 +78,8 @@ static COP_NORETURN void give_up(void)
     cop_exit(cop("shutdown"));
 }
 
-/* --- The handshake: messages ------------------------------------------------------------------------ */
+/* --- The handshake: messages
+ * ------------------------------------------------------------------------ */
 
 static void send_message(struct connection *connection, unsigned char *message, size_t size)
 {
@@ -113,7 +114,7 @@ static uint32_t new_challenge(void)
 {
     uint32_t challenge;
 
-    if (getrandom(&challenge, sizeof challenge, 0) != (ssize_t)sizeof challenge)
+    if (!cop__clock_secret(&challenge, sizeof challenge))
         give_up();
     return challenge;
 }
@@ -156,28 +157,29 @@ static bool is_able(const struct cop__hs_name *theirs)
     return (theirs->flags & COP__DF_REQUIRED) == COP__DF_REQUIRED;
 }
 
-/* --- Up ----------------------------------------------------------------------------------------------- */
+/* --- Up
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static COP_NORETURN void run(struct connection *connection);
 
 static COP_NORETURN void up(struct connection *connection)
 {
     uint64_t flags = connection->theirs.flags & cop__net.flags, handle;
-    cop_term arg = cop("{Number, Socket}", cop_uint(connection->number),
-        cop_from_socket(connection->socket));
+    cop_term arg =
+        cop("{Number, Socket}", cop_uint(connection->number), cop_from_socket(connection->socket));
     bool is_up;
 
     finished(connection);
-    connection->frames =
-        cop__frames_new(flags & (COP__DF_DIST_HDR_ATOM_CACHE | COP__DF_FRAGMENTS));
+    connection->frames = cop__frames_new(flags & (COP__DF_DIST_HDR_ATOM_CACHE | COP__DF_FRAGMENTS));
     connection->buffer = malloc(BUFFER_SIZE);
     connection->room = BUFFER_SIZE;
     handle = cop__node_handle(connection->peer->name, connection->theirs.creation);
     if (!connection->frames || !connection->buffer || !handle)
         cop_exit(cop("system_limit"));
     cop__enter();
-    is_up = cop__peer_up(connection->peer, connection->number, connection->self, flags,
-        connection->theirs.creation);
+    is_up = cop__peer_up(
+        connection->peer, connection->number, connection->self, flags, connection->theirs.creation);
     if (is_up)
         cop__nodes_changed(connection->peer->name, true, flags & COP__DF_PUBLISHED, 0);
     cop__leave();
@@ -187,7 +189,8 @@ static COP_NORETURN void up(struct connection *connection)
     run(connection);
 }
 
-/* --- As the one who connects ---------------------------------------------------------------------------- */
+/* --- As the one who connects
+ * ---------------------------------------------------------------------------- */
 
 static void open_socket(struct connection *connection, cop_atom node)
 {
@@ -203,11 +206,11 @@ static void open_socket(struct connection *connection, cop_atom node)
         alive[before] = 0;
         memcpy(host, at + 1, after);
         host[after] = 0;
-        port = cop__net.options->epmd == COP_EPMD_NONE ? cop__net.port
-                                                       : cop__epmd_port(host, alive);
+        port =
+            cop__net.options->epmd == COP_EPMD_NONE ? cop__net.port : cop__epmd_port(host, alive);
     }
-    if (port <= 0 || cop_tcp_connect(&connection->socket, host, port,
-                         .timeout_ms = cop__net.setuptime_ms) < 0)
+    if (port <= 0 ||
+        cop_tcp_connect(&connection->socket, host, port, .timeout_ms = cop__net.setuptime_ms) < 0)
         give_up();
 }
 
@@ -293,8 +296,8 @@ void cop__connect_main(cop_term arg)
     cop_to_uint(&connection->number, number);
     connection->peer = cop__peer_find(node.index, true);
     cop__enter();
-    ours = connection->peer &&
-           cop__peer_claim(connection->peer, connection->number, connection->self);
+    ours =
+        connection->peer && cop__peer_claim(connection->peer, connection->number, connection->self);
     cop__leave();
     if (!ours)
         connection->peer = NULL;
@@ -303,7 +306,8 @@ void cop__connect_main(cop_term arg)
     initiate(connection, node);
 }
 
-/* --- As the one who is connected to -------------------------------------------------------------------- */
+/* --- As the one who is connected to
+ * -------------------------------------------------------------------- */
 
 static bool is_allowed(const char *name)
 {
@@ -467,7 +471,8 @@ void cop__accepted_main(cop_term arg)
     respond(connection);
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------- */
+/* --- Reading
+ * -------------------------------------------------------------------------------------------- */
 
 static COP_NORETURN void protocol_error(struct connection *connection, const char *what)
 {

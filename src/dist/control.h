@@ -54,11 +54,11 @@ struct cop__link_end {
     uint64_t flags;  /* of both sides */
     bool headers;
 };
-bool cop__control_received(const struct cop__link_end *end, struct cop__etf_reader *reader,
-    const char **ret_wrong);
+bool cop__control_received(
+    const struct cop__link_end *end, struct cop__etf_reader *reader, const char **ret_wrong);
 
 /* A process that another node asks for (spawn.c); payload is the list of arguments. */
-void cop__spawn_requested(const struct cop__link_end *end, const cop_term *control,
-    cop_term arguments);
+void cop__spawn_requested(
+    const struct cop__link_end *end, const cop_term *control, cop_term arguments);
 
 #endif

@@ -31,7 +31,8 @@ static bool breach(struct incoming *in, const char *what)
     return false;
 }
 
-/* --- Who is meant -------------------------------------------------------------------------------- */
+/* --- Who is meant --------------------------------------------------------------------------------
+ */
 
 /* A pid of the node at the other end: what may be the origin of a signal (D-65). */
 static bool is_theirs(struct incoming *in, cop_term term)
@@ -55,7 +56,8 @@ static bool is_ours(struct incoming *in, uint64_t *ret_id, cop_term term)
     return true;
 }
 
-/* --- Messages ------------------------------------------------------------------------------------ */
+/* --- Messages ------------------------------------------------------------------------------------
+ */
 
 static void deliver(uint64_t id, cop_term message)
 {
@@ -93,12 +95,12 @@ static bool alias_send_received(struct incoming *in, cop_term alias, bool priori
     if (cop_type_of(alias) != COP_TYPE_REFERENCE)
         return breach(in, "a message to an alias that is no reference");
     if (cop__is_local_ref(alias))
-        cop_send_flags(
-            cop_dest_term(alias), in->payload, priority ? COP_SEND_PRIORITY : 0);
+        cop_send_flags(cop_dest_term(alias), in->payload, priority ? COP_SEND_PRIORITY : 0);
     return true;
 }
 
-/* --- Signals: the block that a process of this node gets ------------------------------------------- */
+/* --- Signals: the block that a process of this node gets
+ * ------------------------------------------- */
 
 /* from is the id of the receiver, for what is answered in its place. */
 static bool push(const struct incoming *in, uint64_t to, enum cop__msg_kind kind, cop_term term)
@@ -147,8 +149,7 @@ static bool link_received(struct incoming *in)
     if (!is_theirs(in, in->items[1]) || !is_ours(in, &to, in->items[2]))
         return false;
     if (!push(in, to, COP__FAR_LINK, in->items[1])) /* D-72 */
-        answer_reason(
-            in, COP__OP_PAYLOAD_EXIT, COP__OP_EXIT, back, 2, cop__atom(COP__ATOM_noproc));
+        answer_reason(in, COP__OP_PAYLOAD_EXIT, COP__OP_EXIT, back, 2, cop__atom(COP__ATOM_noproc));
     return true;
 }
 
@@ -289,10 +290,10 @@ static bool spawn_reply_received(struct incoming *in)
     if (cop_type_of(in->items[4]) != COP_TYPE_ATOM && !is_theirs(in, in->items[4]))
         return false;
     /* Who asked is gone: so is its side of the link. */
-    if (cop__is_local_ref(in->items[1]) && !push(in, to, COP__FAR_SPAWNED, cop_tuple_from(items, 3)) &&
-        flags & 1 && cop_to_pid(&pid, in->items[4]))
-        answer_reason(
-            in, COP__OP_PAYLOAD_EXIT, COP__OP_EXIT, back, 2, cop__atom(COP__ATOM_noproc));
+    if (cop__is_local_ref(in->items[1]) &&
+        !push(in, to, COP__FAR_SPAWNED, cop_tuple_from(items, 3)) && flags & 1 &&
+        cop_to_pid(&pid, in->items[4]))
+        answer_reason(in, COP__OP_PAYLOAD_EXIT, COP__OP_EXIT, back, 2, cop__atom(COP__ATOM_noproc));
     return true;
 }
 
@@ -329,7 +330,8 @@ static bool altact_received(struct incoming *in)
     return bits & EXIT ? exit2_received(in, in->payload) : send_received(in);
 }
 
-/* --- By opcode ------------------------------------------------------------------------------------- */
+/* --- By opcode
+ * ------------------------------------------------------------------------------------- */
 
 struct form {
     unsigned char count; /* items, with the opcode; more may follow in later releases */
@@ -436,8 +438,8 @@ static bool read_term(const struct incoming *in, struct cop__etf_reader *reader,
     return cop__etf_read(reader, ret);
 }
 
-bool cop__control_received(const struct cop__link_end *end, struct cop__etf_reader *reader,
-    const char **ret_wrong)
+bool cop__control_received(
+    const struct cop__link_end *end, struct cop__etf_reader *reader, const char **ret_wrong)
 {
     struct incoming in = { .end = end, .payload = COP_NONE };
     cop_term control;
@@ -448,8 +450,8 @@ bool cop__control_received(const struct cop__link_end *end, struct cop__etf_read
         return false;
     }
     in.count = cop_tuple_size(control);
-    if (in.count && cop_to_int(&op, cop_tuple_at(control, 0)) &&
-        op > 0 && op < (int64_t)(sizeof forms / sizeof *forms) && forms[op].count &&
+    if (in.count && cop_to_int(&op, cop_tuple_at(control, 0)) && op > 0 &&
+        op < (int64_t)(sizeof forms / sizeof *forms) && forms[op].count &&
         in.count >= forms[op].count) {
         in.items = cop__elements(control);
         if (forms[op].payload && !read_term(&in, reader, &in.payload)) {

@@ -29,8 +29,8 @@ static uint64_t flags_of(struct cop__peer *peer)
     return flags;
 }
 
-static void write_control(struct cop__etf_writer *writer, enum cop__op op, const cop_term *items,
-    size_t count)
+static void write_control(
+    struct cop__etf_writer *writer, enum cop__op op, const cop_term *items, size_t count)
 {
     unsigned char *at = cop__etf_room(writer, 4);
 
@@ -70,8 +70,8 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     }
     entered = cop__enter_unless_inside();
     if (flags & COP__DF_FRAGMENTS && size_of(&writer) - control > LARGE_MIN) {
-        struct cop__large *large = cop__large_new(
-            sender, writer.base, begin, control - begin, size_of(&writer) - begin);
+        struct cop__large *large =
+            cop__large_new(sender, writer.base, begin, control - begin, size_of(&writer) - begin);
 
         queued = large && cop__peer_queue_large(peer, connection, large);
         if (large)
@@ -86,7 +86,8 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     return queued;
 }
 
-/* --- Messages ---------------------------------------------------------------------------------- */
+/* --- Messages ----------------------------------------------------------------------------------
+ */
 
 static struct cop__peer *peer_of(cop_dest to)
 {
@@ -148,7 +149,8 @@ enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flag
     return COP_SEND_OK;
 }
 
-/* --- Signals ------------------------------------------------------------------------------------- */
+/* --- Signals -------------------------------------------------------------------------------------
+ */
 
 /* An exit or a monitor's exit: with the reason as payload, or in the tuple of old peers. */
 static void send_reason(struct cop__peer *peer, const struct cop__far_signal *signal,
@@ -163,13 +165,13 @@ static void send_reason(struct cop__peer *peer, const struct cop__far_signal *si
     cop__control_send(peer, signal->connection, sender, old, items, count + 1, COP_NONE);
 }
 
-static void send_spawn(struct cop__peer *peer, const struct cop__far_signal *signal, uint64_t sender)
+static void send_spawn(
+    struct cop__peer *peer, const struct cop__far_signal *signal, uint64_t sender)
 {
     const cop_term *rest = cop__elements(signal->reason);
     cop_term items[5] = { signal->ref, signal->from, rest[0], signal->to, rest[1] };
 
-    cop__control_send(
-        peer, signal->connection, sender, COP__OP_SPAWN_REQUEST, items, 5, rest[2]);
+    cop__control_send(peer, signal->connection, sender, COP__OP_SPAWN_REQUEST, items, 5, rest[2]);
 }
 
 void cop__dist_signal(const struct cop__far_signal *signal)
@@ -205,8 +207,8 @@ void cop__dist_signal(const struct cop__far_signal *signal)
         send_reason(peer, signal, sender, COP__OP_PAYLOAD_EXIT2, COP__OP_EXIT2, items, 2);
         return;
     case COP__FAR_SEND_DOWN:
-        send_reason(peer, signal, sender, COP__OP_PAYLOAD_MONITOR_P_EXIT, COP__OP_MONITOR_P_EXIT,
-            items, 3);
+        send_reason(
+            peer, signal, sender, COP__OP_PAYLOAD_MONITOR_P_EXIT, COP__OP_MONITOR_P_EXIT, items, 3);
         return;
     case COP__FAR_SEND_MONITOR:
     case COP__FAR_SEND_DEMONITOR:

@@ -5,12 +5,15 @@
 
 #include <coppice/os_process.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dist/bytes.h"
 
 enum {
+    PATH_SIZE = 4096,
     EPMD_PORT = 4369,
     ALIVE2 = 120,
     PORT_PLEASE2 = 122,
@@ -64,8 +67,8 @@ static int read_registered(cop_socket socket, uint32_t *ret_creation)
     return answer[1] ? -COP_EALREADY : 0; /* D-17 */
 }
 
-int cop__epmd_register(cop_socket *ret_socket, uint32_t *ret_creation, const char *alive, int port,
-    bool hidden)
+int cop__epmd_register(
+    cop_socket *ret_socket, uint32_t *ret_creation, const char *alive, int port, bool hidden)
 {
     unsigned char body[32 + NAME_MAX_SIZE];
     size_t name = strlen(alive), at = 2;
@@ -136,13 +139,33 @@ int cop__epmd_port(const char *host, const char *alive)
     return result;
 }
 
-/* It puts itself into the background and ends; -relaxed_command_check and the like are its user's. */
+/* The program on PATH; false: there is none. */
+static bool find_program(char path[PATH_SIZE])
+{
+    const char *at = getenv("PATH");
+
+    while (at && *at) {
+        size_t size = strcspn(at, ":");
+
+        if (size && snprintf(path, PATH_SIZE, "%.*s/epmd", (int)size, at) < PATH_SIZE &&
+            access(path, X_OK) == 0)
+            return true;
+        at += size + (at[size] == ':');
+    }
+    return false;
+}
+
+/* It puts itself into the background, and what was started ends. */
 int cop__epmd_start(void)
 {
     static const char *const args[] = { "-daemon", "-address", "127.0.0.1", NULL };
+    char path[PATH_SIZE];
     cop_os_process process;
-    int error = cop_os_spawn(&process, "epmd", .args = args);
+    int error;
 
+    if (!find_program(path))
+        return -ENOENT;
+    error = cop_os_spawn(&process, path, .args = args);
     if (error < 0)
         return error;
     error = cop_os_wait(process, COP__EPMD_TIMEOUT_MS);

@@ -10,8 +10,8 @@ enum { COP__EPMD_TIMEOUT_MS = 10000 };
 
 /* Register the part of a name before the @. The name is ours as long as *ret_socket is open, on
  * which nothing is ever sent. 0; -COP_EALREADY: it is taken; other errors of the connection. */
-int cop__epmd_register(cop_socket *ret_socket, uint32_t *ret_creation, const char *alive, int port,
-    bool hidden);
+int cop__epmd_register(
+    cop_socket *ret_socket, uint32_t *ret_creation, const char *alive, int port, bool hidden);
 
 /* The port at which a node of a host listens; -COP_ENOTFOUND: it is not registered, or talks no
  * version 6; other errors of the connection. */

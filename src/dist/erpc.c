@@ -2,8 +2,8 @@
 /* Calls of functions across nodes: what they are when they arrive here (D-106 to D-108), and how
  * ours are made (D-81). Layer 6.
  *
- * The result of erpc travels as the exit reason of the process that ran the function, in the exit of
- * the monitor that came with the spawn. */
+ * The result of erpc travels as the exit reason of the process that ran the function, in the exit
+ * of the monitor that came with the spawn. */
 #include <coppice/gen.h>
 
 #include "dist/exports.h"
@@ -12,7 +12,8 @@
 #include "proc/proc.h"
 #include "term/atoms.h"
 
-/* --- Here, for another node ------------------------------------------------------------------------- */
+/* --- Here, for another node
+ * ------------------------------------------------------------------------- */
 
 /* {Res, return, Value} and so on. */
 static cop_term result_of(cop_term res, cop_atom module, cop_atom function, cop_term arguments)
@@ -42,13 +43,15 @@ void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments)
         cop_apply(m, f, args);
     else if (module.index == COP__ATOM_erlang && function.index == COP__ATOM_apply &&
              cop_match(arguments, "[Fun, Args]", &fun, &args))
-        cop_exit(cop("{undef, [{erlang, apply, [Fun, Args], []}]}", fun, args)); /* no fun runs in C */
+        cop_exit(
+            cop("{undef, [{erlang, apply, [Fun, Args], []}]}", fun, args)); /* no fun runs in C */
     else
         cop_apply(module, function, arguments);
     cop_exit(cop("normal"));
 }
 
-/* --- From here: processes on other nodes --------------------------------------------------------------- */
+/* --- From here: processes on other nodes
+ * --------------------------------------------------------------- */
 
 /* {Options for the wire, Tag}: what only concerns who asks is not sent (D-79). */
 static cop_term wire_options(cop_term options, cop_term *ret_tag, bool *ret_link)
@@ -78,8 +81,8 @@ static size_t arity_of(cop_term arguments)
     return arity;
 }
 
-cop_ref cop_spawn_request_at(cop_atom node, cop_atom module, cop_atom function,
-    cop_term arguments, cop_term options)
+cop_ref cop_spawn_request_at(
+    cop_atom node, cop_atom module, cop_atom function, cop_term arguments, cop_term options)
 {
     bool link;
     cop_term tag, wire = wire_options(options, &tag, &link);
@@ -161,7 +164,8 @@ int cop_spawn_at(cop_pid *ret_pid, cop_ref *ret_monitor, cop_atom node, cop_atom
     return -COP_ENOCONNECTION;
 }
 
-/* --- erpc and rpc ---------------------------------------------------------------------------------------- */
+/* --- erpc and rpc
+ * ---------------------------------------------------------------------------------------- */
 
 /* What came of it, as multicall lists it. */
 static cop_term outcome_of(cop_term reason, cop_ref res)
@@ -232,7 +236,9 @@ static cop_term await(struct request request, int64_t timeout_ms)
 cop_term cop_erpc_call(const char *node, const char *module, const char *function,
     cop_term arguments, int64_t timeout_ms)
 {
-    cop_term outcome = await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments), timeout_ms);
+    cop_term outcome =
+        await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments),
+            timeout_ms);
     cop_term value;
 
     if (cop_match(outcome, "{ok, Value}", &value))
@@ -259,7 +265,8 @@ cop_term cop_erpc_multicall(cop_term nodes, const char *module, const char *func
     for (cop_term rest = nodes; cop_list_next(&node, &rest) && cop_to_atom(&atom, node);)
         requests[i++] = ask(atom, cop_atom_new(module), cop_atom_new(function), arguments);
     for (i = 0; i < count; i++) {
-        int64_t left_ms = timeout_ms == COP_INFINITY ? COP_INFINITY : deadline_ms - cop_monotonic_ms();
+        int64_t left_ms =
+            timeout_ms == COP_INFINITY ? COP_INFINITY : deadline_ms - cop_monotonic_ms();
 
         list = cop_cons(await(requests[i], left_ms < COP_INFINITY ? 0 : left_ms), list);
     }
@@ -267,15 +274,14 @@ cop_term cop_erpc_multicall(cop_term nodes, const char *module, const char *func
     return cop_list_reverse(list);
 }
 
-void cop_erpc_cast(
-    const char *node, const char *module, const char *function, cop_term arguments)
+void cop_erpc_cast(const char *node, const char *module, const char *function, cop_term arguments)
 {
     cop_atom to = cop_atom_new(node);
-    cop_term list =
-        cop("[M, F, Args]", cop_atom_new(module), cop_atom_new(function), arguments);
+    cop_term list = cop("[M, F, Args]", cop_atom_new(module), cop_atom_new(function), arguments);
 
     if (to.index == cop_node().index)
-        cop_spawn(local_main, cop("{[], M, F, Args}", cop_atom_new(module), cop_atom_new(function), arguments));
+        cop_spawn(local_main,
+            cop("{[], M, F, Args}", cop_atom_new(module), cop_atom_new(function), arguments));
     else
         cop_spawn_request_abandon(cop_spawn_request_at(
             to, cop_atom_new("erpc"), cop_atom_new("execute_cast"), list, cop("[]")));
@@ -284,7 +290,9 @@ void cop_erpc_cast(
 cop_term cop_rpc_call(const char *node, const char *module, const char *function,
     cop_term arguments, int64_t timeout_ms)
 {
-    cop_term outcome = await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments), timeout_ms);
+    cop_term outcome =
+        await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments),
+            timeout_ms);
     cop_term value, stack;
 
     if (cop_match(outcome, "{ok, Value}", &value) || cop_match(outcome, "{throw, Value}", &value))

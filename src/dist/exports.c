@@ -86,17 +86,15 @@ static void run(void *arg)
 
 cop_term cop__apply_caught(cop_atom module, cop_atom function, cop_term arguments)
 {
-    struct application application = {
-        find_for(module, function, arguments), arguments, COP_NONE
-    };
+    struct application application = { find_for(module, function, arguments), arguments, COP_NONE };
     cop_term reason, stack;
 
     if (!application.fn)
         return cop("{error, undef, Stack}", cop__undef_stack(module, function, arguments));
     switch (cop_try(run, &application, &reason, &stack)) {
     case COP_CLASS_NONE:
-        return cop("{return, Value}",
-            cop_is_none(application.value) ? cop("ok") : application.value);
+        return cop(
+            "{return, Value}", cop_is_none(application.value) ? cop("ok") : application.value);
     case COP_CLASS_THROW:
         return cop("{throw, Reason}", reason);
     case COP_CLASS_EXIT:

@@ -46,7 +46,8 @@ static int wrong(struct cop__frames *frames, const char *what)
     return -1;
 }
 
-/* --- The atoms of a header (D-51) ---------------------------------------------------------------- */
+/* --- The atoms of a header (D-51) ----------------------------------------------------------------
+ */
 
 static unsigned field_of(const unsigned char *fields, unsigned index)
 {
@@ -66,7 +67,8 @@ static bool new_atom(struct cop__etf_reader *reader, unsigned size_bytes, cop_te
         return false;
     text.data = (const char *)reader->at;
     if (cop_atom_from_bytes(&atom, text) != 0)
-        return cop__etf_wrong(reader, "an atom that is no UTF-8 of at most 255 characters, or one too many");
+        return cop__etf_wrong(
+            reader, "an atom that is no UTF-8 of at most 255 characters, or one too many");
     reader->at += text.size;
     *ret_atom = cop_from_atom(atom);
     return true;
@@ -107,7 +109,8 @@ static int read_atoms(struct cop__frames *frames, struct cop__etf_reader *reader
     return (int)count;
 }
 
-/* --- Fragments (D-57, D-58) ---------------------------------------------------------------------- */
+/* --- Fragments (D-57, D-58) ----------------------------------------------------------------------
+ */
 
 static struct cop__fragmented **find(struct cop__frames *frames, uint64_t sequence)
 {
@@ -205,7 +208,8 @@ static int next_fragment(
     return one->left ? 0 : complete(frames, reader, place);
 }
 
-/* --- A frame ------------------------------------------------------------------------------------- */
+/* --- A frame -------------------------------------------------------------------------------------
+ */
 
 /* 112, 131, control, 131, payload. */
 static int pass_through(struct cop__frames *frames, struct cop__etf_reader *reader)
@@ -226,10 +230,9 @@ int cop__frames_take(struct cop__frames *frames, struct cop__etf_reader *reader,
 
     free_one(frames->done);
     frames->done = NULL;
-    *reader = (struct cop__etf_reader){ .at = bytes,
-        .end = bytes + size,
-        .depth_max = DEPTH_MAX,
-        .integer_max = INTEGER_MAX };
+    *reader = (struct cop__etf_reader){
+        .at = bytes, .end = bytes + size, .depth_max = DEPTH_MAX, .integer_max = INTEGER_MAX
+    };
     if (!frames->headers)
         return pass_through(frames, reader);
     if (size < 3 || bytes[0] != COP__ETF_VERSION)
@@ -244,7 +247,8 @@ int cop__frames_take(struct cop__frames *frames, struct cop__etf_reader *reader,
         reader->cache_count = (size_t)atoms;
         return 1;
     }
-    if ((type != COP__FRAME_FIRST && type != COP__FRAME_NEXT) || !cop__etf_has(reader, FRAGMENT_HEAD))
+    if ((type != COP__FRAME_FIRST && type != COP__FRAME_NEXT) ||
+        !cop__etf_has(reader, FRAGMENT_HEAD))
         return wrong(frames, "a frame of no known kind");
     sequence = cop__etf_take(reader, 8);
     number = cop__etf_take(reader, 8);

@@ -8,7 +8,12 @@
 #include "term/etf.h"
 
 enum { COP__ATOM_CACHE_SIZE = 2048, COP__FRAME_ATOMS_MAX = 255 };
-enum { COP__FRAME_PLAIN = 68, COP__FRAME_FIRST = 69, COP__FRAME_NEXT = 70, COP__PASS_THROUGH = 112 };
+enum {
+    COP__FRAME_PLAIN = 68,
+    COP__FRAME_FIRST = 69,
+    COP__FRAME_NEXT = 70,
+    COP__PASS_THROUGH = 112
+};
 
 /* The bounds of D-147 and D-148. */
 enum { COP__FRAGMENTED_MAX = 1024 };

@@ -75,8 +75,8 @@ TEST(names_that_are_odd)
 TEST(the_flag_that_stands_for_eleven)
 {
     struct cop__hs_name name = { .flags = COP__DF_MANDATORY_25_DIGEST | COP__DF_V4_NC,
-                            .creation = 7,
-                            .name = "x@y" },
+        .creation = 7,
+        .name = "x@y" },
                         read;
     unsigned char message[COP__HS_MESSAGE_MAX];
 

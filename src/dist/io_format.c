@@ -88,9 +88,9 @@ static bool read_control(struct formatting *formatting, struct control *control)
             control->pad = cop__utf8_next(&formatting->at, formatting->end);
         }
     }
-    while (formatting->at < formatting->end &&
-           (*formatting->at == 't' || *formatting->at == 'l' || *formatting->at == 'k' ||
-               *formatting->at == 'K'))
+    while (
+        formatting->at < formatting->end && (*formatting->at == 't' || *formatting->at == 'l' ||
+                                                *formatting->at == 'k' || *formatting->at == 'K'))
         if (*formatting->at++ == 'K' && !take(formatting, &(cop_term){ 0 }))
             return false;
     if (formatting->at >= formatting->end)
@@ -205,8 +205,8 @@ static bool put_float(struct cop__text *text, const struct control *control, cop
         return false;
     exponent = control->letter == 'e' ||
                (control->letter == 'g' && value != 0 && !(fabs(value) >= 0.1 && fabs(value) < 1e4));
-    size = snprintf(digits, sizeof digits, exponent ? "%.*e" : "%.*f",
-        precision - (exponent ? 1 : 0), value);
+    size = snprintf(
+        digits, sizeof digits, exponent ? "%.*e" : "%.*f", precision - (exponent ? 1 : 0), value);
     if (size <= 0 || (size_t)size >= sizeof digits)
         return false;
     if (exponent)

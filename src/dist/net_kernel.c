@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/clock.h"
 #include "dist/epmd.h"
 #include "dist/exports.h"
 #include "dist/nodes.h"
@@ -42,7 +42,8 @@ static _Atomic(uint64_t) server; /* id of the process that runs; 0: none */
 
 static const struct cop__remote cluster;
 
-/* --- The way to other nodes ----------------------------------------------------------------------------- */
+/* --- The way to other nodes
+ * ----------------------------------------------------------------------------- */
 
 bool cop__nodes_may_connect(void)
 {
@@ -97,7 +98,8 @@ static const struct cop__remote cluster = {
     .nodes = nodes,
 };
 
-/* --- Beginning ------------------------------------------------------------------------------------------- */
+/* --- Beginning
+ * ------------------------------------------------------------------------------------------- */
 
 static COP_NORETURN void failed(cop_term reason)
 {
@@ -123,7 +125,7 @@ static uint32_t random_creation(void)
     uint32_t creation = 0;
 
     while (creation < CREATION_MIN)
-        if (getrandom(&creation, sizeof creation, 0) != (ssize_t)sizeof creation)
+        if (!cop__clock_secret(&creation, sizeof creation))
             failed(cop("system_limit"));
     return creation;
 }
@@ -197,12 +199,13 @@ static void read_options(const struct cop_net_kernel_options *options)
     cop__cookie_set(0, cookie);
 }
 
-/* --- Processes ---------------------------------------------------------------------------------------------- */
+/* --- Processes
+ * ---------------------------------------------------------------------------------------------- */
 
 static void acceptor_main(cop_term arg)
 {
-    int max = cop__net.options->handshakes_max > 0 ? cop__net.options->handshakes_max
-                                                   : HANDSHAKES_MAX;
+    int max =
+        cop__net.options->handshakes_max > 0 ? cop__net.options->handshakes_max : HANDSHAKES_MAX;
     cop_socket listener, socket;
 
     cop_to_socket(&listener, arg);
@@ -263,7 +266,8 @@ static void start_acceptor(struct net_kernel *state)
         state->acceptor = cop_spawn_link(acceptor_main, cop_from_socket(state->listener));
 }
 
-/* --- The server ---------------------------------------------------------------------------------------------- */
+/* --- The server
+ * ---------------------------------------------------------------------------------------------- */
 
 static cop_step init(void *memory, cop_term arg)
 {
@@ -393,7 +397,8 @@ int cop_net_kernel_port(void)
     return cop__load_acquire(server) ? cop__net.port : 0;
 }
 
-/* --- The end of the program's node: processes are gone without an end of their own ------------------------------ */
+/* --- The end of the program's node: processes are gone without an end of their own
+ * ------------------------------ */
 
 static void node_stopped(void)
 {

@@ -24,8 +24,8 @@ static struct view look(struct cop__peer *peer)
 
     cop__enter();
     cop__spin_lock(&peer->lock);
-    view = (struct view){ peer->state, peer->visible, peer->creation, peer->flags,
-        peer->queue.bytes };
+    view =
+        (struct view){ peer->state, peer->visible, peer->creation, peer->flags, peer->queue.bytes };
     cop__spin_unlock(&peer->lock);
     cop__leave();
     return view;
@@ -102,8 +102,8 @@ cop_term cop_net_kernel_node_info(cop_atom node)
     return cop("#{state => State, type => Type, creation => Creation, flags => Flags, in => In, "
                "out => Out, bytes_in => BytesIn, bytes_out => BytesOut, queued => Queued}",
         cop_atom_new(view.state == COP__PEER_UP ? "up" : "pending"),
-        cop_atom_new(view.visible ? "normal" : "hidden"),
-        (int64_t)view.creation, cop_uint(view.flags), cop_uint(cop__load(peer->messages_in)),
+        cop_atom_new(view.visible ? "normal" : "hidden"), (int64_t)view.creation,
+        cop_uint(view.flags), cop_uint(cop__load(peer->messages_in)),
         cop_uint(cop__load(peer->messages_out)), cop_uint(cop__load(peer->bytes_in)),
         cop_uint(cop__load(peer->bytes_out)), cop_uint(view.queued));
 }

@@ -10,7 +10,8 @@
 
 struct cop__far_signal;
 
-/* --- Settings (settings.c): constant from the start of net_kernel to its end -------------------------- */
+/* --- Settings (settings.c): constant from the start of net_kernel to its end
+ * -------------------------- */
 
 struct cop__net {
     const struct cop_net_kernel_options *options;
@@ -33,7 +34,8 @@ void cop__cookie_set(uint32_t node, const char *cookie); /* 0: the default */
 /* A static route: its port and host; 0: there is none. */
 int cop__route_find(char ret_host[256], uint32_t node);
 
-/* --- net_kernel ------------------------------------------------------------------------------------- */
+/* --- net_kernel
+ * ------------------------------------------------------------------------------------- */
 
 /* rt odd, any context. */
 bool cop__nodes_may_connect(void);
@@ -43,7 +45,8 @@ void cop__nodes_connect(uint32_t name, uint64_t connection);
 /* Make a connection if there is none. rt even. */
 void cop__nodes_want(uint32_t name);
 
-/* --- Connections (connection.c): entry points of processes ----------------------------------------------- */
+/* --- Connections (connection.c): entry points of processes
+ * ----------------------------------------------- */
 
 void cop__connect_main(cop_term arg);  /* {Node, Number}: an attempt that was asked for */
 void cop__accepted_main(cop_term arg); /* Socket, which is given to it with the message `go` */
@@ -51,12 +54,14 @@ extern _Atomic(int) cop__handshakes;   /* unfinished ones of others */
 
 void cop__writer_main(cop_term arg); /* {Number, Socket} (writer.c) */
 
-/* --- What goes out (control_out.c) ------------------------------------------------------------------------ */
+/* --- What goes out (control_out.c)
+ * ------------------------------------------------------------------------ */
 
 enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flags);
 void cop__dist_signal(const struct cop__far_signal *signal);
 
-/* --- Services -------------------------------------------------------------------------------------------- */
+/* --- Services
+ * -------------------------------------------------------------------------------------------- */
 
 /* The group leader that goes with a process started elsewhere: one that speaks the I/O protocol. */
 cop_pid cop__wire_leader(void);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of nodes, and what becomes of a connection (peer.h). Layer 6.
  *
- * The hard idea: a number for each attempt. Whatever is done over a connection names the number, and
- * counts only while that one is current; so a late writer, a killed attempt or a tie of a process
- * from before can do nothing to the next connection of the same node, which may be up already. */
+ * The hard idea: a number for each attempt. Whatever is done over a connection names the number,
+ * and counts only while that one is current; so a late writer, a killed attempt or a tie of a
+ * process from before can do nothing to the next connection of the same node, which may be up
+ * already. */
 #include "dist/peer.h"
 
 #include <stdlib.h>
@@ -71,7 +72,8 @@ struct cop__peer *cop__peer_next(struct cop__peer *peer)
     return index < cop__load_acquire(count) ? peers[index] : NULL;
 }
 
-/* --- Attempts, connections and their end ---------------------------------------------------------- */
+/* --- Attempts, connections and their end
+ * ---------------------------------------------------------- */
 
 static uint64_t new_number(const struct cop__peer *peer)
 {
@@ -249,8 +251,8 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     wake_suspended(&suspended);
     end_process(writer, COP__ATOM_kill);
     if (was_up)
-        cop__nodes_changed(peer->name, false, visible,
-            reason ? (uint32_t)reason : COP__ATOM_connection_closed);
+        cop__nodes_changed(
+            peer->name, false, visible, reason ? (uint32_t)reason : COP__ATOM_connection_closed);
 }
 
 bool cop__peer_succeed(struct cop__peer *peer, uint64_t successor)
@@ -272,8 +274,7 @@ static uint64_t followed(struct cop__peer *peer, uint64_t successor, bool *ret_f
 
     cop__spin_lock(&peer->lock);
     *ret_follows = peer->successor == successor;
-    if (*ret_follows ||
-        (peer->state == COP__PEER_PENDING && peer->controller == successor))
+    if (*ret_follows || (peer->state == COP__PEER_PENDING && peer->controller == successor))
         number = peer->connection;
     cop__spin_unlock(&peer->lock);
     return number;
@@ -339,7 +340,8 @@ void cop__peer_reset(struct cop__peer *peer)
     peer->controller = peer->writer = peer->successor = 0;
 }
 
-/* --- The queue --------------------------------------------------------------------------------- */
+/* --- The queue ---------------------------------------------------------------------------------
+ */
 
 static void wake_writer(uint64_t writer)
 {

@@ -26,11 +26,11 @@ struct cop__peer {
     uint64_t successor;  /* of the one whose attempt follows when it ends (D-37); 0: none */
     uint64_t flags;      /* of both sides, once up */
     uint32_t creation;
-    uint64_t reason;        /* atom: why it ends, when somebody here ends it; 0: it was lost */
+    uint64_t reason;         /* atom: why it ends, when somebody here ends it; 0: it was lost */
     struct cop__map members; /* id of a process -> 1: they hear of its end */
     struct cop__queue queue;
-    uint64_t writer;       /* id of the process that writes; 0: none yet */
-    bool writer_waits;     /* to be woken */
+    uint64_t writer;           /* id of the process that writes; 0: none yet */
+    bool writer_waits;         /* to be woken */
     struct cop__map suspended; /* ids of processes that wait for the queue to become shorter */
     /* counted since it is up; read by anybody */
     _Atomic(uint64_t) bytes_in, bytes_out, messages_in, messages_out;
@@ -58,8 +58,8 @@ bool cop__peer_claim(struct cop__peer *peer, uint64_t connection, uint64_t contr
 /* It is up; false: it is not the attempt of that number any more. */
 bool cop__peer_up(struct cop__peer *peer, uint64_t connection, uint64_t controller, uint64_t flags,
     uint32_t creation);
-/* What is up will be replaced by the attempt of successor, if that gets so far. False: it is not up,
- * or somebody else's attempt does that. */
+/* What is up will be replaced by the attempt of successor, if that gets so far. False: it is not
+ * up, or somebody else's attempt does that. */
 bool cop__peer_succeed(struct cop__peer *peer, uint64_t successor);
 /* The successor's time has come: ends what it replaces. The number of its own attempt, or 0. */
 uint64_t cop__peer_replace(struct cop__peer *peer, uint64_t successor);
@@ -84,8 +84,8 @@ enum { COP__QUEUE_HIGH = 1 << 20, COP__QUEUE_LOW = 1 << 19 };
  * false. */
 bool cop__peer_await_room(struct cop__peer *peer, bool wait);
 
-/* For the writer: frames that are its own then, or a fragment; neither: it will be woken. False: the
- * connection is not up any more. */
+/* For the writer: frames that are its own then, or a fragment; neither: it will be woken. False:
+ * the connection is not up any more. */
 bool cop__peer_take(struct cop__peer *peer, uint64_t connection, struct cop__chunk **ret_chunks,
     struct cop__fragment *ret_fragment);
 

@@ -60,9 +60,9 @@ static inline bool cop__queue_empty(const struct cop__queue *queue)
  * memory, and nothing is queued. */
 bool cop__queue_frame(
     struct cop__queue *queue, uint64_t sender, const unsigned char *bytes, size_t size);
-/* A message to go in fragments, made before any lock is taken. The bytes from `begin` on of a scratch
- * block: control_size bytes of control message, then the payload. The block is taken, and lives and
- * ends with it. NULL: no memory, and the block is as it was. */
+/* A message to go in fragments, made before any lock is taken. The bytes from `begin` on of a
+ * scratch block: control_size bytes of control message, then the payload. The block is taken, and
+ * lives and ends with it. NULL: no memory, and the block is as it was. */
 struct cop__large *cop__large_new(
     uint64_t sender, unsigned char *block, size_t begin, size_t control_size, size_t size);
 void cop__large_free(struct cop__large *large);

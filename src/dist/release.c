@@ -20,8 +20,8 @@ static void ask(void *arg)
 {
     struct question *question = arg;
 
-    question->answer = cop_erpc_call(cop_atom_text(question->node).data, "erlang", "system_info",
-        cop("[otp_release]"), ASK_MS);
+    question->answer = cop_erpc_call(
+        cop_atom_text(question->node).data, "erlang", "system_info", cop("[otp_release]"), ASK_MS);
 }
 
 /* Known, or asked for now, which parks. */

@@ -10,7 +10,8 @@
 #include "dist/io_format.h"
 #include "dist/nodes.h"
 
-/* --- rex: calls of old, and of nodes written with libei ---------------------------------------------------- */
+/* --- rex: calls of old, and of nodes written with libei
+ * ---------------------------------------------------- */
 
 static cop_term run_call(cop_atom module, cop_atom function, cop_term arguments)
 {
@@ -81,9 +82,9 @@ static cop_step rex_handle_info(void *state, cop_term message)
 
         if (there)
             cop_send(pid, request);
-        cop_send(from, cop("{rex, Node, What}", cop_node(),
-                           there ? cop_from_atom(cop_node())
-                                 : cop("{nonexisting_name, Name}", name)));
+        cop_send(
+            from, cop("{rex, Node, What}", cop_node(),
+                      there ? cop_from_atom(cop_node()) : cop("{nonexisting_name, Name}", name)));
     }
     return cop_noreply();
 }
@@ -96,7 +97,8 @@ static const cop_gen_server rex = {
     .handle_info = rex_handle_info,
 };
 
-/* --- user: what processes started elsewhere with our group leader print ------------------------------------- */
+/* --- user: what processes started elsewhere with our group leader print
+ * ------------------------------------- */
 
 static cop_term print(bool good, cop_bytes text)
 {
@@ -135,7 +137,8 @@ static cop_term do_request(cop_term request)
     if (cop_match(request, "getopts"))
         return cop("[{binary, false}, {echo, false}, {encoding, unicode}]");
     if (cop_match(request, "{get_geometry, _}") || cop_match(request, "{get_line, _, _}") ||
-        cop_match(request, "{get_chars, _, _, _}") || cop_match(request, "{get_until, _, _, _, _, _}"))
+        cop_match(request, "{get_chars, _, _, _}") ||
+        cop_match(request, "{get_until, _, _, _, _, _}"))
         return cop("{error, enotsup}");
     return cop("{error, request}");
 }
@@ -166,7 +169,8 @@ cop_pid cop__wire_leader(void)
     return leader;
 }
 
-/* --- logger_proxy: log events of processes whose group leader is here ------------------------------------------ */
+/* --- logger_proxy: log events of processes whose group leader is here
+ * ------------------------------------------ */
 
 static void log_message(cop_term message)
 {
@@ -177,8 +181,8 @@ static void log_message(cop_term message)
         cop__io_format(&text, format, arguments))
         cop_log(COP_LOG_NOTICE, "%s: %.*s", cop_show(level), COP_STR(text));
     else if (cop_match(message, "{log, Level, Report, _}", &level, &format))
-        cop_log_report(
-            COP_LOG_NOTICE, cop("#{level => Level, message => Report}", level, format), cop_map_new());
+        cop_log_report(COP_LOG_NOTICE, cop("#{level => Level, message => Report}", level, format),
+            cop_map_new());
 }
 
 static void logger_main(cop_term arg)

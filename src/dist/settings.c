@@ -132,7 +132,8 @@ int cop__route_find(char ret_host[HOST_SIZE], uint32_t node)
     return port;
 }
 
-/* --- Where a cookie comes from -------------------------------------------------------------------- */
+/* --- Where a cookie comes from
+ * -------------------------------------------------------------------- */
 
 /* 0; -ENOENT; -EACCES: others may read it; -COP_EBADARG: empty or too long. */
 static int read_cookie(char ret_cookie[COOKIE_SIZE], const char *path)
@@ -146,7 +147,8 @@ static int read_cookie(char ret_cookie[COOKIE_SIZE], const char *path)
     if (fstat(fd, &status) != 0 || status.st_mode & (S_IRWXG | S_IRWXO)) {
         close(fd);
         cop_log(COP_LOG_ERROR,
-            "the cookie file %s is refused: others than its owner may read it (chmod 400 it)", path);
+            "the cookie file %s is refused: others than its owner may read it (chmod 400 it)",
+            path);
         return -EACCES;
     }
     size = read(fd, ret_cookie, COOKIE_SIZE);
@@ -183,6 +185,7 @@ int cop__cookie_find(char ret_cookie[COOKIE_SIZE], const char *option)
         snprintf(path, sizeof path, "%s/erlang/.erlang.cookie", config) < (int)sizeof path)
         error = read_cookie(ret_cookie, path);
     if (error == -ENOENT)
-        cop_log(COP_LOG_ERROR, "there is no cookie: set .cookie, COPPICE_COOKIE or ~/.erlang.cookie");
+        cop_log(
+            COP_LOG_ERROR, "there is no cookie: set .cookie, COPPICE_COOKIE or ~/.erlang.cookie");
     return error;
 }

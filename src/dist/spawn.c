@@ -39,8 +39,8 @@ static void reply(uint64_t connection, cop_term request, cop_term parent, int ti
     struct cop__peer *peer = cop__peer_of_connection(connection);
     const cop_term items[4] = { request, parent, cop_int(ties), result };
 
-    cop__control_send(
-        peer, connection, cop_in_process() ? cop_self().id : 0, COP__OP_SPAWN_REPLY, items, 4, COP_NONE);
+    cop__control_send(peer, connection, cop_in_process() ? cop_self().id : 0, COP__OP_SPAWN_REPLY,
+        items, 4, COP_NONE);
 }
 
 /* A signal of the parent, as if it had come before the process began. */
@@ -71,7 +71,8 @@ static void spawned_main(cop_term arg)
     if (ties & LINKED)
         tie(COP__FAR_LINK, connection, parent);
     if (ties & MONITORED)
-        tie(COP__FAR_MONITOR, connection, cop("{Parent, Request, Self}", parent, request, cop_self()));
+        tie(COP__FAR_MONITOR, connection,
+            cop("{Parent, Request, Self}", parent, request, cop_self()));
     reply(connection, request, parent, (int)ties, cop_from_pid(cop_self()));
     cop__run_requested(module, function, arguments);
 }
@@ -85,8 +86,7 @@ void cop__spawn_requested(
         reply(end->connection, control[1], control[2], 0, cop("badopt"));
         return;
     }
-    cop_spawn(spawned_main,
-        cop("{Connection, Request, Parent, Leader, Entry, Ties, Arguments}",
-            cop_uint(end->connection), control[1], control[2], control[3], control[4],
-            (int64_t)ties, arguments));
+    cop_spawn(spawned_main, cop("{Connection, Request, Parent, Leader, Entry, Ties, Arguments}",
+                                cop_uint(end->connection), control[1], control[2], control[3],
+                                control[4], (int64_t)ties, arguments));
 }

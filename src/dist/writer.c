@@ -79,8 +79,8 @@ static void write_fragment(struct writer *writer, const struct cop__fragment *fr
     writer->large = fragment->large;
     if (cop_tcp_send_all(writer->socket, pieces, 2) < 0)
         stop();
-    atomic_fetch_add_explicit(&writer->peer->bytes_out, fragment->head_size + fragment->size,
-        memory_order_relaxed);
+    atomic_fetch_add_explicit(
+        &writer->peer->bytes_out, fragment->head_size + fragment->size, memory_order_relaxed);
     cop__enter();
     writer->large = NULL;
     cop__spin_lock(&writer->peer->lock);

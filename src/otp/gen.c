@@ -54,7 +54,8 @@ static enum cop_call_outcome call_far(cop_term *ret, cop_dest server, cop_atom n
     enum cop_response response;
     cop_term result;
 
-    cop_send_to(server, cop("{Label, {Self, [alias | Ref]}, Request}", label, cop_self(), ref, request));
+    cop_send_to(
+        server, cop("{Label, {Self, [alias | Ref]}, Request}", label, cop_self(), ref, request));
     response = cop_receive_response(&result, ref, timeout_ms);
     if (response == COP_RESPONSE) {
         *ret = result;

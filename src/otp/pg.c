@@ -2,8 +2,8 @@
 /* The server of a scope of process groups. Layer 5.
  *
  * Its requests are those of OTP's pg; members and groups are asked for by requests of our own. Who
- * monitors is told before the request is answered. What scopes of several nodes say to each other is
- * in pg_remote.c. */
+ * monitors is told before the request is answered. What scopes of several nodes say to each other
+ * is in pg_remote.c. */
 #include "otp/pg_int.h"
 
 static cop_step init(void *state, cop_term arg)
@@ -130,8 +130,8 @@ static cop_step handle_call(void *state, cop_term request)
     if (!cop_match(cop_caller(), "{From, _}", &from))
         return cop_unhandled(request);
     if (cop_match(request, "monitor"))
-        return cop_reply(
-            cop("{Ref, Groups}", add_watcher(scope, from, COP_NONE), all_groups(scope, true, false)));
+        return cop_reply(cop(
+            "{Ref, Groups}", add_watcher(scope, from, COP_NONE), all_groups(scope, true, false)));
     if (cop_match(request, "{monitor, Group}", &group))
         return cop_reply(cop("{Ref, Pids}", add_watcher(scope, from, group),
             cop__pg_members_term(cop__pg_group(&scope->groups, group), false)));

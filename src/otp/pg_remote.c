@@ -54,8 +54,8 @@ static cop_term local_groups(const struct scope *scope)
     for (struct pg_group *group = NULL;
          (group = cop__pg_next(&scope->groups, &position, group)) != NULL;)
         if (cop__pg_has_local(group))
-            list = cop_cons(cop("{Group, Pids}", cop_copy(group->name),
-                                cop__pg_members_term(group, true)),
+            list = cop_cons(
+                cop("{Group, Pids}", cop_copy(group->name), cop__pg_members_term(group, true)),
                 list);
     return list;
 }
@@ -70,7 +70,8 @@ static void discovered(struct scope *scope, cop_pid peer)
     cop_send(peer, cop("{discover, Self}", cop_self()));
 }
 
-/* --- What a remote scope says of its members ------------------------------------------------------- */
+/* --- What a remote scope says of its members
+ * ------------------------------------------------------- */
 
 static cop_term as_list(cop_term pids)
 {

@@ -43,9 +43,8 @@ static const cop_registry *registry_of(const struct cop_pubsub *of, int pool)
         cop_exit(cop("system_limit"));
     registry->of = of;
     snprintf(registry->meta, sizeof registry->meta, "[{pool_size, %d}]", pool);
-    registry->definition = (cop_registry){
-        .name = of->name, .keys = COP_DUPLICATE_BY_KEY, .meta = registry->meta
-    };
+    registry->definition =
+        (cop_registry){ .name = of->name, .keys = COP_DUPLICATE_BY_KEY, .meta = registry->meta };
     registry->next = first;
     while (!atomic_compare_exchange_weak(&registries, &registry->next, registry))
         ;
@@ -72,8 +71,8 @@ static cop_term binary(const char *topic)
     return cop_binary(topic, strlen(topic));
 }
 
-/* --- Here ------------------------------------------------------------------------------------------ */
-
+/* --- Here
+ * ------------------------------------------------------------------------------------------ */
 
 /* Any dispatcher is the default one (D-131). arg is {Except, Message}. */
 static void deliver(cop_term entries, cop_term arg)
@@ -89,13 +88,14 @@ static void deliver(cop_term entries, cop_term arg)
 
 static void deliver_here(const char *pubsub, cop_pid except, cop_term topic, cop_term message)
 {
-    cop_term arg = except.id ? cop("{Except, Message}", except, message)
-                             : cop("{none, Message}", message);
+    cop_term arg =
+        except.id ? cop("{Except, Message}", except, message) : cop("{none, Message}", message);
 
     cop_registry_dispatch(pubsub, topic, deliver, arg, false);
 }
 
-/* --- The process in a group --------------------------------------------------------------------------- */
+/* --- The process in a group
+ * --------------------------------------------------------------------------- */
 
 /* {PubSub, Group} */
 static void adapter_main(cop_term arg)
@@ -166,7 +166,8 @@ cop_child_start cop_pubsub_start_child(cop_term arg, const void *context)
     return cop_child_started(error, pid, reason);
 }
 
-/* --- What processes ask for ------------------------------------------------------------------------------ */
+/* --- What processes ask for
+ * ------------------------------------------------------------------------------ */
 
 void cop_pubsub_subscribe(const char *pubsub, const char *topic)
 {
@@ -180,19 +181,22 @@ void cop_pubsub_unsubscribe(const char *pubsub, const char *topic)
 
 static cop_term forward(const char *topic, cop_term message)
 {
-    return cop("{forward_to_local, Topic, Message, 'Elixir.Phoenix.PubSub'}", binary(topic), message);
+    return cop(
+        "{forward_to_local, Topic, Message, 'Elixir.Phoenix.PubSub'}", binary(topic), message);
 }
 
 /* To the one member of each other node, of one group (D-129, D-130). */
 static void broadcast_far(const char *pubsub, const char *topic, cop_term message)
 {
-    cop_term size = cop_registry_meta(pubsub, cop("pool_size")), members, item, forwarded = COP_NONE;
+    cop_term size = cop_registry_meta(pubsub, cop("pool_size")), members, item,
+             forwarded = COP_NONE;
     int64_t pool = 1;
     cop_pid pid;
 
     cop_to_int(&pool, size);
-    members = cop_pg_members(SCOPE, cop_from_atom(group_name(pubsub,
-                                        1 + (int)cop_phash2(cop_from_pid(cop_self()), (uint32_t)pool))));
+    members = cop_pg_members(SCOPE,
+        cop_from_atom(
+            group_name(pubsub, 1 + (int)cop_phash2(cop_from_pid(cop_self()), (uint32_t)pool))));
     while (cop_list_next(&item, &members))
         if (cop_to_pid(&pid, item) && pid.node) {
             if (cop_is_none(forwarded))

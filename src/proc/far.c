@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ties to processes of other nodes (far.h): D-65 to D-83. Layer 2.
  *
- * What goes out goes through cop__cluster()->signal, in the order in which it is done here, behind all
- * that the process has sent to that node before (D-77, D-158). */
+ * What goes out goes through cop__cluster()->signal, in the order in which it is done here, behind
+ * all that the process has sent to that node before (D-77, D-158). */
 #include "proc/far.h"
 
 #include <stdlib.h>
@@ -213,8 +213,8 @@ static void unlink_received(struct cop__proc *proc, const struct cop__msg *msg, 
     }
     if (link && !link->unlinking)
         remove_link(proc->ext->far, link);
-    signal_to(COP__FAR_SEND_UNLINK_ACK, msg->ref, self_term(proc), other, COP_NONE, number,
-        COP_NONE);
+    signal_to(
+        COP__FAR_SEND_UNLINK_ACK, msg->ref, self_term(proc), other, COP_NONE, number, COP_NONE);
 }
 
 /* {'EXIT', Pid, Reason}; takes msg. */
@@ -268,8 +268,7 @@ static struct cop__msg *without(
     struct cop__msg **place = &chain, *msg;
 
     while ((msg = *place)) {
-        if (connection ? msg->ref == connection
-                       : cop_identical(cop__elements(msg->term)[1], ref)) {
+        if (connection ? msg->ref == connection : cop_identical(cop__elements(msg->term)[1], ref)) {
             *place = msg->next;
             cop__msg_free(self, msg);
         } else {
@@ -281,7 +280,8 @@ static struct cop__msg *without(
 
 static void forget_watcher(struct cop__thr *self, struct cop__proc *proc, cop_term ref)
 {
-    uint64_t *place = far_if_any(proc) ? cop__map_at(&proc->ext->far->watchers, ref_key(ref)) : NULL;
+    uint64_t *place =
+        far_if_any(proc) ? cop__map_at(&proc->ext->far->watchers, ref_key(ref)) : NULL;
     struct cop__msg *left;
 
     if (!place)
@@ -293,7 +293,8 @@ static void forget_watcher(struct cop__thr *self, struct cop__proc *proc, cop_te
         cop__map_remove_at(&proc->ext->far->watchers, place);
 }
 
-/* --- Those that this process watches ----------------------------------------------------------- */
+/* --- Those that this process watches -----------------------------------------------------------
+ */
 
 static void down_noconnection(
     struct cop__thr *self, struct cop__proc *proc, const struct cop__monitor *monitor)
@@ -328,8 +329,8 @@ static void monitor_signal(
     cop__cluster()->signal(&signal);
 }
 
-void cop__far_monitor(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor,
-    cop_dest target)
+void cop__far_monitor(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor, cop_dest target)
 {
     if (cop_dest_kind_of(target) == COP_DEST_PID) {
         cop_pid pid = cop_dest_pid_of(target);
@@ -351,13 +352,14 @@ void cop__far_demonitor(struct cop__proc *proc, const struct cop__monitor *monit
         monitor_signal(COP__FAR_SEND_DEMONITOR, proc, monitor);
 }
 
-/* --- Processes started on other nodes ---------------------------------------------------------- */
+/* --- Processes started on other nodes ----------------------------------------------------------
+ */
 
 static void spawn_reply(struct cop__thr *self, struct cop__proc *proc, uint64_t ref, bool ok,
     cop_term value, cop_term tag)
 {
-    cop_term items[4] = { cop_is_none(tag) ? cop__atom(COP__ATOM_spawn_reply) : tag,
-        cop__word(ref), cop__atom(ok ? COP__ATOM_ok : COP__ATOM_error), value };
+    cop_term items[4] = { cop_is_none(tag) ? cop__atom(COP__ATOM_spawn_reply) : tag, cop__word(ref),
+        cop__atom(ok ? COP__ATOM_ok : COP__ATOM_error), value };
 
     cop__queue_message(proc, cop__msg_tuple(self, COP__PLAIN, items, 4));
 }
@@ -399,8 +401,8 @@ static void spawned(struct cop__thr *self, struct cop__proc *proc, const struct 
     if (!monitor || !monitor->spawning) {
         /* Nobody waits for it any more (D-81). */
         if (ok && watched)
-            signal_to(COP__FAR_SEND_DEMONITOR, msg->ref, self_term(proc), pid, items[0], 0,
-                COP_NONE);
+            signal_to(
+                COP__FAR_SEND_DEMONITOR, msg->ref, self_term(proc), pid, items[0], 0, COP_NONE);
         if (ok && linked)
             signal_to(COP__FAR_SEND_UNLINK, msg->ref, self_term(proc), pid, COP_NONE,
                 ++cop__ext_of(proc)->unlink_count, COP_NONE);
@@ -413,7 +415,8 @@ static void spawned(struct cop__thr *self, struct cop__proc *proc, const struct 
     spawn_ends(self, proc, monitor, ok, items[2], watched);
 }
 
-/* --- A connection has ended ---------------------------------------------------------------------- */
+/* --- A connection has ended ----------------------------------------------------------------------
+ */
 
 static void links_down(struct cop__thr *self, struct cop__proc *proc, uint64_t connection)
 {
@@ -505,7 +508,8 @@ static void node_down(struct cop__thr *self, struct cop__proc *proc, uint64_t co
     free(join);
 }
 
-/* --- Signals ------------------------------------------------------------------------------------ */
+/* --- Signals ------------------------------------------------------------------------------------
+ */
 
 void cop__far_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
@@ -571,7 +575,8 @@ void cop__far_tell(struct cop__proc *proc, cop_term reason)
     if (!far)
         return;
     for (uint32_t i = 0; (entry = cop__map_each(&far->links, &i));)
-        for (const struct cop__far_link *link = (const struct cop__far_link *)(uintptr_t)entry->value;
+        for (const struct cop__far_link *link =
+                 (const struct cop__far_link *)(uintptr_t)entry->value;
              link; link = link->next)
             if (!link->unlinking)
                 signal_to(COP__FAR_SEND_EXIT, link->connection, self_term(proc), link->pid,
@@ -582,8 +587,7 @@ void cop__far_tell(struct cop__proc *proc, cop_term reason)
             const cop_term *items = cop__elements(msg->term);
 
             if (cop_to_pid(&watcher, items[0]))
-                signal_to(
-                    COP__FAR_SEND_DOWN, msg->ref, items[2], watcher, items[1], 0, reason);
+                signal_to(COP__FAR_SEND_DOWN, msg->ref, items[2], watcher, items[1], 0, reason);
         }
 }
 
@@ -622,7 +626,8 @@ void cop__far_free(struct cop__thr *self, struct cop__proc *proc)
     free(far);
 }
 
-/* --- What is asked of it ------------------------------------------------------------------------ */
+/* --- What is asked of it ------------------------------------------------------------------------
+ */
 
 cop_term cop__far_links(const struct cop__proc *proc, cop_term list)
 {
@@ -630,7 +635,8 @@ cop_term cop__far_links(const struct cop__proc *proc, cop_term list)
     struct cop__map_entry *entry;
 
     for (uint32_t i = 0; far && (entry = cop__map_each(&far->links, &i));)
-        for (const struct cop__far_link *link = (const struct cop__far_link *)(uintptr_t)entry->value;
+        for (const struct cop__far_link *link =
+                 (const struct cop__far_link *)(uintptr_t)entry->value;
              link; link = link->next)
             if (!link->unlinking)
                 list = cop_cons(cop_from_pid(link->pid), list);

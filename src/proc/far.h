@@ -39,8 +39,8 @@ uint64_t cop__far_join(struct cop__proc *proc, uint32_t node);
 void cop__far_link_to(struct cop__thr *self, struct cop__proc *proc, cop_pid other);
 void cop__far_unlink_from(struct cop__proc *proc, cop_pid other);
 /* monitor is made, and its target is of another node: ask for it. */
-void cop__far_monitor(struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor,
-    cop_dest target);
+void cop__far_monitor(
+    struct cop__thr *self, struct cop__proc *proc, struct cop__monitor *monitor, cop_dest target);
 void cop__far_demonitor(struct cop__proc *proc, const struct cop__monitor *monitor);
 
 /* A process on a node that cannot be reached was asked for. */

@@ -59,9 +59,10 @@ static cop_term monitors_of(const struct cop__proc *proc)
 
     for (uint32_t i = 0; proc->ext && (entry = cop__map_each(&proc->ext->monitors, &i));) {
         const struct cop__monitor *monitor = (const struct cop__monitor *)(uintptr_t)entry->value;
-        cop_term object = monitor->name.index ? cop__pair(cop_from_atom(monitor->name),
-                                                    cop_from_atom(monitor->node))
-                                              : cop_from_pid((cop_pid){ monitor->target, monitor->far });
+        cop_term object =
+            monitor->name.index
+                ? cop__pair(cop_from_atom(monitor->name), cop_from_atom(monitor->node))
+                : cop_from_pid((cop_pid){ monitor->target, monitor->far });
 
         if (monitor->monitoring && (monitor->target || monitor->connection))
             list = cop_cons(cop__pair(cop__atom(COP__ATOM_process), object), list);

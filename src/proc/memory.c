@@ -59,9 +59,9 @@ void cop__ext_trim(struct cop__thr *self, struct cop__proc *proc)
 
     if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer ||
         ext->deadline_ns || ext->defers || ext->resources || ext->kept || ext->dictionary ||
-        ext->child_origin || ext->start_result || ext->group_leader.id || ext->far || ext->unlink_count ||
-        ext->heap_max || ext->suspend_count || ext->random || !cop_is_none(ext->label) ||
-        !cop_is_none(ext->exit_reason))
+        ext->child_origin || ext->start_result || ext->group_leader.id || ext->far ||
+        ext->unlink_count || ext->heap_max || ext->suspend_count || ext->random ||
+        !cop_is_none(ext->label) || !cop_is_none(ext->exit_reason))
         return;
     cop__ext_free(self, proc);
 }

@@ -298,7 +298,8 @@ struct cop__remote {
     void (*leave)(uint64_t connection, uint64_t process);
     cop_term (*nodes)(void); /* rt even */
 };
-/* A node came or went: whoever watches hears of it (watch_nodes.c). reason: an atom, of its going. */
+/* A node came or went: whoever watches hears of it (watch_nodes.c). reason: an atom, of its going.
+ */
 void cop__nodes_changed(uint32_t name, bool up, bool visible, uint32_t reason);
 
 extern const struct cop__remote cop__unreachable; /* the default */

@@ -23,8 +23,7 @@ static cop_term info_of(const struct watcher *watcher, bool up, bool visible, ui
     cop_term list = cop_nil();
 
     if (!up && watcher->info)
-        list = cop_cons(
-            cop__pair(cop__atom(COP__ATOM_nodedown_reason), cop__atom(reason)), list);
+        list = cop_cons(cop__pair(cop__atom(COP__ATOM_nodedown_reason), cop__atom(reason)), list);
     if (watcher->kinds & COP_NODES_HIDDEN)
         list = cop_cons(cop__pair(cop__atom(COP__ATOM_node_type),
                             cop__atom(visible ? COP__ATOM_visible : COP__ATOM_hidden)),
@@ -71,10 +70,10 @@ static void remove_matching(const struct watcher *like, bool all)
     struct watcher **place = &watchers, *watcher;
 
     while ((watcher = *place)) {
-        bool same = like ? watcher->process == like->process &&
-                               (all || (watcher->kinds == like->kinds &&
-                                           watcher->info == like->info))
-                         : true;
+        bool same =
+            like ? watcher->process == like->process &&
+                       (all || (watcher->kinds == like->kinds && watcher->info == like->info))
+                 : true;
 
         if (!same) {
             place = &watcher->next;

@@ -185,7 +185,8 @@ static void put_bits(struct cop__etf_writer *writer, cop_term bitstring)
 /* The node of an identifier; gives its creation. */
 static uint32_t put_node(struct cop__etf_writer *writer, cop_term identifier)
 {
-    struct cop__node_id node = cop__node_of(cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0);
+    struct cop__node_id node =
+        cop__node_of(cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0);
 
     put_atom(writer, node.name);
     return node.creation;

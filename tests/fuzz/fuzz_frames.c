@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as the frames of a connection: each is two bytes of length and a body. What comes out whole is
- * read to its end; memory stays bounded, and nothing of a broken connection is left. */
+/* Any bytes as the frames of a connection: each is two bytes of length and a body. What comes out
+ * whole is read to its end; memory stays bounded, and nothing of a broken connection is left. */
 #include "driver.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes to the messages of the handshake and the answer of epmd, before anybody has proved to be
- * anyone: no atom may come of it, and what is read is written back the same. */
+/* Any bytes to the messages of the handshake and the answer of epmd, before anybody has proved to
+ * be anyone: no atom may come of it, and what is read is written back the same. */
 #include "driver.h"
 
 #include <stdlib.h>

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -39,11 +40,15 @@ class Cluster:
         self.port = free_port()
         self.env = dict(os.environ, ERL_EPMD_PORT=str(self.port), HOME=folder,
                         ERL_CRASH_DUMP=os.path.join(folder, "dump"))
-        self.start(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
+        self.epmd = self.start_epmd()
+
+    def start_epmd(self):
+        epmd = self.start(["epmd", "-address", "127.0.0.1", "-port", str(self.port)],
+                          stderr=subprocess.DEVNULL)
         for _ in range(500):
             with socket.socket() as sock:
                 if sock.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+                    return epmd
             time.sleep(0.01)
         raise RuntimeError("epmd does not start")
 
@@ -54,8 +59,8 @@ class Cluster:
 
     def coppice(self, name, *more, cookie=COOKIE):
         log = open(os.path.join(self.folder, f"{name}-{len(self.processes)}.log"), "w+")
-        process = self.start([PROGRAM, "--name", f"{name}@127.0.0.1", "--cookie", cookie, *more],
-                             stdout=log, stderr=log)
+        process = self.start([PROGRAM, "--name", f"{name}@127.0.0.1", *more,
+                              *(["--cookie", cookie] if cookie else [])], stdout=log, stderr=log)
         process.log = log.name
         for _ in range(3000):
             text = open(log.name).read()
@@ -136,7 +141,7 @@ def acceptance_table(cluster):
 
 @test
 def hidden_node(cluster):
-    """D-115: all but nodes() works over a hidden connection."""
+    """D-114, D-115: all but nodes() works over a hidden connection."""
     cluster.coppice("h", "--hidden")
     text = cluster.eval("a", "io:format(\"~p~p~p~p\", [net_adm:ping('h@127.0.0.1'), nodes(), "
                              "nodes(hidden), gen_server:call({counter, 'h@127.0.0.1'}, incr)])")
@@ -145,7 +150,7 @@ def hidden_node(cluster):
 
 @test
 def without_epmd(cluster):
-    """D-23: a fixed port on our side, and an Erlang node that is told to use it for all."""
+    """D-23, D-25, D-26: a fixed port on our side, and an Erlang node that is told to use it for all."""
     port = free_port()
     cluster.coppice("c", "--no-epmd", "--port", str(port))
     text = cluster.eval("a", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])",
@@ -206,7 +211,7 @@ def killed_and_restarted(cluster):
 
 @test
 def ticks(cluster):
-    """Row 18, D-138: idle for many tick times; then a stopped node is noticed."""
+    """Row 18, D-138, D-139: idle for many tick times; then a stopped node is noticed."""
     node = cluster.coppice("c", "--ticktime", "1000")
     marker = os.path.join(cluster.folder, "idle")
     script = ("N = 'c@127.0.0.1', pong = net_adm:ping(N), net_kernel:monitor_nodes(true, "
@@ -229,7 +234,7 @@ def ticks(cluster):
 
 @test
 def two_of_ours(cluster):
-    """Row 26: two Coppice nodes and Erlang, all connected; calls go from one Coppice node to the other."""
+    """Row 26, D-02, D-84: two Coppice nodes and Erlang, all connected; calls go from one Coppice node to the other."""
     cluster.coppice("c")
     cluster.coppice("d", "--connect", "c@127.0.0.1")
     text = cluster.eval(
@@ -246,7 +251,7 @@ def two_of_ours(cluster):
 
 @test
 def global_bystander(cluster):
-    """Row 20, D-116 to D-120: names and locks of three Erlang nodes, with us connected."""
+    """Row 20, D-45, D-116, D-117, D-118, D-120: names and locks of three Erlang nodes, with us connected."""
     cluster.coppice("c")
     others = [cluster.start(cluster.erl_command(name), stdout=subprocess.DEVNULL) for name in ("b", "e")]
     time.sleep(0.2)
@@ -330,7 +335,7 @@ HOSTILE = {
 
 @test
 def hostile_peers(cluster):
-    """D-49 to D-65, D-96, D-147, D-156: a breach closes that connection, and the node goes on."""
+    """D-49, D-50, D-58, D-63, D-65, D-96, D-147, D-156: a breach closes that connection, and the node goes on."""
     node = cluster.coppice("c")
     port = port_of(node)
     results = []
@@ -354,7 +359,7 @@ def hostile_peers(cluster):
 
 @test
 def patient_peer(cluster):
-    """What must not close a connection: D-48, D-50, D-66, D-67, D-68, D-70, D-95."""
+    """What must not close a connection: D-48, D-50, D-61, D-66, D-67, D-68, D-69, D-70, D-95."""
     node = cluster.coppice("c")
     me, us = "x@127.0.0.1", "c@127.0.0.1"
     peer = wire.Peer(port_of(node), me, COOKIE)
@@ -402,6 +407,164 @@ def patient_peer(cluster):
         wire.small(9), wire.small(43)))), "True"))
     peer.close()
     old_peer.close()
+    return total(results)
+
+
+@test
+def ends_in_order(cluster):
+    """D-163: the name is free again, and who was connected hears of it; D-21: without an epmd one is
+    started, which outlives the node."""
+    cluster.epmd.kill()
+    cluster.epmd.wait()
+    node = cluster.coppice("c")
+    try:
+        marker = os.path.join(cluster.folder, "up")
+        script = ("N = 'c@127.0.0.1', pong = net_adm:ping(N), monitor_node(N, true), "
+                  "ok = file:write_file(\"" + marker + "\", \"1\"), "
+                  "A = receive {nodedown, N} -> down after 20000 -> nothing end, "
+                  "{ok, Names} = erl_epmd:names(), io:format(\"~p\", [{A, proplists:is_defined(\"c\", Names)}])")
+        erl = cluster.start(cluster.erl_command("a", "-eval", script + ", halt()."), text=True,
+                            stdout=subprocess.PIPE)
+        for _ in range(1500):
+            if os.path.exists(marker):
+                break
+            time.sleep(0.01)
+        node.terminate()
+        return check("ended", erl.communicate(timeout=LIMIT_S)[0], "{down,false}")
+    finally:
+        node.wait()
+        subprocess.run(["epmd", "-port", str(cluster.port), "-kill"], stdout=subprocess.DEVNULL, check=False)
+
+
+@test
+def routes(cluster):
+    """D-24: two nodes that find each other without any epmd."""
+    port = free_port()
+    cluster.coppice("d", "--no-epmd", "--port", str(port))
+    cluster.coppice("c", "--no-epmd", "--route", f"d@127.0.0.1:{port}", "--connect", "d@127.0.0.1")
+    text = cluster.eval("a", "io:format(\"~p\", [rpc:call('d@127.0.0.1', erlang, nodes, [])])",
+                        more=("-start_epmd", "false", "-erl_epmd_port", str(port), "-dist_listen", "false"))
+    return check("routes", text, "c@127.0.0.1")
+
+
+@test
+def connects_to_all(cluster):
+    """D-119: to whom a peer's global knows; D-113: what is logged for us is."""
+    node = cluster.coppice("c", "--connect-all")
+    other = cluster.start(cluster.erl_command("b"), stdout=subprocess.DEVNULL)
+    text = cluster.eval(
+        "a", "Ping = fun F(N, 0) -> pang; F(N, I) -> case net_adm:ping(N) of pong -> pong; _ -> "
+             "timer:sleep(50), F(N, I - 1) end end, pong = Ping('b@127.0.0.1', 200), global:sync(), "
+             "C = 'c@127.0.0.1', pong = Ping(C, 200), "
+             "Sees = fun F(0) -> false; F(I) -> lists:member('b@127.0.0.1', rpc:call(C, erlang, nodes, [])) "
+             "orelse begin timer:sleep(20), F(I - 1) end end, "
+             "{logger_proxy, C} ! {log, error, \"said ~p~n\", [from_afar], #{}}, "
+             "{logger_proxy, C} ! {log, error, #{report => from_afar}, #{}}, io:format(\"~p\", [Sees(200)])")
+    del other
+    return total([check("connected", text, "true"), check("logged", open(node.log).read(), "said from_afar")])
+
+
+@test
+def cookie_files(cluster):
+    """D-13, D-14: a file that others may read is refused; its newline is no part of the cookie."""
+    path = os.path.join(cluster.folder, ".erlang.cookie")
+    with open(path, "w") as file:
+        file.write("from-a-file\n")
+    os.chmod(path, 0o644)
+    node = cluster.coppice("c", cookie=None)
+    results = [check("refused", f"{node.wait(timeout=20)} {open(node.log).read()}", "others than its owner")]
+    os.chmod(path, 0o400)
+    cluster.coppice("c", cookie=None)
+    text = cluster.eval("a", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])", cookie="from-a-file")
+    return total(results + [check("taken", text, "pong")])
+
+
+@test
+def epmd_goes_away(cluster):
+    """D-07, D-15, D-16, D-18, D-19, D-20: the node goes on, registers again, and keeps its creation."""
+    cluster.coppice("c")
+    ask = ("io:format(\"~p\", [rpc:call('c@127.0.0.1', erlang, system_info, [creation])])")
+    before = cluster.eval("a", ask)
+    cluster.epmd.kill()
+    cluster.epmd.wait()
+    cluster.epmd = cluster.start_epmd()
+    for _ in range(100):
+        after = cluster.eval("b", ask)
+        if "badrpc" not in after:
+            break
+        time.sleep(0.1)
+    return check("creation", after, before)
+
+
+@test
+def short_and_long_names(cluster):
+    """D-06: they never meet, and it is said why."""
+    node = cluster.coppice("c", "--connect", "d@shorthost")
+    return check("said", open(node.log).read(), "d@shorthost is a short name, and this node has a long one")
+
+
+@test
+def who_may_connect(cluster):
+    """D-38, D-46, D-145: not_allowed, for who is not on the list and for who has no name."""
+    node = cluster.coppice("c", "--allow", "x@127.0.0.1")
+    results = []
+    for name, flags in (("y@127.0.0.1", wire.FLAGS), ("127.0.0.1", wire.FLAGS | 1 << 33),
+                        ("x@127.0.0.1", wire.FLAGS & ~(1 << 34)), ("c@127.0.0.1", wire.FLAGS)):
+        try:
+            wire.Peer(port_of(node), name, COOKIE, flags=flags)
+            results.append(check(name, "connected", "not_allowed"))
+        except wire.Refused as refused:
+            results.append(check(name, str(refused), "not_allowed"))
+    # D-43: bits that nobody knows yet are no reason
+    peer = wire.Peer(port_of(node), "x@127.0.0.1", COOKIE, flags=wire.FLAGS | 1 << 60)
+    results.append(check("flags (D-39)", hex(peer.flags), "0x2d07df7fbd"))
+    results.append(check("name (D-34)", peer.peer, "c@127.0.0.1"))
+    peer.close()
+    return total(results)
+
+
+@test
+def a_peer_that_does_not_read(cluster):
+    """D-141, D-142: who sends to it waits, in bounded memory, and others are served meanwhile."""
+    node = cluster.coppice("c")
+    peer = wire.Peer(port_of(node), "x@127.0.0.1", COOKIE)
+    peer.spawn("demo", "flood", [wire.pid("x@127.0.0.1"), wire.integer(30000), wire.integer(4000)])
+    ask = ("timer:sleep(300), #{queued := Q} = rpc:call('c@127.0.0.1', demo, node_info, ['x@127.0.0.1']), "
+           "P = rpc:call('c@127.0.0.1', erlang, whereis, [flooder]), "
+           "io:format(\"~p\", [{Q > 500000, Q < 1200000, is_pid(P), "
+           "gen_server:call({counter, 'c@127.0.0.1'}, incr)}])")
+    results = [check("bounded", cluster.eval("a", ask), "{true,true,true,1}")]
+    count = 0
+    while count < 4000:
+        frame = peer.next_frame()
+        count += frame[5:7] == wire.small(22)
+    results.append(check("all arrive in the end", str(count), "4000"))
+    peer.close()
+    return total(results)
+
+
+@test
+def replaced_connections(cluster):
+    """D-37, D-44: a node that comes again takes the place of its old connection."""
+    node = cluster.coppice("c")
+    first = wire.Peer(port_of(node), "x@127.0.0.1", COOKIE)
+    first.spawn("demo", "watch", [wire.pid("x@127.0.0.1"), b"j", b"j"])
+    second = socket.create_connection(("127.0.0.1", port_of(node)), timeout=10)
+    name = b"x@127.0.0.1"
+    body = b"N" + struct.pack(">QIH", wire.FLAGS, 2, len(name)) + name
+    second.sendall(struct.pack(">H", len(body)) + body)
+    results = [check("alive", repr(second.recv(100)), "salive")]
+    second.sendall(struct.pack(">H", 6) + b"sfalse")
+    results.append(check("false closes it", repr(second.recv(100)), "b''"))
+    second.close()
+    first.message(wire.tuple_of(wire.small(1), wire.pid("x@127.0.0.1"), wire.pid("c@127.0.0.1", 9999, 1)))
+    results.append(check("the old one stays", str(len(first.next_signal()) > 0), "True"))
+    third = wire.Peer(port_of(node), "x@127.0.0.1", COOKIE, creation=3, replace=True)
+    results.append(check("the old one is closed", str(first.is_closed()), "True"))
+    third.message(wire.tuple_of(wire.small(1), wire.pid("x@127.0.0.1", creation=3),
+                                wire.pid("c@127.0.0.1", 9999, 1)))
+    results.append(check("the new one is up", str(len(third.next_signal()) > 0), "True"))
+    third.close()
     return total(results)
 
 

@@ -2,12 +2,13 @@
 /* The node that the acceptance table of docs/spec/distribution.md talks to:
  *
  *   interop_node --name N@HOST | --sname N  --cookie C  [--port P] [--no-epmd] [--hidden]
- *                [--ticktime MS] [--connect NODE]
+ *                [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT]
+ *                [--connect-all]
  *
  * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
- * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg group
- * workers in the default scope, and a PubSub named bridge, pool size 4, that answers what comes by topic
- * ping by topic pong. It says "ready PORT" on stdout when it can be connected to. */
+ * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg
+ * group workers in the default scope, and a PubSub named bridge, pool size 4, that answers what
+ * comes by topic ping by topic pong. It says "ready PORT" on stdout when it can be connected to. */
 #include <coppice.h>
 
 #include <stdio.h>
@@ -17,7 +18,8 @@
 
 enum { SLEEP_MS = 100 * 1000 };
 
-/* --- counter ---------------------------------------------------------------------------------------- */
+/* --- counter
+ * ---------------------------------------------------------------------------------------- */
 
 struct counter {
     int64_t count;
@@ -90,7 +92,8 @@ static const cop_gen_server counter = {
     .handle_info = counter_info,
 };
 
-/* --- echo, w1 to w3 ----------------------------------------------------------------------------------- */
+/* --- echo, w1 to w3
+ * ----------------------------------------------------------------------------------- */
 
 static cop_step echo_call(void *state, cop_term request)
 {
@@ -130,7 +133,9 @@ static const cop_gen_server worker = {
     .handle_cast = echo_cast,
 };
 
-/* --- bridge -------------------------------------------------------------------------------------------------- */
+/* --- bridge
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static const struct cop_pubsub bridge = { .name = "bridge", .pool_size = 4 };
 
@@ -144,12 +149,14 @@ static void ping_to_pong_main(cop_term arg)
 
 static const cop_supervisor bridge_sup = {
     .strategy = COP_REST_FOR_ONE,
-    .children = COP_CHILDREN(
-        { .name = "pubsub", .start = cop_pubsub_start_child, .context = &bridge },
-        { .name = "ping_to_pong", .process = ping_to_pong_main }, ),
+    .children =
+        COP_CHILDREN({ .name = "pubsub", .start = cop_pubsub_start_child, .context = &bridge },
+            { .name = "ping_to_pong", .process = ping_to_pong_main }, ),
 };
 
-/* --- demo ------------------------------------------------------------------------------------------------ */
+/* --- demo
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static cop_term only(cop_term arguments)
 {
@@ -256,7 +263,35 @@ static cop_term demo_spawn(cop_term arguments)
     cop_set_group_leader(pid, cop_self());
     cop_must(cop_match(arguments, "[Node, M, F, Args]", &node, &module, &function, &args));
     error = cop_spawn_at(&pid, NULL, node, module, function, args, cop("[]"));
-    return error ? cop("{error, Reason}", cop_atom_new(cop_error_name(error))) : cop("{ok, Pid}", pid);
+    return error ? cop("{error, Reason}", cop_atom_new(cop_error_name(error)))
+                 : cop("{ok, Pid}", pid);
+}
+
+/* [To, Size, Count]: so many binaries of so many bytes, without ever waiting for an answer. */
+static cop_term demo_flood(cop_term arguments)
+{
+    int64_t size, count;
+    cop_term binary = COP_NONE;
+    char *bytes;
+    cop_pid to;
+
+    cop_must(cop_match(arguments, "[To, Size, Count]", &to, &size, &count));
+    cop_register("flooder", cop_self());
+    cop_keep(&binary, cop_binary_new((size_t)size, &bytes));
+    memset(bytes, 'x', (size_t)size);
+    for (; count > 0; count--, cop_turn_end())
+        cop_send(to, binary);
+    return cop("ok");
+}
+
+static cop_term demo_node_info(cop_term arguments)
+{
+    cop_atom node;
+    cop_term info = COP_NONE;
+
+    if (cop_to_atom(&node, only(arguments)))
+        info = cop_net_kernel_node_info(node);
+    return cop_is_none(info) ? cop("undefined") : info;
 }
 
 /* [To, Node, Ms]: ping a node in so many ms, and say what it said. */
@@ -269,8 +304,8 @@ static cop_term demo_ping_later(cop_term arguments)
     cop_must(cop_match(arguments, "[To, Node, Ms]", &to, &node, &ms));
     cop_send(to, cop("{Self, waiting}", cop_self()));
     cop_sleep(ms);
-    cop_send(to, cop("{Self, Result}", cop_self(),
-                     cop_atom_new(cop_net_adm_ping(node) ? "pong" : "pang")));
+    cop_send(to,
+        cop("{Self, Result}", cop_self(), cop_atom_new(cop_net_adm_ping(node) ? "pong" : "pang")));
     return cop("ok");
 }
 
@@ -320,16 +355,32 @@ static cop_term demo_erpc(cop_term arguments)
         cop_atom_text(function).data, args, 5000);
 }
 
-/* --- The node ------------------------------------------------------------------------------------------------ */
+/* --- The node
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct cop_net_kernel_options options;
 static const char *peer_to_connect;
+static const char *route; /* NODE:PORT */
+static const char *allowed[2]; /* the one node that may connect, and the end */
+
+static void set_route(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char node[300];
+
+    cop_must(colon != NULL);
+    snprintf(node, sizeof node, "%.*s", (int)(colon - text), text);
+    cop_must(cop_net_kernel_route(cop_atom_new(node), "127.0.0.1", (int)strtol(colon + 1, NULL, 10)) == 0);
+}
 
 static cop_child_start start_ready(cop_term arg, const void *context)
 {
     static const cop_pid nobody;
 
     (void)arg, (void)context;
+    if (route)
+        set_route(route);
     if (peer_to_connect)
         cop_net_kernel_connect_node(cop_atom_new(peer_to_connect));
     printf("ready %d\n", cop_net_kernel_port());
@@ -349,14 +400,15 @@ static const cop_supervisor tree = {
     .children = COP_CHILDREN(
         { .name = "net_kernel", .start = cop_net_kernel_start_child, .context = &options },
         { .name = "pg", .start = cop_pg_start_child, .arg = "pg" },
-        { .name = "bridge_sup", .supervisor = &bridge_sup },
-        { .name = "sup", .supervisor = &sup }, { .name = "ready", .start = start_ready }, ),
+        { .name = "bridge_sup", .supervisor = &bridge_sup }, { .name = "sup", .supervisor = &sup },
+        { .name = "ready", .start = start_ready }, ),
 };
 
 static int usage(void)
 {
     fputs("usage: interop_node --name N@HOST | --sname N --cookie C [--port P] [--no-epmd] "
-          "[--hidden] [--ticktime MS] [--connect NODE]\n",
+          "[--hidden] [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT] "
+          "[--connect-all]\n",
         stderr);
     return 2;
 }
@@ -388,6 +440,10 @@ static bool take_option(const char *option, const char *value)
         options.ticktime_ms = strtol(value, NULL, 10);
     else if (strcmp(option, "--connect") == 0)
         peer_to_connect = value;
+    else if (strcmp(option, "--route") == 0)
+        route = value;
+    else if (strcmp(option, "--allow") == 0)
+        allowed[0] = value;
     else
         return false;
     return true;
@@ -400,6 +456,8 @@ int main(int argc, char **argv)
             options.epmd = COP_EPMD_NONE;
         else if (strcmp(argv[i], "--hidden") == 0)
             options.hidden = true;
+        else if (strcmp(argv[i], "--connect-all") == 0)
+            options.connect_all = true;
         else if (i + 1 >= argc || !take_option(argv[i], argv[i + 1]))
             return usage();
         else
@@ -407,6 +465,8 @@ int main(int argc, char **argv)
     }
     if (!options.name)
         return usage();
+    if (allowed[0])
+        options.allow = allowed;
     cop_export("demo", "add", 2, demo_add);
     cop_export("demo", "crash", 0, demo_crash);
     cop_export("demo", "loop", 0, demo_loop);
@@ -420,6 +480,8 @@ int main(int argc, char **argv)
     cop_export("demo", "spawn", 4, demo_spawn);
     cop_export("demo", "get_state", 1, demo_get_state);
     cop_export("demo", "ping_later", 3, demo_ping_later);
+    cop_export("demo", "flood", 3, demo_flood);
+    cop_export("demo", "node_info", 1, demo_node_info);
     cop_export("demo", "count_to", 2, demo_count_to);
     cop_export("demo", "large_then_small", 2, demo_large_then_small);
     cop_export("demo", "erpc", 4, demo_erpc);

@@ -16,6 +16,10 @@ def small(number):
     return bytes([97, number])
 
 
+def integer(number):
+    return bytes([98]) + struct.pack(">i", number)
+
+
 def tuple_of(*items):
     return bytes([104, len(items)]) + b"".join(items)
 
@@ -40,12 +44,15 @@ class Refused(Exception):
 class Peer:
     """A connection that has passed the handshake, as the one who connects."""
 
-    def __init__(self, port, name, cookie, flags=FLAGS, creation=1):
+    def __init__(self, port, name, cookie, flags=FLAGS, creation=1, replace=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.name = name
         data = name.encode()
         self.send2(b"N" + struct.pack(">QIH", flags, creation, len(data)) + data)
         status = self.receive2()
+        if replace and status == b"salive":
+            self.send2(b"strue")
+            status = b"sok"
         if status not in (b"sok", b"sok_simultaneous"):
             raise Refused(status)
         challenge = self.receive2()
@@ -89,6 +96,18 @@ class Peer:
             frame = self.next_frame()
             if frame[:3] == bytes([131, 68, 0]) and frame[5:7] != small(6):
                 return frame[3:]
+
+    def spawn(self, module, function, arguments):
+        """Ask for a process there; arguments are encoded terms. Returns its pid, encoded."""
+        me = pid(self.name)
+        ref = reference(self.name, [1, 2, 3])
+        args = (b"l" + struct.pack(">I", len(arguments)) + b"".join(arguments) if arguments else b"") + b"j"
+        self.message(tuple_of(small(29), ref, me, me, tuple_of(
+            atom(module), atom(function), small(len(arguments))), b"j"), args)
+        answer = self.next_signal()
+        if answer[2:4] != small(31):
+            raise Refused(answer)
+        return answer
 
     def is_closed(self):
         """Everything that comes is read until the end, or until the node says nothing for long."""
