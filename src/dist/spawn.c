@@ -77,6 +77,12 @@ static void spawned_main(cop_term arg)
     cop__run_requested(module, function, arguments);
 }
 
+/* proc_lib:spawn: crash reports, and what may become a server (D-108). */
+static bool is_proc_lib(cop_term entry)
+{
+    return cop_match(entry, "{proc_lib, init_p, _}");
+}
+
 void cop__spawn_requested(
     const struct cop__link_end *end, const cop_term *control, cop_term arguments)
 {
@@ -86,7 +92,9 @@ void cop__spawn_requested(
         reply(end->connection, control[1], control[2], 0, cop("badopt"));
         return;
     }
-    cop_spawn(spawned_main, cop("{Connection, Request, Parent, Leader, Entry, Ties, Arguments}",
-                                cop_uint(end->connection), control[1], control[2], control[3],
-                                control[4], (int64_t)ties, arguments));
+    cop_spawn_with(spawned_main,
+        cop("{Connection, Request, Parent, Leader, Entry, Ties, Arguments}",
+            cop_uint(end->connection), control[1], control[2], control[3], control[4],
+            (int64_t)ties, arguments),
+        &(const struct cop_spawn_options){ .proc_lib = is_proc_lib(control[4]) }, NULL);
 }

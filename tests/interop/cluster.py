@@ -465,6 +465,27 @@ def connects_to_all(cluster):
 
 
 @test
+def example(cluster):
+    """examples/cluster: an Elixir supervisor whose children are written in C."""
+    log = open(os.path.join(cluster.folder, "example.log"), "w+")
+    worker = cluster.start([os.path.join(BUILD, "examples", "cluster"), "w@127.0.0.1", COOKIE],
+                           stdout=log, stderr=log)
+    worker.log = log.name
+    text = subprocess.run(
+        ["elixir", "--name", "b@127.0.0.1", "--cookie", COOKIE, "--erl",
+         "-kernel inet_dist_use_interface {127,0,0,1} -kernel logger_level critical",
+         os.path.join(HERE, "..", "..", "examples", "cluster", "board.exs"), "w@127.0.0.1"],
+        env=cluster.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, timeout=LIMIT_S).stdout
+    expected = """prices: [{1, 100}, {2, 200}, {3, 300}]
+raised: [{1, 105}, {2, 205}, {3, 305}]
+children: 3
+workers that answer: 3
+state of one: [:number, :price]"""
+    return check("example", text, expected)
+
+
+@test
 def cookie_files(cluster):
     """D-13, D-14: a file that others may read is refused; its newline is no part of the cookie."""
     path = os.path.join(cluster.folder, ".erlang.cookie")
