@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* C workers under an Elixir supervisor: this is the node in C, board.exs beside it the one in Elixir.
+/* C workers under an Elixir supervisor: this is the node in C, board.exs beside it the one in
+ * Elixir.
  *
  *   build/examples/cluster w@127.0.0.1 a-cookie
  *   elixir --name b@127.0.0.1 --cookie a-cookie examples/cluster/board.exs w@127.0.0.1
@@ -8,7 +9,8 @@
  * crashes; workers are found by a process group, and asked by GenServer.call. */
 #include <coppice.h>
 
-/* --- A worker: a server that knows a price ---------------------------------------------------------- */
+/* --- A worker: a server that knows a price
+ * ---------------------------------------------------------- */
 
 struct worker {
     int64_t number, price;
@@ -69,7 +71,8 @@ static cop_term pricing_worker(cop_term arguments)
     cop_gen_server_enter_loop(&worker, &w, cop_ok());
 }
 
-/* --- The node ------------------------------------------------------------------------------------------ */
+/* --- The node
+ * ------------------------------------------------------------------------------------------ */
 
 static struct cop_net_kernel_options options = { .address = "127.0.0.1" };
 

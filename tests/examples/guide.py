@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs of README.md and docs/guide compile without a warning and print what they say.
 
-A program is a ```c block with an #include and a main function; its "// expect:" lines are what it must print. It
-is compiled as a reader would, with the compiler of the build. README's program must be that
+A program is a ```c block with an #include and a main function; its "// expect:" lines are what it must print, and
+one without any is a server, which is not run. It is compiled as a reader would, with the compiler of the build. README's program must be that
 of examples/counter.c.
 """
 import json
@@ -55,9 +55,11 @@ def problem_of(text, folder, command):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode:
         return made.stdout
+    expected = re.findall(r"// expect: ?(.*)", text)
+    if not expected:
+        return None
     ran = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                          timeout=30)
-    expected = re.findall(r"// expect: ?(.*)", text)
     if ran.returncode or ran.stdout.splitlines() != expected:
         return f"status {ran.returncode}, printed {ran.stdout!r}, expected {expected}\n{ran.stderr}"
     return None

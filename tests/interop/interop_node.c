@@ -361,7 +361,7 @@ static cop_term demo_erpc(cop_term arguments)
 
 static struct cop_net_kernel_options options;
 static const char *peer_to_connect;
-static const char *route; /* NODE:PORT */
+static const char *route;      /* NODE:PORT */
 static const char *allowed[2]; /* the one node that may connect, and the end */
 
 static void set_route(const char *text)
@@ -371,7 +371,8 @@ static void set_route(const char *text)
 
     cop_must(colon != NULL);
     snprintf(node, sizeof node, "%.*s", (int)(colon - text), text);
-    cop_must(cop_net_kernel_route(cop_atom_new(node), "127.0.0.1", (int)strtol(colon + 1, NULL, 10)) == 0);
+    cop_must(cop_net_kernel_route(
+                 cop_atom_new(node), "127.0.0.1", (int)strtol(colon + 1, NULL, 10)) == 0);
 }
 
 static cop_child_start start_ready(cop_term arg, const void *context)
