@@ -5,6 +5,7 @@
 Starts an epmd of its own, tests/interop_node and Erlang nodes, all on loopback; cluster.erl has what
 is typed on the Erlang side. Without erl nothing can be tried: that fails.
 """
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ BUILD = os.path.abspath(os.environ.get("COPPICE_BUILD", "build"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(BUILD, "tests", "interop_node")
 COOKIE = "a-cookie-of-the-tests"
-LIMIT_S = 40
+LIMIT_S = 150
 
 
 def free_port():
@@ -113,6 +114,9 @@ class Cluster:
 
 
 TESTS = []
+# What a build with a sanitizer runs: all of the code that is on the way of a message.
+CORE = ["acceptance_table", "hostile_peers", "patient_peer", "a_peer_that_does_not_read",
+        "replaced_connections", "killed_and_restarted", "strangers"]
 
 
 def test(function):
@@ -169,7 +173,7 @@ def wrong_cookie(cluster):
     log = open(node.log).read()
     return total([check("wrong cookie", text, "pang"),
                   check("wrong cookie is logged", log, "node a@127.0.0.1 at 127.0.0.1"),
-                  check("it is quick", str(took < 8), "True")])
+                  check("it is quick", str(took < 20), "True")])
 
 
 @test
@@ -589,9 +593,15 @@ def replaced_connections(cluster):
     return total(results)
 
 
+def is_sanitized():
+    with open(os.path.join(BUILD, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as file:
+        return any(option["name"] == "b_sanitize" and option["value"] != "none"
+                   for option in json.load(file))
+
+
 def main():
     passed = failed = 0
-    wanted = sys.argv[1:]
+    wanted = sys.argv[1:] or (CORE if is_sanitized() else [])
     for function in TESTS:
         if wanted and function.__name__ not in wanted:
             continue
