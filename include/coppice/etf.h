@@ -29,12 +29,16 @@ struct cop_to_binary_options {
     int minor_version; /* 2, and 0: UTF-8 atoms (OTP 26). 1: Latin-1 atoms where that is possible
                           (OTP 25). COP_MINOR_VERSION_0: floats as text besides */
     const cop_compression *compression; /* NULL: none. What it makes no shorter stays as it is */
-    int level;                          /* 1 to 9; 0: 6 */
+    bool
+        unordered; /* maps of more than 32 pairs in any order: quicker, and equal terms need not
+                      give equal bytes in another run. OTP's default; its `deterministic` is ours */
+    int level;     /* 1 to 9; 0: 6 */
 };
 enum { COP_MINOR_VERSION_0 = -1 };
 
 /* A term as bytes that any node of Erlang or Coppice reads back; a pid of this node is this node's
- * there. Maps are written in the order of their keys, so equal terms (=:=) give equal bytes.
+ * there. Maps are written in the order of their keys, so equal terms (=:=) give equal bytes, but
+ * for .unordered.
  *
  * Returns  a binary, which begins with 131; it lives until the end of the turn.
  * Exits    system_limit: no memory; badarg: no term, or another minor_version.

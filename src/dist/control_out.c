@@ -50,12 +50,14 @@ static size_t size_of(const struct cop__etf_writer *writer)
 bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sender,
     enum cop__op op, const cop_term *items, size_t count, cop_term payload)
 {
-    struct cop__etf_writer writer = { .minor_version = 2 };
+    struct cop__etf_writer writer = { .minor_version = 2, .unordered = true };
     uint64_t flags = flags_of(peer);
     bool headers = flags & (COP__DF_DIST_HDR_ATOM_CACHE | COP__DF_FRAGMENTS), queued, entered;
-    unsigned char *at = cop__etf_room(&writer, LENGTH + HEADER);
+    unsigned char local[COP__ETF_LOCAL_SIZE], *at;
     size_t control, begin = LENGTH + HEADER;
 
+    cop__etf_writer_local(&writer, local);
+    at = cop__etf_room(&writer, LENGTH + HEADER);
     at[LENGTH] = headers ? COP__ETF_VERSION : COP__PASS_THROUGH;
     at[LENGTH + 1] = headers ? COP__FRAME_PLAIN : COP__ETF_VERSION;
     at[LENGTH + 2] = 0;
@@ -75,14 +77,14 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
 
         queued = large && cop__peer_queue_large(peer, connection, large);
         if (large)
-            writer.base = NULL; /* it is the message's */
+            writer.base = local; /* the block is the message's */
     } else {
         cop__put_be(writer.base, size_of(&writer) - LENGTH, LENGTH);
         queued = cop__peer_queue(peer, connection, sender, writer.base, size_of(&writer));
     }
     if (entered)
         cop__leave();
-    cop__scratch_free(writer.base);
+    cop__etf_writer_done(&writer);
     return queued;
 }
 

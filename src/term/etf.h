@@ -89,11 +89,24 @@ static inline uint64_t cop__etf_take(struct cop__etf_reader *reader, unsigned si
     return value;
 }
 
-/* Bytes being written, in a scratch block. */
+/* Bytes being written: into a few of the caller's, which short terms do with, then into a scratch
+ * block. */
+enum { COP__ETF_LOCAL_SIZE = 512 };
 struct cop__etf_writer {
     unsigned char *base, *at, *end;
-    int minor_version; /* 0 to 2 */
+    unsigned char *local; /* the caller's; NULL: there are none */
+    int minor_version;    /* 0 to 2 */
+    bool unordered;       /* large maps in any order */
 };
+
+static inline void cop__etf_writer_local(
+    struct cop__etf_writer *writer, unsigned char local[COP__ETF_LOCAL_SIZE])
+{
+    writer->local = writer->base = writer->at = local;
+    writer->end = local + COP__ETF_LOCAL_SIZE;
+}
+/* Gives the block back, if there is one. */
+void cop__etf_writer_done(struct cop__etf_writer *writer);
 
 /* Room for size bytes that the caller fills. */
 unsigned char *cop__etf_room(struct cop__etf_writer *writer, size_t size);

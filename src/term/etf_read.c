@@ -194,12 +194,42 @@ static bool close_frame(struct reading *reading)
         reading, end, what >> MAP_SHIFT, (cop_term *)(uintptr_t)frames[--reading->frames.used]);
 }
 
+/* Small integers at the beginning of the topmost frame, where all is there and as it should be. */
+static void read_quick_ones(struct reading *reading, uint64_t *frame)
+{
+    struct cop__etf_reader *reader = reading->reader;
+    const unsigned char *at = reader->at, *end = reader->end;
+    cop_term *place = (cop_term *)(uintptr_t)frame[0];
+    size_t stride = frame[2] == FRAME_HEADS ? 2 : 1, left = frame[1];
+
+    for (; left; left--, place += stride) {
+        if (end - at >= 2 && *at == COP__ETF_SMALL_INTEGER) {
+            *place = cop__small(at[1]);
+            at += 2;
+        } else if (end - at >= 5 && *at == COP__ETF_INTEGER) {
+            uint32_t bytes;
+
+            memcpy(&bytes, at + 1, sizeof bytes);
+            *place = cop__small((int32_t)__builtin_bswap32(bytes));
+            at += 5;
+        } else {
+            break;
+        }
+    }
+    reading->pending -= frame[1] - left;
+    reader->at = at;
+    frame[0] = (uint64_t)(uintptr_t)place;
+    frame[1] = left;
+}
+
 static bool read_elements(struct reading *reading)
 {
     while (reading->frames.used) {
         uint64_t *frame = reading->frames.items + reading->frames.used - FRAME_WORDS;
-        cop_term *place = (cop_term *)(uintptr_t)frame[0];
+        cop_term *place;
 
+        read_quick_ones(reading, frame);
+        place = (cop_term *)(uintptr_t)frame[0];
         if (!frame[1]) {
             if (!close_frame(reading))
                 return false;

@@ -15,7 +15,13 @@
 #include "term/stack.h"
 #include "term/utf8.h"
 
-enum { STRING_MAX = 65535, BUFFER_SIZE = 1024, FLOAT_TEXT_SIZE = 31, OLD_PORT_BITS = 28 };
+enum {
+    AT_ONCE_MAX = 65536,
+    STRING_MAX = 65535,
+    BUFFER_SIZE = 1024,
+    FLOAT_TEXT_SIZE = 31,
+    OLD_PORT_BITS = 28
+};
 
 /* A frame is three words: the next term, how many there are still, and what they are. RUN: in a
  * row. PAIRS: keys in a row, and for each its value `distance` behind it; every other term is a
@@ -34,7 +40,13 @@ static void more_room(struct cop__etf_writer *writer, size_t size)
     do
         room = room ? 2 * room : BUFFER_SIZE;
     while (room - used < size);
-    writer->base = cop__scratch_resize(writer->base, room, "the bytes of a term");
+    if (writer->base == writer->local) {
+        writer->base = cop__scratch_new(room, "the bytes of a term");
+        if (used)
+            memcpy(writer->base, writer->local, used);
+    } else {
+        writer->base = cop__scratch_resize(writer->base, room, "the bytes of a term");
+    }
     writer->at = writer->base + used;
     writer->end = writer->base + room;
 }
@@ -251,15 +263,15 @@ static size_t look_at_list(cop_term list, bool *ret_bytes)
 {
     size_t count = 0;
 
-    *ret_bytes = true;
     for (; cop__is_cons(list); list = cop__cell(list)[1], count++) {
         cop_term head = cop__cell(list)[0];
 
         if (!cop__is_small(head) || (uint64_t)cop__small_value(head) > 255)
-            *ret_bytes = false;
+            break;
     }
-    if (!cop__is_nil(list))
-        *ret_bytes = false;
+    *ret_bytes = cop__is_nil(list);
+    for (; cop__is_cons(list); list = cop__cell(list)[1])
+        count++;
     return count;
 }
 
@@ -279,6 +291,8 @@ static void put_list(struct cop__etf_writer *writer, struct cop__stack *frames, 
     if (count > UINT32_MAX)
         cop__raise("system_limit", "a list too long for the external format");
     put_tag(writer, COP__ETF_LIST, count, 4);
+    if (count <= AT_ONCE_MAX && (size_t)(writer->end - writer->at) < 5 * count)
+        more_room(writer, 5 * count); /* once, for a list of integers */
     push_frame(frames, list.word, count + 1, FRAME_LIST);
 }
 
@@ -286,8 +300,9 @@ static void put_map(struct cop__etf_writer *writer, struct cop__stack *frames, c
     struct cop__map_pairs **scratch)
 {
     size_t pairs = cop_map_size(map);
-    const cop_term *keys =
-        cop__box_type(map) == COP__MAP_LARGE ? cop__map_sorted(map, scratch) : cop__elements(map);
+    const cop_term *keys = cop__box_type(map) != COP__MAP_LARGE ? cop__elements(map)
+                           : writer->unordered                  ? cop__map_listed(map, scratch)
+                                                                : cop__map_sorted(map, scratch);
 
     put_tag(writer, COP__ETF_MAP, pairs, 4);
     push_frame(frames, (uint64_t)(uintptr_t)keys, 2 * pairs,
@@ -310,6 +325,56 @@ static void put_closure(struct cop__etf_writer *writer, struct cop__stack *frame
     put_integer(writer, terms[COP__CLOSURE_OLD_UNIQ]);
     put_pid(writer, rest[COP__CLOSURE_PID]);
     push_run(frames, terms + COP__CLOSURE_FREE, free);
+}
+
+/* What has nothing in it, and is frequent, without more ado. */
+static inline bool put_quick(struct cop__etf_writer *writer, cop_term term)
+{
+    unsigned char *at;
+
+    if (cop__is_small(term)) {
+        int64_t value = cop__small_value(term);
+        uint32_t bytes = __builtin_bswap32((uint32_t)value);
+
+        _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes are turned round");
+        if ((uint64_t)value <= 255) {
+            at = room(writer, 2);
+            at[0] = COP__ETF_SMALL_INTEGER;
+            at[1] = (unsigned char)value;
+            return true;
+        }
+        if (value != (int32_t)value)
+            return false;
+        at = room(writer, 5);
+        at[0] = COP__ETF_INTEGER;
+        memcpy(at + 1, &bytes, sizeof bytes);
+        return true;
+    }
+    if (cop__is_atom(term)) {
+        put_atom(writer, cop__atom_index(term));
+        return true;
+    }
+    if (cop__box_type(term) == COP__BINARY) {
+        put_bits(writer, term);
+        return true;
+    }
+    return false;
+}
+
+static void put_tuple(struct cop__etf_writer *writer, struct cop__stack *frames, cop_term tuple)
+{
+    size_t count = cop__count(tuple);
+    const cop_term *next = cop__elements(tuple);
+
+    if (count > UINT32_MAX)
+        cop__raise("system_limit", "a tuple too large for the external format");
+    if (count <= 255)
+        put_tag(writer, COP__ETF_SMALL_TUPLE, count, 1);
+    else
+        put_tag(writer, COP__ETF_LARGE_TUPLE, count, 4);
+    for (; count && put_quick(writer, *next); count--)
+        next++;
+    push_run(frames, next, count);
 }
 
 /* The top of a term; what is inside is pushed. */
@@ -344,13 +409,7 @@ static void put_step(struct cop__etf_writer *writer, struct cop__stack *frames, 
         put_pid(writer, term);
         break;
     case COP_TYPE_TUPLE:
-        if (cop__count(term) > UINT32_MAX)
-            cop__raise("system_limit", "a tuple too large for the external format");
-        if (cop__count(term) <= 255)
-            put_tag(writer, COP__ETF_SMALL_TUPLE, cop__count(term), 1);
-        else
-            put_tag(writer, COP__ETF_LARGE_TUPLE, cop__count(term), 4);
-        push_run(frames, cop__elements(term), cop__count(term));
+        put_tuple(writer, frames, term);
         break;
     case COP_TYPE_MAP:
         put_map(writer, frames, term, scratch);
@@ -411,6 +470,34 @@ static cop_term next_term(struct cop__stack *frames)
     return term;
 }
 
+/* What can be written at once at the beginning of the topmost frame. */
+static void put_quick_ones(struct cop__etf_writer *writer, uint64_t *frame)
+{
+    if (frame[2] == FRAME_RUN) {
+        const cop_term *next = (const cop_term *)(uintptr_t)frame[0];
+        uint64_t left = frame[1];
+
+        for (; left > 1 && put_quick(writer, *next); left--)
+            next++;
+        frame[0] = (uint64_t)(uintptr_t)next;
+        frame[1] = left;
+    } else if (frame[2] == FRAME_LIST) {
+        cop_term list = cop__word(frame[0]);
+        uint64_t left = frame[1];
+
+        for (; left > 1 && put_quick(writer, cop__cell(list)[0]); left--)
+            list = cop__cell(list)[1];
+        frame[0] = list.word;
+        frame[1] = left;
+    }
+}
+
+void cop__etf_writer_done(struct cop__etf_writer *writer)
+{
+    if (writer->base != writer->local)
+        cop__scratch_free(writer->base);
+}
+
 unsigned char *cop__etf_room(struct cop__etf_writer *writer, size_t size)
 {
     return room(writer, size);
@@ -429,6 +516,7 @@ void cop__etf_write(struct cop__etf_writer *writer, cop_term term)
             frames.used -= FRAME_WORDS;
             continue;
         }
+        put_quick_ones(writer, frames.items + frames.used - FRAME_WORDS);
         put_step(writer, &frames, next_term(&frames), &scratch);
     }
     cop__stack_done(&frames);
@@ -465,6 +553,7 @@ cop_term cop_term_to_binary_with(cop_term term, const struct cop_to_binary_optio
 {
     static const struct cop_to_binary_options none;
     struct cop__etf_writer writer = { .minor_version = 2 };
+    unsigned char local[COP__ETF_LOCAL_SIZE];
     cop_term binary = COP_NONE;
     size_t size;
 
@@ -477,6 +566,8 @@ cop_term cop_term_to_binary_with(cop_term term, const struct cop_to_binary_optio
         writer.minor_version = options->minor_version == 1   ? 1
                                : options->minor_version == 2 ? 2
                                                              : 0;
+    writer.unordered = options->unordered;
+    cop__etf_writer_local(&writer, local);
     put(&writer, COP__ETF_VERSION, 1);
     cop__etf_write(&writer, term);
     size = (size_t)(writer.at - writer.base);
@@ -484,6 +575,6 @@ cop_term cop_term_to_binary_with(cop_term term, const struct cop_to_binary_optio
         binary = deflated(writer.base, size, options);
     if (cop_is_none(binary))
         binary = cop_binary(writer.base, size);
-    cop__scratch_free(writer.base);
+    cop__etf_writer_done(&writer);
     return binary;
 }

@@ -235,6 +235,22 @@ const cop_term *cop__map_sorted(cop_term map, struct cop__map_pairs **scratch)
     return pairs->terms;
 }
 
+const cop_term *cop__map_listed(cop_term map, struct cop__map_pairs **scratch)
+{
+    size_t count = cop__count(map), i = 0;
+    struct cop__map_pairs *pairs;
+
+    if (is_small(map))
+        return cop__elements(map);
+    pairs = cop__scratch_new(sizeof(*pairs) + 2 * count * sizeof(cop_term), "the pairs of a map");
+    pairs->next = *scratch;
+    *scratch = pairs;
+    for (cop_map_iterator walk = cop_map_begin(map);
+         cop_map_next(&pairs->terms[i], &pairs->terms[count + i], &walk);)
+        i++;
+    return pairs->terms;
+}
+
 void cop__map_pairs_free(struct cop__map_pairs *pairs)
 {
     while (pairs) {
@@ -277,10 +293,40 @@ static int compare_second(const void *a, const void *b)
     return order ? order : x->index < y->index ? -1 : 1;
 }
 
+enum { BUCKETS = 256, BUCKETED_MAX = 4096 };
+
+/* By the first hash, keeping the order of those that have the same. Its high byte says where nearly
+ * all belong, since it is a hash. */
+static void sort_first(struct hashed *items, size_t count)
+{
+    uint16_t begin[BUCKETS + 1] = { 0 };
+    struct hashed *copy;
+
+    if (count > BUCKETED_MAX) {
+        qsort(items, count, sizeof(*items), compare_first);
+        return;
+    }
+    copy = cop__scratch_new(count * sizeof(*copy), "the order of a map");
+    for (size_t i = 0; i < count; i++)
+        begin[1 + (items[i].path.first >> 56)]++;
+    for (size_t i = 1; i <= BUCKETS; i++)
+        begin[i] = (uint16_t)(begin[i] + begin[i - 1]);
+    for (size_t i = 0; i < count; i++)
+        copy[begin[items[i].path.first >> 56]++] = items[i];
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
+
+        for (; at > 0 && items[at - 1].path.first > copy[i].path.first; at--)
+            items[at] = items[at - 1];
+        items[at] = copy[i];
+    }
+    cop__scratch_free(copy);
+}
+
 /* By the first hash; where that is one, by the second, the key, and the order as given. */
 static void sort(struct hashed *items, size_t count)
 {
-    qsort(items, count, sizeof(*items), compare_first);
+    sort_first(items, count);
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && items[to].path.first == items[from].path.first; to++)
             ;

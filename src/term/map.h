@@ -14,6 +14,8 @@ struct cop__map_pairs {
 /* All keys of a map in key order, then all values; of a large map in memory put in front of
  * *scratch. */
 const cop_term *cop__map_sorted(cop_term map, struct cop__map_pairs **scratch);
+/* The same in any order. */
+const cop_term *cop__map_listed(cop_term map, struct cop__map_pairs **scratch);
 void cop__map_pairs_free(struct cop__map_pairs *pairs);
 
 /* Of keys and values by turns; of equal keys the last one counts. */
