@@ -200,7 +200,6 @@ void cop__export_builtins(void)
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!cop__export_find(cop_atom_new("erlang"), cop_atom_new(all[i].function),
-                (size_t)all[i].arity)) /* the program's own counts */
-            cop_export("erlang", all[i].function, all[i].arity, all[i].fn);
+        cop__export_default("erlang", all[i].function, all[i].arity, all[i].fn);
+    cop__export_observer();
 }

@@ -50,6 +50,12 @@ cop_exported *cop__export_find(cop_atom module, cop_atom function, size_t arity)
     return fn;
 }
 
+void cop__export_default(const char *module, const char *function, int arity, cop_exported *fn)
+{
+    if (!cop__export_find(cop_atom_new(module), cop_atom_new(function), (size_t)arity))
+        cop_export(module, function, arity, fn);
+}
+
 cop_term cop__undef_stack(cop_atom module, cop_atom function, cop_term arguments)
 {
     return cop("[{M, F, Args, []}]", module, function, arguments);

@@ -202,6 +202,22 @@ t_table_13_fixed_functions_d110_d111(N) ->
     {badrpc, {'EXIT', {undef, _}}} = rpc:call(N, os, cmd, ["true"]),
     true.
 
+%% What etop asks for, in its records of OTP 25.
+t_table_13_etop(N) ->
+    {ok, [_ | _]} = rpc:call(N, observer_backend, vsn, []),
+    P = spawn_link(N, observer_backend, etop_collect, [self()]),
+    {P, {etop_info, {_, _, _}, Count, undefined, undefined, RunQueue, [], Memory, Processes}} = next(),
+    {'EXIT', P, normal} = next(),
+    Count = length(Processes),
+    true = is_integer(RunQueue) andalso proplists:get_value(total, Memory) > 0,
+    [{etop_proc_info, C, Bytes, Reductions, counter, 0, {_, _, _}, 0}] =
+        [I || I <- Processes, element(5, I) =:= counter],
+    C = pid(N, counter),
+    true = Bytes > 0 andalso is_integer(Reductions),
+    true = rpc:call(N, erlang, memory, [total]) > 0,
+    {_, _} = rpc:call(N, erlang, statistics, [reductions]),
+    true.
+
 t_table_14_multicall_d106(N) ->
     erpc:multicall([node(), N, 'nosuch@127.0.0.1'], erlang, node, []) =:=
         [{ok, node()}, {ok, N}, {error, {erpc, noconnection}}].
