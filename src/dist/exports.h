@@ -8,11 +8,11 @@
 /* The function exported as module:function/arity; NULL: there is none. */
 cop_exported *cop__export_find(cop_atom module, cop_atom function, size_t arity);
 
-/* What the library exports itself (builtins.c, observer.c); what a program exported counts first. */
+/* What the library exports itself (builtins.c, observer.c); what a program exported counts first.
+ */
 void cop__export_builtins(void);
 void cop__export_observer(void);
-void cop__export_default(
-    const char *module, const char *function, int arity, cop_exported *fn);
+void cop__export_default(const char *module, const char *function, int arity, cop_exported *fn);
 
 /* Do what a process was started for by another node, and end (erpc.c). */
 COP_NORETURN void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments);

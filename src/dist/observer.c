@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What etop, recon and the like ask of a node to show its processes: observer_backend, erlang:memory
- * and erlang:statistics, as far as a node in C has the like. Layer 6. */
+/* What etop, recon and the like ask of a node to show its processes: observer_backend,
+ * erlang:memory and erlang:statistics, as far as a node in C has the like. Layer 6. */
 #include <coppice/net_kernel.h>
 #include <coppice/runtime.h>
 
@@ -139,7 +139,8 @@ static cop_term etop_collect(cop_term arguments)
         cop("[{total, Total}, {processes, Processes}, {ets, 0}, {atom, 0}, {code, 0}, {binary, 0}]",
             bytes_in_memory(), bytes_of_processes());
     cop_send(first(arguments),
-        cop("{Self, {etop_info, Now, Count, undefined, undefined, RunQueue, [], Memory, Processes}}",
+        cop("{Self, {etop_info, Now, Count, undefined, undefined, RunQueue, [], Memory, "
+            "Processes}}",
             cop_self(), now, count, cop_uint(statistics_now.run_queue), memory_list, processes));
     return cop("ok");
 }

@@ -390,6 +390,27 @@ t_ours_25_ties_d71_d75_p63_p136(N) ->
 told(W) -> receive {W, told, {'DOWN', _, T, O, R}} -> {'DOWN', T, O, R}; {W, told, X} -> X
            after 5000 -> nothing end.
 
+child(To) -> To ! {child, self()}, receive never -> ok end.
+
+%% A supervisor there whose child is a process here.
+t_ours_25_supervises(N) ->
+    P = spawn(N, demo, supervise, [self(), node()]),
+    First = receive {child, C1} -> C1 after 5000 -> nothing end,
+    receive {P, 0} -> ok after 5000 -> exit(no_supervisor) end,
+    {A, [{far, First, worker, _}]} = {node(First), supervisor:which_children({far_sup, N})},
+    A = node(),
+    exit(First, kill),
+    Second = receive {child, C2} -> C2 after 5000 -> nothing end,
+    [{far, Second, worker, _}] = supervisor:which_children({far_sup, N}),
+    R = monitor(process, Second),
+    ok = supervisor:terminate_child({far_sup, N}, far),
+    {'DOWN', R, process, Second, shutdown} = next(),
+    {ok, Third} = supervisor:restart_child({far_sup, N}, far),
+    {child, Third} = next(),
+    R3 = monitor(process, Third),
+    P ! stop,
+    {'DOWN', R3, process, Third, shutdown} =:= next().
+
 t_ours_25_erpc_d81(N) ->
     3 = rpc:call(N, demo, erpc, [node(), erlang, '+', [1, 2]]),
     {badrpc, {'EXIT', {{exception, oops, [_ | _]}, _}}} =

@@ -153,6 +153,24 @@ def hidden_node(cluster):
 
 
 @test
+def short_names(cluster):
+    """D-06: -sname on both sides."""
+    log = open(os.path.join(cluster.folder, "short.log"), "w+")
+    node = cluster.start([PROGRAM, "--sname", "s@localhost", "--cookie", COOKIE], stdout=log, stderr=log)
+    node.log = log.name
+    for _ in range(1000):
+        if "ready" in open(log.name).read():
+            break
+        time.sleep(0.01)
+    command = cluster.erl_command("a", "-eval", "io:format(\"~p\", [gen_server:call({counter, 's@localhost'}, "
+                                                "incr)]), halt().")
+    command[command.index("-name"):command.index("-name") + 2] = ["-sname", "a@localhost"]
+    text = subprocess.run(command, env=cluster.env, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S).stdout
+    return check("short", text, "1")
+
+
+@test
 def without_epmd(cluster):
     """D-23, D-25, D-26: a fixed port on our side, and an Erlang node that is told to use it for all."""
     port = free_port()

@@ -309,6 +309,40 @@ static cop_term demo_ping_later(cop_term arguments)
     return cop("ok");
 }
 
+/* A child that is a process of another node: cluster:child(To), whom it tells that it has begun. */
+static cop_atom far_node;
+static cop_pid far_parent;
+
+static cop_child_start start_far(cop_term arg, const void *context)
+{
+    cop_pid pid = { 0, 0 };
+    int error = cop_spawn_at(&pid, NULL, far_node, cop_atom_new("cluster"), cop_atom_new("child"),
+        cop("[To]", far_parent), cop("[link]"));
+
+    (void)arg, (void)context;
+    return cop_child_started(error, pid, cop_from_atom(cop_atom_new(cop_error_name(error))));
+}
+
+static const cop_supervisor far_sup = {
+    .name = "far_sup",
+    .intensity = 100,
+    .children = COP_CHILDREN({ .name = "far", .start = start_far }, ),
+};
+
+/* [To, Node]: supervise a process of Node until told to stop. */
+static cop_term demo_supervise(cop_term arguments)
+{
+    cop_term reason = COP_NONE;
+    cop_pid pid;
+    int error;
+
+    cop_must(cop_match(arguments, "[To, Node]", &far_parent, &far_node));
+    error = cop_supervisor_start_link(&pid, &far_sup, &reason);
+    cop_send(far_parent, cop("{Self, Error}", cop_self(), (int64_t)error));
+    cop_receive_match("stop");
+    return cop("ok");
+}
+
 static cop_term demo_get_state(cop_term arguments)
 {
     return cop_sys_get_state(only(arguments));
@@ -482,6 +516,7 @@ int main(int argc, char **argv)
     cop_export("demo", "get_state", 1, demo_get_state);
     cop_export("demo", "ping_later", 3, demo_ping_later);
     cop_export("demo", "flood", 3, demo_flood);
+    cop_export("demo", "supervise", 2, demo_supervise);
     cop_export("demo", "node_info", 1, demo_node_info);
     cop_export("demo", "count_to", 2, demo_count_to);
     cop_export("demo", "large_then_small", 2, demo_large_then_small);
