@@ -8,23 +8,6 @@
 #include "dist/exports.h"
 #include "dist/nodes.h"
 
-static cop_term first(cop_term list)
-{
-    cop_term item = COP_NONE;
-
-    cop_list_next(&item, &list);
-    return item;
-}
-
-static cop_term second(cop_term list)
-{
-    cop_term item = COP_NONE;
-
-    if (cop_list_next(&item, &list))
-        cop_list_next(&item, &list);
-    return item;
-}
-
 static COP_NORETURN void badarg(void)
 {
     cop_error(cop("badarg"));
@@ -56,7 +39,7 @@ static cop_term nodes_of(cop_term arguments)
     static const char *const names[] = { "visible", "hidden", "connected", "this", "known" };
     static const unsigned kinds[] = { COP_NODES_VISIBLE, COP_NODES_HIDDEN, COP_NODES_CONNECTED,
         COP_NODES_THIS, COP_NODES_KNOWN };
-    cop_term wanted = first(arguments), one;
+    cop_term wanted = cop__argument(arguments, 0), one;
     unsigned all = 0;
 
     if (cop_type_of(wanted) == COP_TYPE_ATOM)
@@ -82,7 +65,7 @@ static cop_term whereis(cop_term arguments)
     cop_atom name;
     cop_pid pid;
 
-    if (!cop_to_atom(&name, first(arguments)))
+    if (!cop_to_atom(&name, cop__argument(arguments, 0)))
         badarg();
     return cop_whereis_to(&pid, cop_dest_atom(name)) ? cop_from_pid(pid) : cop("undefined");
 }
@@ -101,7 +84,7 @@ static cop_term processes(cop_term arguments)
 
 static cop_term is_process_alive(cop_term arguments)
 {
-    return cop_bool(cop_is_alive(pid_of(first(arguments))));
+    return cop_bool(cop_is_alive(pid_of(cop__argument(arguments, 0))));
 }
 
 static cop_term or_undefined(cop_term info)
@@ -115,13 +98,13 @@ static cop_term process_info_1(cop_term arguments)
         cop("[current_function, initial_call, status, message_queue_len, links, dictionary, "
             "trap_exit, group_leader, total_heap_size, heap_size, stack_size, reductions]");
 
-    return or_undefined(cop_process_info_list(pid_of(first(arguments)), items));
+    return or_undefined(cop_process_info_list(pid_of(cop__argument(arguments, 0)), items));
 }
 
 static cop_term process_info_2(cop_term arguments)
 {
-    cop_pid pid = pid_of(first(arguments));
-    cop_term item = second(arguments);
+    cop_pid pid = pid_of(cop__argument(arguments, 0));
+    cop_term item = cop__argument(arguments, 1);
     cop_bytes text;
     char name[64];
 
@@ -136,21 +119,21 @@ static cop_term process_info_2(cop_term arguments)
 
 static cop_term exit_2(cop_term arguments)
 {
-    cop_exit_signal(pid_of(first(arguments)), second(arguments));
+    cop_exit_signal(pid_of(cop__argument(arguments, 0)), cop__argument(arguments, 1));
     return cop("true");
 }
 
 static cop_term send_2(cop_term arguments)
 {
-    cop_send_to(cop_dest(first(arguments)), second(arguments));
-    return second(arguments);
+    cop_send_to(cop_dest(cop__argument(arguments, 0)), cop__argument(arguments, 1));
+    return cop__argument(arguments, 1);
 }
 
 /* The release whose protocol is spoken (D-110); the version is our own. */
 static cop_term system_info(cop_term arguments)
 {
     struct cop_node_statistics now;
-    cop_term item = first(arguments);
+    cop_term item = cop__argument(arguments, 0);
 
     cop_statistics(&now);
     if (cop_match(item, "otp_release"))

@@ -50,6 +50,16 @@ cop_exported *cop__export_find(cop_atom module, cop_atom function, size_t arity)
     return fn;
 }
 
+cop_term cop__argument(cop_term arguments, size_t index)
+{
+    cop_term item = COP_NONE;
+
+    while (cop_list_next(&item, &arguments))
+        if (index-- == 0)
+            return item;
+    return COP_NONE;
+}
+
 void cop__export_default(const char *module, const char *function, int arity, cop_exported *fn)
 {
     if (!cop__export_find(cop_atom_new(module), cop_atom_new(function), (size_t)arity))

@@ -17,6 +17,9 @@ void cop__export_default(const char *module, const char *function, int arity, co
 /* Do what a process was started for by another node, and end (erpc.c). */
 COP_NORETURN void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments);
 
+/* One of a list of arguments, from 0; none: there are fewer. */
+cop_term cop__argument(cop_term arguments, size_t index);
+
 /* {undef, [{M, F, Args, []}]}, and the error that is its reason alone. */
 cop_term cop__undef_stack(cop_atom module, cop_atom function, cop_term arguments);
 

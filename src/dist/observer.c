@@ -9,14 +9,6 @@
 
 #include "dist/exports.h"
 
-static cop_term first(cop_term list)
-{
-    cop_term item = COP_NONE;
-
-    cop_list_next(&item, &list);
-    return item;
-}
-
 /* Of the whole program, as the system counts it. */
 static int64_t bytes_in_memory(void)
 {
@@ -66,7 +58,7 @@ static cop_term memory(cop_term arguments)
 
 static cop_term memory_1(cop_term arguments)
 {
-    cop_term list = memory(arguments), entry, wanted = first(arguments);
+    cop_term list = memory(arguments), entry, wanted = cop__argument(arguments, 0);
 
     while (cop_list_next(&entry, &list))
         if (cop_identical(cop_tuple_at(entry, 0), wanted))
@@ -76,7 +68,7 @@ static cop_term memory_1(cop_term arguments)
 
 static cop_term statistics(cop_term arguments)
 {
-    cop_term item = first(arguments);
+    cop_term item = cop__argument(arguments, 0);
     struct cop_node_statistics now;
     int64_t ms = cop_monotonic_ms();
 
@@ -138,7 +130,7 @@ static cop_term etop_collect(cop_term arguments)
     memory_list =
         cop("[{total, Total}, {processes, Processes}, {ets, 0}, {atom, 0}, {code, 0}, {binary, 0}]",
             bytes_in_memory(), bytes_of_processes());
-    cop_send(first(arguments),
+    cop_send(cop__argument(arguments, 0),
         cop("{Self, {etop_info, Now, Count, undefined, undefined, RunQueue, [], Memory, "
             "Processes}}",
             cop_self(), now, count, cop_uint(statistics_now.run_queue), memory_list, processes));

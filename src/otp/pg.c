@@ -24,8 +24,7 @@ void cop__pg_notify(const struct scope *scope, const char *what, cop_term group,
                 cop("{Ref, What, Group, Pids}", watcher->ref, cop_atom_new(what), group, pids));
 }
 
-/* A pid is a list of one. */
-static cop_term as_list(cop_term pids)
+cop_term cop__pg_as_list(cop_term pids)
 {
     return cop_type_of(pids) == COP_TYPE_PID ? cop_cons(pids, cop_nil()) : pids;
 }
@@ -34,7 +33,7 @@ static cop_step join(struct scope *scope, cop_term group, cop_term pids)
 {
     cop_pid pid;
 
-    pids = as_list(pids);
+    pids = cop__pg_as_list(pids);
     if (cop_type_of(pids) == COP_TYPE_NIL)
         return cop_reply(cop("ok"));
     for (cop_term item, rest = pids; cop_list_next(&item, &rest);)
@@ -51,7 +50,7 @@ static cop_step leave(struct scope *scope, cop_term group, cop_term pids)
     bool left = false;
     cop_pid pid;
 
-    pids = as_list(pids);
+    pids = cop__pg_as_list(pids);
     for (cop_term item, rest = pids; cop_list_next(&item, &rest);)
         if (cop_to_pid(&pid, item))
             left |= cop__pg_leave(&scope->groups, group, pid);

@@ -65,6 +65,8 @@ struct scope {
     cop_atom name;
 };
 
+/* A pid is a list of one. */
+cop_term cop__pg_as_list(cop_term pids);
 /* {Ref, join | leave, Group, Pids} to all that watch. */
 void cop__pg_notify(const struct scope *scope, const char *what, cop_term group, cop_term pids);
 

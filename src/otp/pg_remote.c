@@ -73,17 +73,12 @@ static void discovered(struct scope *scope, cop_pid peer)
 /* --- What a remote scope says of its members
  * ------------------------------------------------------- */
 
-static cop_term as_list(cop_term pids)
-{
-    return cop_type_of(pids) == COP_TYPE_PID ? cop_cons(pids, cop_nil()) : pids;
-}
-
 static void joined(struct scope *scope, cop_pid peer, cop_term group, cop_term pids)
 {
     cop_term told = cop_nil(), item;
     cop_pid pid;
 
-    for (cop_term rest = as_list(pids); cop_list_next(&item, &rest);)
+    for (cop_term rest = cop__pg_as_list(pids); cop_list_next(&item, &rest);)
         if (cop_to_pid(&pid, item) && pid.node == peer.node) {
             cop__pg_join(&scope->groups, group, pid);
             told = cop_cons(item, told);
@@ -97,7 +92,7 @@ static void left(struct scope *scope, cop_pid peer, cop_term group, cop_term pid
     cop_term told = cop_nil(), item;
     cop_pid pid;
 
-    for (cop_term rest = as_list(pids); cop_list_next(&item, &rest);)
+    for (cop_term rest = cop__pg_as_list(pids); cop_list_next(&item, &rest);)
         if (cop_to_pid(&pid, item) && pid.node == peer.node &&
             cop__pg_leave(&scope->groups, group, pid))
             told = cop_cons(item, told);
