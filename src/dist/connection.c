@@ -163,6 +163,20 @@ static bool is_able(const struct cop__hs_name *theirs)
 
 static COP_NORETURN void run(struct connection *connection);
 
+/* Another process may be telling of the end of the connection before. */
+static void await_settled(struct cop__peer *peer)
+{
+    for (;; cop_yield()) {
+        bool settled;
+
+        cop__enter();
+        settled = cop__peer_is_settled(peer);
+        cop__leave();
+        if (settled)
+            return;
+    }
+}
+
 static COP_NORETURN void up(struct connection *connection)
 {
     uint64_t flags = connection->theirs.flags & cop__net.flags, handle;
@@ -177,6 +191,7 @@ static COP_NORETURN void up(struct connection *connection)
     handle = cop__node_handle(connection->peer->name, connection->theirs.creation);
     if (!connection->frames || !connection->buffer || !handle)
         cop_exit(cop("system_limit"));
+    await_settled(connection->peer);
     cop__enter();
     is_up = cop__peer_up(
         connection->peer, connection->number, connection->self, flags, connection->theirs.creation);

@@ -187,6 +187,16 @@ uint64_t cop__peer_take_over(struct cop__peer *peer, uint64_t controller)
     return connection;
 }
 
+bool cop__peer_is_settled(struct cop__peer *peer)
+{
+    bool settled;
+
+    cop__spin_lock(&peer->lock);
+    settled = peer->ending == 0;
+    cop__spin_unlock(&peer->lock);
+    return settled;
+}
+
 bool cop__peer_up(struct cop__peer *peer, uint64_t connection, uint64_t controller, uint64_t flags,
     uint32_t creation)
 {
@@ -244,6 +254,7 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     peer->successor = 0;
     if (successor)
         begin(peer, successor, false);
+    peer->ending++;
     cop__spin_unlock(&peer->lock);
     for (uint32_t i = 0; (entry = cop__map_each(&members, &i));)
         cop__signal_send(self, entry->key, COP__NODE_DOWN, connection, COP_NONE);
@@ -253,6 +264,9 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     if (was_up)
         cop__nodes_changed(
             peer->name, false, visible, reason ? (uint32_t)reason : COP__ATOM_connection_closed);
+    cop__spin_lock(&peer->lock);
+    peer->ending--;
+    cop__spin_unlock(&peer->lock);
 }
 
 bool cop__peer_succeed(struct cop__peer *peer, uint64_t successor)
@@ -338,6 +352,7 @@ void cop__peer_reset(struct cop__peer *peer)
     cop__queue_clear(&peer->queue);
     peer->state = COP__PEER_DOWN;
     peer->controller = peer->writer = peer->successor = 0;
+    peer->ending = 0;
 }
 
 /* --- The queue ---------------------------------------------------------------------------------

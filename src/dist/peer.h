@@ -21,6 +21,7 @@ struct cop__peer {
     enum cop__peer_state state;
     bool outgoing;       /* the attempt or connection is our own */
     bool visible;        /* both sides are (D-114) */
+    unsigned ending;     /* ends of which not everybody has been told */
     uint64_t connection; /* number of the attempt or connection; of none other before or after */
     uint64_t controller; /* id of the process that has it */
     uint64_t successor;  /* of the one whose attempt follows when it ends (D-37); 0: none */
@@ -55,6 +56,8 @@ uint64_t cop__peer_attempt(struct cop__peer *peer, uint64_t controller, bool out
 uint64_t cop__peer_take_over(struct cop__peer *peer, uint64_t controller);
 /* The process that makes an attempt which was asked for. False: it is not needed any more. */
 bool cop__peer_claim(struct cop__peer *peer, uint64_t connection, uint64_t controller);
+/* Has everybody been told of the connections before? Only then may the next be up (D-83). */
+bool cop__peer_is_settled(struct cop__peer *peer);
 /* It is up; false: it is not the attempt of that number any more. */
 bool cop__peer_up(struct cop__peer *peer, uint64_t connection, uint64_t controller, uint64_t flags,
     uint32_t creation);
