@@ -141,6 +141,7 @@ static COP_NORETURN void wrong_cookie(struct connection *connection)
 {
     char text[64];
 
+    cop__failure_note(connection->socket);
     cop_log(COP_LOG_ERROR, "node %s at %s has another cookie: the connection is refused",
         connection->theirs.name, peer_text(connection, text));
     give_up();

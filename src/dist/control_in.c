@@ -180,6 +180,18 @@ static bool exit_received(struct incoming *in, cop_term reason)
     return true;
 }
 
+/* What keeps the node a node is not ended by another one (R20 of docs/reliability.md). */
+static bool is_ours_alone(uint64_t id)
+{
+    static const uint32_t names[] = { COP__ATOM_net_kernel, COP__ATOM_rex, COP__ATOM_user,
+        COP__ATOM_logger_proxy };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (cop__whereis(names[i]) == id)
+            return true;
+    return false;
+}
+
 /* exit/2: an exit signal like one of this node, but for where it comes from. */
 static bool exit2_received(struct incoming *in, cop_term reason)
 {
@@ -194,7 +206,7 @@ static bool exit2_received(struct incoming *in, cop_term reason)
         return true;
     self = (struct cop__thr *)cop__enter();
     msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-    if (!cop__push(self, to, msg))
+    if (is_ours_alone(to) || !cop__push(self, to, msg))
         cop__msg_free(self, msg);
     else
         cop__kill_running(to);

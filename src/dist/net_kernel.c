@@ -217,6 +217,10 @@ static void acceptor_main(cop_term arg)
             cop_exit(cop("shutdown"));
         if (error < 0)
             continue;
+        if (cop__failures_too_many(socket)) {
+            cop_tcp_close(socket);
+            continue;
+        }
         if (atomic_fetch_add_explicit(&cop__handshakes, 1, memory_order_relaxed) >= max) {
             atomic_fetch_sub_explicit(&cop__handshakes, 1, memory_order_relaxed);
             cop_tcp_close(socket); /* D-146 */

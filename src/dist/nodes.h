@@ -52,6 +52,10 @@ void cop__connect_main(cop_term arg);  /* {Node, Number}: an attempt that was as
 void cop__accepted_main(cop_term arg); /* Socket, which is given to it with the message `go` */
 extern _Atomic(int) cop__handshakes;   /* unfinished ones of others */
 
+/* Attempts with a wrong cookie, by address (failures.c). rt even. */
+void cop__failure_note(cop_socket socket);
+bool cop__failures_too_many(cop_socket socket);
+
 void cop__writer_main(cop_term arg); /* {Number, Socket} (writer.c) */
 
 /* --- What goes out (control_out.c)

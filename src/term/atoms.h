@@ -135,6 +135,10 @@
     X(net_tick_timeout, "net_tick_timeout")     \
     X(global_name_server, "global_name_server") \
     X(erpc, "erpc")                             \
+    X(net_kernel, "net_kernel")                 \
+    X(rex, "rex")                               \
+    X(user, "user")                             \
+    X(logger_proxy, "logger_proxy")             \
     X(execute_call, "execute_call")             \
     X(execute_cast, "execute_cast")             \
     X(proc_lib, "proc_lib")                     \

@@ -133,6 +133,13 @@ t_table_09_exits_d76(N) ->
     R2 = monitor(process, P),
     next() =:= {'DOWN', R2, process, P, noproc}.
 
+t_table_09_not_what_makes_the_node(N) ->
+    P = pid(N, net_kernel),
+    exit(P, kill),
+    exit(pid(N, rex), kill),
+    {badrpc, {'EXIT', {badarg, _}}} = rpc:call(N, erlang, exit, [P, kill]),
+    P =:= pid(N, net_kernel).
+
 t_table_10_sys_d102_d103(N) ->
     A = gen_server:call({counter, N}, get),
     #{count := A} = sys:get_state({counter, N}),

@@ -508,6 +508,80 @@ state of one: [:number, :price]"""
 
 
 @test
+def guessing(cluster):
+    """D-32, R17: who shows ten wrong cookies in a second is not listened to for a while."""
+    node = cluster.coppice("c")
+    refused = closed = 0
+    for _ in range(30):
+        try:
+            wire.Peer(port_of(node), "x@127.0.0.1", "wrong")
+        except wire.Refused as reason:
+            refused += 1
+            closed += str(reason) == "closed"
+        except OSError:
+            closed += 1
+    logged = open(node.log).read().count("has another cookie")
+    time.sleep(1.1)
+    peer = wire.Peer(port_of(node), "x@127.0.0.1", COOKIE)
+    peer.close()
+    return total([check("all refused", str(refused + closed >= 30), "True"),
+                  check("not all are listened to", str(10 <= logged < 20), "True")])
+
+
+@test
+def killed_again_and_again(cluster):
+    """R14: kill -9 under a monitor and a link, twenty times: each noconnection exactly once."""
+    marker = os.path.join(cluster.folder, "cycle")
+    script = (
+        "N = 'c@127.0.0.1', process_flag(trap_exit, true), "
+        "Up = fun F() -> case net_adm:ping(N) of pong -> ok; pang -> timer:sleep(20), F() end end, "
+        "Cycle = fun(I) -> Up(), P = rpc:call(N, erlang, whereis, [echo]), R = monitor(process, P), link(P), "
+        "P = gen_server:call({echo, N}, P), ok = file:write_file(\"" + marker + "\" ++ integer_to_list(I), \"\"), "
+        "D = receive {'DOWN', R, process, P, noconnection} -> ok after 20000 -> no_down end, "
+        "E = receive {'EXIT', P, noconnection} -> ok after 20000 -> no_exit end, "
+        "X = receive Other -> Other after 20 -> nothing end, {D, E, X} end, "
+        "io:format(\"~p\", [lists:usort([Cycle(I) || I <- lists:seq(1, 20)])])")
+    erl = cluster.start(cluster.erl_command("a", "-eval", script + ", halt()."), text=True,
+                        stdout=subprocess.PIPE)
+    for cycle in range(1, 21):
+        node = cluster.coppice("c")
+        for _ in range(3000):
+            if os.path.exists(marker + str(cycle)):
+                break
+            time.sleep(0.01)
+        node.kill()
+        node.wait()
+    return check("each once", erl.communicate(timeout=LIMIT_S)[0], "[{ok,ok,nothing}]")
+
+
+@test
+def peers_that_come_and_go(cluster):
+    """R14, D-83: nothing is left of two hundred connections with ties over them."""
+    node = cluster.coppice("c")
+    port = port_of(node)
+
+    def cycles(count):
+        for _ in range(count):
+            peer = wire.Peer(port, "x@127.0.0.1", COOKIE, replace=True)
+            me = wire.pid("x@127.0.0.1")
+            for number in range(20):
+                peer.message(wire.tuple_of(wire.small(19), me, wire.atom("echo"),
+                                           wire.reference("x@127.0.0.1", [number, 1, 2, 3, 4])))
+            peer.spawn("demo", "watch", [wire.pid("x@127.0.0.1"), b"j", b"j"])
+            peer.close()
+
+    ask = ("N = 'c@127.0.0.1', io:format(\"~p\", [{rpc:call(N, erlang, memory, [total]), rpc:call(N, "
+           "erlang, process_info, [rpc:call(N, erlang, whereis, [echo]), monitored_by])}])")
+    cycles(50)
+    before = cluster.eval("a", ask)
+    cycles(150)
+    after = cluster.eval("a", ask)
+    first, second = (int(re.search(r"\d+", text).group(0)) for text in (before, after))
+    return total([check("no monitors", after, "{monitored_by,[]}"),
+                  check(f"memory {first} {second}", str(second - first < 2 << 20), "True")])
+
+
+@test
 def cookie_files(cluster):
     """D-13, D-14: a file that others may read is refused; its newline is no part of the cookie."""
     path = os.path.join(cluster.folder, ".erlang.cookie")
