@@ -555,8 +555,9 @@ COP_API bool cop_receive_down(cop_term *ret_reason, cop_ref monitor, int64_t tim
 COP_API bool cop_demonitor(cop_ref monitor);
 COP_API bool cop_demonitor_flush(cop_ref monitor);
 
-/* Ask for {nodedown, Node} when the connection to node is lost; on false: ask no more. Without a
- * cluster every other node is down, and the message comes at once.
+/* Ask for {nodedown, Node} when the connection to node is lost, which is made if there is none; on
+ * false: ask no more. As many messages come as it was turned on. A node that cannot be reached, and
+ * any without net_kernel, is down.
  *
  * Parks    yields.
  * Context  any process.
