@@ -119,13 +119,11 @@ static cop_term process_info_2(cop_term arguments)
 
 static cop_term exit_2(cop_term arguments)
 {
-    static const char *const names[] = { "net_kernel", "rex", "user", "logger_proxy" };
-    cop_pid pid = pid_of(cop__argument(arguments, 0)), named;
+    cop_pid pid = pid_of(cop__argument(arguments, 0));
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (cop_whereis_to(&named, cop_dest_name(names[i])) && named.id == pid.id)
-            badarg(); /* R20 */
-    cop_exit_signal(pid_of(cop__argument(arguments, 0)), cop__argument(arguments, 1));
+    if (cop__keeps_the_node(pid.id))
+        badarg();
+    cop_exit_signal(pid, cop__argument(arguments, 1));
     return cop("true");
 }
 

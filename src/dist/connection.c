@@ -26,6 +26,7 @@ struct connection {
     struct cop__resource resource; /* first */
     struct cop__peer *peer;        /* NULL: it is not known yet whose this is */
     uint64_t number, self;
+    uint64_t handle; /* of the node at the other end, once up */
     cop_socket socket;
     bool counted; /* among the unfinished handshakes */
     struct cop__hs_name theirs;
@@ -180,7 +181,7 @@ static void await_settled(struct cop__peer *peer)
 
 static COP_NORETURN void up(struct connection *connection)
 {
-    uint64_t flags = connection->theirs.flags & cop__net.flags, handle;
+    uint64_t flags = connection->theirs.flags & cop__net.flags;
     cop_term arg =
         cop("{Number, Socket}", cop_uint(connection->number), cop_from_socket(connection->socket));
     bool is_up;
@@ -189,8 +190,8 @@ static COP_NORETURN void up(struct connection *connection)
     connection->frames = cop__frames_new(flags & (COP__DF_DIST_HDR_ATOM_CACHE | COP__DF_FRAGMENTS));
     connection->buffer = malloc(BUFFER_SIZE);
     connection->room = BUFFER_SIZE;
-    handle = cop__node_handle(connection->peer->name, connection->theirs.creation);
-    if (!connection->frames || !connection->buffer || !handle)
+    connection->handle = cop__node_handle(connection->peer->name, connection->theirs.creation);
+    if (!connection->frames || !connection->buffer || !connection->handle)
         cop_exit(cop("system_limit"));
     await_settled(connection->peer);
     cop__enter();
@@ -344,19 +345,6 @@ static struct cop__peer *known_peer(const char *name)
                : NULL;
 }
 
-static enum cop__peer_state state_of(struct cop__peer *peer, bool *ret_outgoing)
-{
-    enum cop__peer_state state;
-
-    cop__enter();
-    cop__spin_lock(&peer->lock);
-    state = peer->state;
-    *ret_outgoing = peer->outgoing;
-    cop__spin_unlock(&peer->lock);
-    cop__leave();
-    return state;
-}
-
 /* Take the place of an attempt that is under way, or begin one where there is nothing. */
 static void take_place(struct connection *connection, struct cop__peer *peer)
 {
@@ -395,12 +383,11 @@ static void become_successor(struct connection *connection, struct cop__peer *pe
 static void send_our_status(struct connection *connection)
 {
     struct cop__peer *peer = known_peer(connection->theirs.name);
-    enum cop__peer_state state = COP__PEER_DOWN;
-    bool outgoing = false;
+    struct cop__peer_view view = { .state = COP__PEER_DOWN };
 
     if (peer)
-        state = state_of(peer, &outgoing);
-    if (state == COP__PEER_PENDING && outgoing) {
+        view = cop__peer_look(peer);
+    if (view.state == COP__PEER_PENDING && view.outgoing) {
         if (strcmp(cop__net.name, connection->theirs.name) > 0) {
             send_status(connection, "nok");
             give_up();
@@ -409,7 +396,7 @@ static void send_our_status(struct connection *connection)
         send_status(connection, "ok_simultaneous");
         return;
     }
-    if (state == COP__PEER_UP) {
+    if (view.state == COP__PEER_UP) {
         become_successor(connection, peer);
         return;
     }
@@ -572,8 +559,7 @@ static COP_NORETURN void run(struct connection *connection)
 {
     const struct cop__link_end end = { .peer = connection->peer,
         .connection = connection->number,
-        .handle = cop__node_handle(connection->peer->name, connection->theirs.creation),
-        .flags = connection->theirs.flags & cop__net.flags,
+        .handle = connection->handle,
         .headers = connection->frames->headers };
     int silent = 0;
 

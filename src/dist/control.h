@@ -44,6 +44,11 @@ enum cop__op {
 bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sender,
     enum cop__op op, const cop_term *items, size_t count, cop_term payload);
 
+/* The same with a reason: as payload, or as the last item for peers of old. At most 3 items. */
+void cop__control_send_reason(struct cop__peer *peer, uint64_t connection, uint64_t sender,
+    enum cop__op with_payload, enum cop__op old, const cop_term *items, size_t count,
+    cop_term reason);
+
 /* Do what a message that has come over a connection says; the reader stands at its control term.
  * False: a breach of the protocol, *ret_wrong says which (D-63). rt even, in the process that
  * reads the connection. */
@@ -51,7 +56,6 @@ struct cop__link_end {
     struct cop__peer *peer;
     uint64_t connection;
     uint64_t handle; /* of the node at the other end */
-    uint64_t flags;  /* of both sides */
     bool headers;
 };
 bool cop__control_received(

@@ -129,16 +129,7 @@ static void answer(const struct incoming *in, enum cop__op op, const cop_term *i
 static void answer_reason(const struct incoming *in, enum cop__op op, enum cop__op old,
     const cop_term *items, size_t count, cop_term reason)
 {
-    cop_term all[4];
-
-    if (in->end->flags & COP__DF_EXIT_PAYLOAD) {
-        answer(in, op, items, count, reason);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        all[i] = items[i];
-    all[count] = reason;
-    answer(in, old, all, count + 1, COP_NONE);
+    cop__control_send_reason(in->end->peer, in->end->connection, 0, op, old, items, count, reason);
 }
 
 static bool link_received(struct incoming *in)
@@ -180,18 +171,6 @@ static bool exit_received(struct incoming *in, cop_term reason)
     return true;
 }
 
-/* What keeps the node a node is not ended by another one (R20 of docs/reliability.md). */
-static bool is_ours_alone(uint64_t id)
-{
-    static const uint32_t names[] = { COP__ATOM_net_kernel, COP__ATOM_rex, COP__ATOM_user,
-        COP__ATOM_logger_proxy };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (cop__whereis(names[i]) == id)
-            return true;
-    return false;
-}
-
 /* exit/2: an exit signal like one of this node, but for where it comes from. */
 static bool exit2_received(struct incoming *in, cop_term reason)
 {
@@ -202,11 +181,11 @@ static bool exit2_received(struct incoming *in, cop_term reason)
 
     if (!is_theirs(in, in->items[1]) || !is_ours(in, &to, in->items[2]))
         return false;
-    if (!to)
+    if (!to || cop__keeps_the_node(to))
         return true;
     self = (struct cop__thr *)cop__enter();
     msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-    if (is_ours_alone(to) || !cop__push(self, to, msg))
+    if (!cop__push(self, to, msg))
         cop__msg_free(self, msg);
     else
         cop__kill_running(to);

@@ -18,15 +18,9 @@ enum { LENGTH = 4, HEADER = 3, LARGE_MIN = COP__FRAGMENT_SIZE };
 /* The flags that frames to a peer are made by. */
 static uint64_t flags_of(struct cop__peer *peer)
 {
-    bool entered = cop__enter_unless_inside();
-    uint64_t flags;
+    struct cop__peer_view view = cop__peer_look(peer);
 
-    cop__spin_lock(&peer->lock);
-    flags = peer->state == COP__PEER_UP ? peer->flags : COP__DF_ANNOUNCED & ~COP__DF_ALTACT_SIG;
-    cop__spin_unlock(&peer->lock);
-    if (entered)
-        cop__leave();
-    return flags;
+    return view.state == COP__PEER_UP ? view.flags : COP__DF_ANNOUNCED & ~COP__DF_ALTACT_SIG;
 }
 
 static void write_control(
@@ -103,18 +97,6 @@ static struct cop__peer *peer_of(cop_dest to)
     }
 }
 
-static bool is_connected(struct cop__peer *peer)
-{
-    bool connected;
-
-    cop__enter();
-    cop__spin_lock(&peer->lock);
-    connected = peer->state == COP__PEER_UP;
-    cop__spin_unlock(&peer->lock);
-    cop__leave();
-    return connected;
-}
-
 enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flags)
 {
     struct cop__peer *peer = peer_of(to);
@@ -126,7 +108,7 @@ enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flag
 
     if (!peer || peer->name == cop_node().index)
         return COP_SEND_OK; /* to an earlier node of our own name: D-12 */
-    if ((flags & COP_NOCONNECT) && !is_connected(peer))
+    if ((flags & COP_NOCONNECT) && cop__peer_look(peer).state != COP__PEER_UP)
         return COP_SEND_NOCONNECT;
     cop__enter();
     room = cop__peer_await_room(peer, !(flags & COP_NOSUSPEND));
@@ -154,17 +136,28 @@ enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flag
 /* --- Signals -------------------------------------------------------------------------------------
  */
 
-/* An exit or a monitor's exit: with the reason as payload, or in the tuple of old peers. */
-static void send_reason(struct cop__peer *peer, const struct cop__far_signal *signal,
-    uint64_t sender, enum cop__op with_payload, enum cop__op old, cop_term *items, size_t count)
+void cop__control_send_reason(struct cop__peer *peer, uint64_t connection, uint64_t sender,
+    enum cop__op with_payload, enum cop__op old, const cop_term *items, size_t count,
+    cop_term reason)
 {
+    cop_term all[4];
+
     if (flags_of(peer) & COP__DF_EXIT_PAYLOAD) {
-        cop__control_send(
-            peer, signal->connection, sender, with_payload, items, count, signal->reason);
+        cop__control_send(peer, connection, sender, with_payload, items, count, reason);
         return;
     }
-    items[count] = signal->reason;
-    cop__control_send(peer, signal->connection, sender, old, items, count + 1, COP_NONE);
+    memcpy(all, items, count * sizeof *items);
+    all[count] = reason;
+    cop__control_send(peer, connection, sender, old, all, count + 1, COP_NONE);
+}
+
+/* An exit or a monitor's exit. */
+static void send_reason(struct cop__peer *peer, const struct cop__far_signal *signal,
+    uint64_t sender, enum cop__op with_payload, enum cop__op old, const cop_term *items,
+    size_t count)
+{
+    cop__control_send_reason(
+        peer, signal->connection, sender, with_payload, old, items, count, signal->reason);
 }
 
 static void send_spawn(
@@ -181,7 +174,7 @@ void cop__dist_signal(const struct cop__far_signal *signal)
     struct cop__peer *peer = signal->connection ? cop__peer_of_connection(signal->connection)
                                                 : cop__peer_find(signal->node, true);
     cop_term from = cop_is_none(signal->from) ? cop_from_pid(cop__node.first) : signal->from;
-    cop_term items[4] = { from, signal->to, signal->ref, COP_NONE };
+    const cop_term items[3] = { from, signal->to, signal->ref };
     cop_term numbered[3] = { COP_NONE, from, signal->to };
     uint64_t sender = cop__is_local_pid(from) ? from.word : 0;
     const uint64_t monitors = COP__DF_DIST_MONITOR | COP__DF_DIST_MONITOR_NAME;

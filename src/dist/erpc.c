@@ -29,7 +29,7 @@ static cop_term result_of(cop_term res, cop_atom module, cop_atom function, cop_
 
 void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments)
 {
-    cop_term res, args, fun;
+    cop_term res, args;
     cop_atom m, f;
 
     if (module.index == COP__ATOM_erpc && function.index == COP__ATOM_execute_call &&
@@ -41,11 +41,7 @@ void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments)
     else if (module.index == COP__ATOM_proc_lib && function.index == COP__ATOM_init_p &&
              cop_match(arguments, "[_, _, M, F, Args]", &m, &f, &args))
         cop_apply(m, f, args);
-    else if (module.index == COP__ATOM_erlang && function.index == COP__ATOM_apply &&
-             cop_match(arguments, "[Fun, Args]", &fun, &args))
-        cop_exit(
-            cop("{undef, [{erlang, apply, [Fun, Args], []}]}", fun, args)); /* no fun runs in C */
-    else
+    else /* also erlang:apply(Fun, Args), which is not exported: no fun runs in C */
         cop_apply(module, function, arguments);
     cop_exit(cop("normal"));
 }
@@ -54,19 +50,16 @@ void cop__run_requested(cop_atom module, cop_atom function, cop_term arguments)
  * --------------------------------------------------------------- */
 
 /* {Options for the wire, Tag}: what only concerns who asks is not sent (D-79). */
-static cop_term wire_options(cop_term options, cop_term *ret_tag, bool *ret_link)
+static cop_term wire_options(cop_term options, cop_term *ret_tag)
 {
     cop_term option, list = cop_nil();
 
     *ret_tag = COP_NONE;
-    *ret_link = false;
     if (!cop_is_proper_list(options))
         cop_error(cop("badarg"));
     while (cop_list_next(&option, &options)) {
         if (cop_match(option, "{reply_tag, Tag}", ret_tag) || cop_match(option, "{reply, _}"))
             continue;
-        if (cop_match(option, "link"))
-            *ret_link = true;
         list = cop_cons(option, list);
     }
     return cop_list_reverse(list);
@@ -84,8 +77,7 @@ static size_t arity_of(cop_term arguments)
 cop_ref cop_spawn_request_at(
     cop_atom node, cop_atom module, cop_atom function, cop_term arguments, cop_term options)
 {
-    bool link;
-    cop_term tag, wire = wire_options(options, &tag, &link);
+    cop_term tag, wire = wire_options(options, &tag);
     cop_pid leader = cop__wire_leader();
     cop_term entry = cop("{M, F, Arity}", module, function, (int64_t)arity_of(arguments));
     cop_term rest = cop("{Leader, Options, Arguments}", leader, wire, arguments);
@@ -233,12 +225,17 @@ static cop_term await(struct request request, int64_t timeout_ms)
     return cop("{error, {erpc, timeout}}");
 }
 
+static cop_term call(const char *node, const char *module, const char *function, cop_term arguments,
+    int64_t timeout_ms)
+{
+    return await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments),
+        timeout_ms);
+}
+
 cop_term cop_erpc_call(const char *node, const char *module, const char *function,
     cop_term arguments, int64_t timeout_ms)
 {
-    cop_term outcome =
-        await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments),
-            timeout_ms);
+    cop_term outcome = call(node, module, function, arguments, timeout_ms);
     cop_term value;
 
     if (cop_match(outcome, "{ok, Value}", &value))
@@ -290,9 +287,7 @@ void cop_erpc_cast(const char *node, const char *module, const char *function, c
 cop_term cop_rpc_call(const char *node, const char *module, const char *function,
     cop_term arguments, int64_t timeout_ms)
 {
-    cop_term outcome =
-        await(ask(cop_atom_new(node), cop_atom_new(module), cop_atom_new(function), arguments),
-            timeout_ms);
+    cop_term outcome = call(node, module, function, arguments, timeout_ms);
     cop_term value, stack;
 
     if (cop_match(outcome, "{ok, Value}", &value) || cop_match(outcome, "{throw, Value}", &value))

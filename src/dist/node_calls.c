@@ -9,34 +9,12 @@
 #include "term/atoms.h"
 #include "term/node.h"
 
-/* What is of interest of a peer, at one instant. */
-struct view {
-    enum cop__peer_state state;
-    bool visible;
-    uint32_t creation;
-    uint64_t flags;
-    size_t queued;
-};
-
-static struct view look(struct cop__peer *peer)
-{
-    struct view view;
-
-    cop__enter();
-    cop__spin_lock(&peer->lock);
-    view =
-        (struct view){ peer->state, peer->visible, peer->creation, peer->flags, peer->queue.bytes };
-    cop__spin_unlock(&peer->lock);
-    cop__leave();
-    return view;
-}
-
 cop_term cop_nodes_of(unsigned kinds)
 {
     cop_term list = cop_nil();
 
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;) {
-        struct view view = look(peer);
+        struct cop__peer_view view = cop__peer_look(peer);
         unsigned kind = view.visible ? COP_NODES_VISIBLE : COP_NODES_HIDDEN;
 
         if (kinds & COP_NODES_KNOWN || (view.state == COP__PEER_UP && kinds & kind))
@@ -51,7 +29,7 @@ static bool is_up(cop_atom node)
 {
     struct cop__peer *peer = cop__peer_find(node.index, false);
 
-    return peer && look(peer).state == COP__PEER_UP;
+    return peer && cop__peer_look(peer).state == COP__PEER_UP;
 }
 
 bool cop_net_kernel_connect_node(cop_atom node)
@@ -84,7 +62,7 @@ bool cop_disconnect_node(cop_atom node)
 {
     struct cop__peer *peer = cop__peer_find(node.index, false);
 
-    if (!peer || look(peer).state == COP__PEER_DOWN)
+    if (!peer || cop__peer_look(peer).state == COP__PEER_DOWN)
         return false;
     cop__enter();
     cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
@@ -95,9 +73,9 @@ bool cop_disconnect_node(cop_atom node)
 cop_term cop_net_kernel_node_info(cop_atom node)
 {
     struct cop__peer *peer = cop__peer_find(node.index, false);
-    struct view view;
+    struct cop__peer_view view;
 
-    if (!peer || (view = look(peer)).state == COP__PEER_DOWN)
+    if (!peer || (view = cop__peer_look(peer)).state == COP__PEER_DOWN)
         return COP_NONE;
     return cop("#{state => State, type => Type, creation => Creation, flags => Flags, in => In, "
                "out => Out, bytes_in => BytesIn, bytes_out => BytesOut, queued => Queued}",

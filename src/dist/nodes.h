@@ -73,6 +73,9 @@ cop_pid cop__wire_leader(void);
 void cop__global_bystander(uint32_t node, cop_term message);
 /* States in the form that the other node's release has (release.c). */
 void cop__releases_start(void);
+/* Is this a process that no other node may end: net_kernel or one of the below (R20 of
+ * docs/reliability.md)? */
+bool cop__keeps_the_node(uint64_t id);
 /* The processes beside net_kernel, linked to the caller; services.c. */
 void cop__services_start(void);
 

@@ -72,6 +72,20 @@ struct cop__peer *cop__peer_next(struct cop__peer *peer)
     return index < cop__load_acquire(count) ? peers[index] : NULL;
 }
 
+struct cop__peer_view cop__peer_look(struct cop__peer *peer)
+{
+    bool entered = cop__enter_unless_inside();
+    struct cop__peer_view view;
+
+    cop__spin_lock(&peer->lock);
+    view = (struct cop__peer_view){ peer->state, peer->outgoing, peer->visible, peer->creation,
+        peer->flags, peer->queue.bytes };
+    cop__spin_unlock(&peer->lock);
+    if (entered)
+        cop__leave();
+    return view;
+}
+
 /* --- Attempts, connections and their end
  * ---------------------------------------------------------- */
 

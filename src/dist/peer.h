@@ -44,6 +44,16 @@ struct cop__peer *cop__peer_of_connection(uint64_t connection);
 /* One after another; NULL begins, and ends. */
 struct cop__peer *cop__peer_next(struct cop__peer *peer);
 
+/* What is of interest of a peer, at one instant. rt odd or even. */
+struct cop__peer_view {
+    enum cop__peer_state state;
+    bool outgoing, visible;
+    uint32_t creation;
+    uint64_t flags;
+    size_t queued;
+};
+struct cop__peer_view cop__peer_look(struct cop__peer *peer);
+
 /* With rt odd: */
 
 /* The connection that there is, or a new attempt; 0: none can be made. process hears of its end. */

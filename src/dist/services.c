@@ -9,6 +9,7 @@
 #include "dist/exports.h"
 #include "dist/io_format.h"
 #include "dist/nodes.h"
+#include "term/atoms.h"
 
 /* --- rex: calls of old, and of nodes written with libei
  * ---------------------------------------------------- */
@@ -206,4 +207,16 @@ void cop__services_start(void)
         cop_spawn_link(user_main, cop("[]"));
     if (!cop_whereis_to(&pid, cop_dest_name("logger_proxy")))
         cop_spawn_link(logger_main, cop("[]"));
+}
+
+bool cop__keeps_the_node(uint64_t id)
+{
+    static const cop_atom names[] = { { COP__ATOM_net_kernel }, { COP__ATOM_rex },
+        { COP__ATOM_user }, { COP__ATOM_logger_proxy } };
+    cop_pid named;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (cop_whereis_to(&named, cop_dest_atom(names[i])) && named.id == id)
+            return true;
+    return false;
 }

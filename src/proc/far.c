@@ -296,24 +296,21 @@ static void forget_watcher(struct cop__thr *self, struct cop__proc *proc, cop_te
 /* --- Those that this process watches -----------------------------------------------------------
  */
 
-static void down_noconnection(
-    struct cop__thr *self, struct cop__proc *proc, const struct cop__monitor *monitor)
-{
-    cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(monitor->ref),
-        cop__atom(COP__ATOM_process), COP_NONE, cop__atom(COP__ATOM_noconnection) };
-    struct cop__msg *msg;
-
-    items[3] = monitor->name.index ? cop__atom(monitor->name.index)
-                                   : cop_from_pid((cop_pid){ monitor->target, monitor->far });
-    msg = cop__msg_tuple(self, COP__DOWN, items, 5);
-    msg->ref = monitor->ref;
-    cop__down_received(self, proc, msg);
-}
-
 static cop_term monitored(const struct cop__monitor *monitor)
 {
     return monitor->name.index ? cop__atom(monitor->name.index)
                                : cop_from_pid((cop_pid){ monitor->target, monitor->far });
+}
+
+static void down_noconnection(
+    struct cop__thr *self, struct cop__proc *proc, const struct cop__monitor *monitor)
+{
+    const cop_term items[5] = { cop__atom(COP__ATOM_DOWN), cop__word(monitor->ref),
+        cop__atom(COP__ATOM_process), monitored(monitor), cop__atom(COP__ATOM_noconnection) };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__DOWN, items, 5);
+
+    msg->ref = monitor->ref;
+    cop__down_received(self, proc, msg);
 }
 
 static void monitor_signal(

@@ -131,6 +131,14 @@ def check(what, got, expected):
     return 0, 1
 
 
+def await_file(path):
+    """Until the other side has written it, or for half a minute."""
+    for _ in range(3000):
+        if os.path.exists(path):
+            return
+        time.sleep(0.01)
+
+
 def total(results):
     return tuple(map(sum, zip(*results)))
 
@@ -217,13 +225,9 @@ def killed_and_restarted(cluster):
         "C = Up(400), R2 = monitor(process, P), "
         "D = receive {'DOWN', R2, process, P, Y} -> Y after 20000 -> nothing end, "
         "E = gen_server:call({counter, N}, incr), io:format(\"~p\", [{A, B, C, D, E}])")
-    erl = subprocess.Popen(cluster.erl_command("a", "-eval", script + ", halt()."), env=cluster.env,
-                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    cluster.processes.append(erl)
-    for _ in range(1500):
-        if os.path.exists(marker):
-            break
-        time.sleep(0.01)
+    erl = cluster.start(cluster.erl_command("a", "-eval", script + ", halt()."), text=True,
+                        stdout=subprocess.PIPE)
+    await_file(marker)
     node.send_signal(signal.SIGKILL)
     node.wait()
     cluster.coppice("c")
@@ -240,14 +244,10 @@ def ticks(cluster):
               "[nodedown_reason]), A = receive X -> X after 4000 -> still end, "
               "ok = file:write_file(\"" + marker + "\", \"1\"), "
               "B = receive {nodedown, N, I} -> I after 8000 -> nothing end, io:format(\"~p\", [{A, B}])")
-    erl = subprocess.Popen(
+    erl = cluster.start(
         cluster.erl_command("a", "-eval", script + ", halt().", more=("-kernel", "net_ticktime", "1")),
-        env=cluster.env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    cluster.processes.append(erl)
-    for _ in range(1500):
-        if os.path.exists(marker):
-            break
-        time.sleep(0.01)
+        text=True, stdout=subprocess.PIPE)
+    await_file(marker)
     node.send_signal(signal.SIGSTOP)
     text = erl.communicate(timeout=LIMIT_S)[0]
     node.send_signal(signal.SIGCONT)
@@ -447,10 +447,7 @@ def ends_in_order(cluster):
                   "{ok, Names} = erl_epmd:names(), io:format(\"~p\", [{A, proplists:is_defined(\"c\", Names)}])")
         erl = cluster.start(cluster.erl_command("a", "-eval", script + ", halt()."), text=True,
                             stdout=subprocess.PIPE)
-        for _ in range(1500):
-            if os.path.exists(marker):
-                break
-            time.sleep(0.01)
+        await_file(marker)
         node.terminate()
         return check("ended", erl.communicate(timeout=LIMIT_S)[0], "{down,false}")
     finally:
@@ -545,10 +542,7 @@ def killed_again_and_again(cluster):
                         stdout=subprocess.PIPE)
     for cycle in range(1, 21):
         node = cluster.coppice("c")
-        for _ in range(3000):
-            if os.path.exists(marker + str(cycle)):
-                break
-            time.sleep(0.01)
+        await_file(marker + str(cycle))
         node.kill()
         node.wait()
     return check("each once", erl.communicate(timeout=LIMIT_S)[0], "[{ok,ok,nothing}]")
