@@ -7,8 +7,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "base/choose.h"
-
 uint64_t cop__clock_monotonic_ns(void)
 {
     struct timespec now;
@@ -66,6 +64,13 @@ int64_t cop__clock_system_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static uint64_t simulated_seed, simulated_state; /* 0: chance is the system's */
+
+void cop__clock_simulate(uint64_t seed)
+{
+    simulated_seed = simulated_state = seed;
+}
+
 static uint64_t draw(void)
 {
     uint64_t seed = 0;
@@ -77,26 +82,22 @@ static uint64_t draw(void)
 
 bool cop__clock_secret(void *to, size_t size)
 {
+    unsigned char *bytes = to;
+
+    if (__builtin_expect(simulated_state != 0, 0)) {
+        for (size_t i = 0; i < size; i++)
+            bytes[i] = (unsigned char)(cop__random_next(&simulated_state) >> 56);
+        return true;
+    }
     return getrandom(to, size, 0) == (ssize_t)size;
 }
-
-#if COP__CHOICE
-/* One for all who ask, or the seed that is printed would not repeat the run. */
-static uint64_t draw_once(void)
-{
-    static _Atomic(uint64_t) drawn;
-    uint64_t none = 0, seed = draw();
-
-    return atomic_compare_exchange_strong(&drawn, &none, seed) ? seed : none;
-}
-#else
-#define draw_once draw
-#endif
 
 uint64_t cop__clock_seed(void)
 {
     const char *fixed = getenv("COPPICE_SEED");
-    uint64_t seed = fixed && *fixed ? strtoull(fixed, NULL, 0) : draw_once();
+    uint64_t seed = simulated_seed    ? simulated_seed
+                    : fixed && *fixed ? strtoull(fixed, NULL, 0)
+                                      : draw();
 
     return seed ? seed : 1;
 }

@@ -19,6 +19,9 @@ void cop__clock_jump(uint64_t to_ns);
 uint64_t cop__clock_now_ns(void);
 int64_t cop__clock_system_ms(void);
 
+/* From now on seed and secrets come from this number, the same in every run; 0: from the system. */
+void cop__clock_simulate(uint64_t seed);
+
 /* Bytes that nobody can foresee, from the system's generator whatever the seed; false: it has none.
  */
 bool cop__clock_secret(void *to, size_t size);

@@ -15,7 +15,8 @@
  * before the lifo slot (PROC-9). */
 enum { COP__LOOK_EVERY = 16 };
 
-/* Not 0: the node stops, or a process of higher priority than normal waits. */
+/* Not 0: the node stops, a process of higher priority than normal waits, or the base loop is to
+ * choose who is next (base/choose.h). */
 extern _Atomic(uint32_t) cop__urgent;
 
 /* What the rarer acts want, and a process that could not be parked (sched.c). */
@@ -83,14 +84,14 @@ static inline void cop__begin(struct cop__thr *self, struct cop__proc *proc)
     cop__store(sched->turns, cop__load(sched->turns) + 1);
     cop__store(proc->on, self);
     __atomic_store_n(&self->current, proc, __ATOMIC_RELAXED);
-    self->budget = COP__BUDGET;
+    self->budget = cop__budget;
     self->base.heap = &proc->stack->heap;
 }
 
 static inline void cop__end(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
-    uint32_t used = (uint32_t)(COP__BUDGET - self->budget);
+    uint32_t used = (uint32_t)(cop__budget - self->budget);
     const uint64_t *canary = proc->stack->canary;
 
     if (cop__unlikely(canary && !cop__canary_alive(canary)))
@@ -156,8 +157,6 @@ static inline struct cop__proc *cop__next_at_hand(struct cop__sched *sched)
 {
     struct cop__proc *proc;
 
-    if (COP__CHOICE) /* only the base loop chooses */
-        return NULL;
     if (cop__unlikely(
             (cop__load(sched->turns) + 1) % COP__LOOK_EVERY == 0 || cop__load(cop__urgent)))
         return NULL;

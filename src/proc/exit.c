@@ -8,6 +8,7 @@
 #include "proc/far.h"
 #include "proc/fault.h"
 #include "proc/proc.h"
+#include "proc/simulate.h"
 #include "term/atoms.h"
 #include "term/node.h"
 
@@ -149,6 +150,8 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     struct cop__msg *left;
 
     cop__store_release(proc->flags, cop__load(proc->flags) | COP__P_EXITING);
+    if (cop__unlikely(cop__simulated))
+        cop__sim_ended(proc, reason);
     proc->stack->catch = NULL;
     if (proc->ext) {
         proc->ext->exit_reason = reason; /* a raise in a defer comes back here */

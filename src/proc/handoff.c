@@ -23,6 +23,7 @@
 #include "proc/idle.h"
 #include "proc/long_schedule.h"
 #include "proc/run_queue.h"
+#include "proc/simulate.h"
 
 /* When the monitor looks, and what it does about a process that is there since the last look. */
 static const struct times {
@@ -415,7 +416,7 @@ void cop__monitor_start(void)
     monitor.random = cop__clock_seed();
     cop__store(monitor.hand_offs, 0);
     cop__store(cop__monitor_asleep, ASLEEP_NOT);
-    if (wanted && strcmp(wanted, "off") == 0)
+    if (cop__simulated || (wanted && strcmp(wanted, "off") == 0))
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -51,7 +51,8 @@ bool cop__link_remove(struct cop__proc *proc, uint64_t other)
     return proc->ext && cop__map_remove(&proc->ext->links, other, &value) && value == ACTIVE;
 }
 
-/* P-62: a local process that is not there. */
+/* P-62: a local process that is not there. What it sent before may still be in the outer queue, so
+ * the message takes the same way. */
 static void link_failed(struct cop__thr *self, struct cop__proc *proc, uint64_t other)
 {
     cop_term noproc = cop__atom(COP__ATOM_noproc);
@@ -61,7 +62,8 @@ static void link_failed(struct cop__thr *self, struct cop__proc *proc, uint64_t 
     if (cop__load(proc->flags) & COP__P_TRAP_EXIT) {
         struct cop__msg *msg = cop__msg_tuple(self, COP__PLAIN, items, 3);
 
-        cop__queue_append(proc, msg);
+        if (!cop__push(self, cop__id_of(proc), msg))
+            cop__msg_free(self, msg);
         cop__leave();
         return;
     }

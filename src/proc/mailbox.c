@@ -8,6 +8,7 @@
  * M5: blocks are 64-byte aligned.
  * tests/models/mailbox.py checks the transitions below in all interleavings. */
 #include "proc/proc.h"
+#include "proc/simulate.h"
 
 bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
@@ -17,6 +18,8 @@ bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     uint64_t word = cop__load_acquire(proc->mbox), changed;
     bool wake;
 
+    if (cop__unlikely(cop__simulated))
+        cop__sim_pushed(self, id, msg);
     do {
         /* The word was read before gen: if the slot is reused after that, the tag in the word
          * differs and the CAS fails. */

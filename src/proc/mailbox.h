@@ -57,13 +57,15 @@ void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg);
 
 /* Whoever wakes a process owns it (M1), and one that waits for messages has an empty word (M3): so
  * the waker of such a process puts the message straight into its inner queue (M6), and spares it an
- * exchange. NULL: it does not wait for messages, and the message takes the way of cop__push. */
+ * exchange. NULL: it does not wait for messages, or the sender's budget is used up; the message
+ * takes the way of cop__push. */
 static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_t id)
 {
     struct cop__proc *proc = cop__proc_of(id);
     uint64_t word = cop__load_acquire(proc->mbox);
 
     if ((word & (COP__MBOX_ANY | COP__MBOX_DEAD)) != COP__MBOX_ANY ||
+        cop__unlikely(self->budget <= 0) ||
         cop__unlikely(cop__load(proc->gen) != (uint32_t)(id >> 32)))
         return NULL;
     /* acq_rel: whoever clears a parked bit owns all that the parker wrote before. */

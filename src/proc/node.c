@@ -10,6 +10,7 @@
 #include "proc/fault.h"
 #include "proc/guard.h"
 #include "proc/idle.h"
+#include "proc/simulate.h"
 #include "term/atoms.h"
 
 #include <pthread.h>
@@ -34,7 +35,7 @@ void cop__node_hook_add(struct cop__node_hook *hook)
 static uint32_t scheduler_count(const struct cop_options *options)
 {
     const char *wanted = getenv("COPPICE_SCHEDULERS");
-    long count = options->virtual_time                    ? 1
+    long count = options->virtual_time || cop__simulated  ? 1
                  : options->schedulers > 0                ? options->schedulers
                  : wanted && strtol(wanted, NULL, 10) > 0 ? strtol(wanted, NULL, 10)
                                                           : sysconf(_SC_NPROCESSORS_ONLN);
@@ -62,7 +63,6 @@ static bool start_schedulers(uint32_t count)
 {
     uint64_t now_ns = cop__now_ns(), seed = cop__clock_seed();
 
-    cop__choices_start();
     cop__global_start();
     cop__idle_start(count); /* as many threads will search */
     cop__node.scheds = count;
@@ -109,7 +109,10 @@ static void start_node(const struct cop_options *options)
     uint32_t processes = process_slots(options);
 
     cop__node = (struct cop__node){ 0 };
-    cop__clock_virtual(options->virtual_time);
+    cop__sim_begin();
+    if (!cop__simulated)
+        cop__choices_start();
+    cop__clock_virtual(options->virtual_time || cop__simulated);
     cop__node.origin_ns = cop__now_ns();
     if (!cop__table_start(processes))
         start_failed("the process table");
@@ -207,6 +210,8 @@ static bool stop_node(void)
     cop__names_stop();
     cop__stacks_stop();
     cop__table_stop();
+    cop__sim_end();
+    cop__choices_stop();
     return true;
 }
 
@@ -228,6 +233,12 @@ static void stop_all(int status)
     atomic_fetch_add(&cop__urgent, 1);
     cop__futex_wake(&cop__node.stopping, 1);
     cop__wake_all();
+}
+
+void cop__sim_stop(void)
+{
+    if (!cop__load(cop__node.stopping))
+        stop_all(1);
 }
 
 static void first_exited(void *unused)

@@ -107,6 +107,7 @@ uint64_t *cop__link_unlinking(
 /* From a process: give the scheduler away for `act`; comes back on whatever thread. */
 struct cop__thr *cop__switch_out(struct cop__thr *self, enum cop__act act);
 struct cop__thr *cop__yield_inside(struct cop__thr *self);
+struct cop__thr *cop__charge_slow(struct cop__thr *self); /* the budget is used up */
 void cop__scheduler_main(struct cop__thr *self);
 void cop__wake_idle(void);
 void cop__wake_all(void);
@@ -123,9 +124,7 @@ struct cop__thr *cop__wait_any(struct cop__thr *self, struct cop__proc *proc);
 static inline struct cop__thr *cop__charge(struct cop__thr *self, int32_t cost)
 {
     self->budget -= cost;
-    if (cop__unlikely(self->budget < 0 || cop__chance(COP__CHOOSE_YIELD, 8)) && self->current)
-        return cop__yield_inside(self);
-    return self;
+    return cop__unlikely(self->budget < 0) && self->current ? cop__charge_slow(self) : self;
 }
 
 /* --- timers (timer.c)

@@ -9,6 +9,7 @@
 #include "proc/fault.h"
 #include "proc/handoff.h"
 #include "proc/idle.h"
+#include "proc/simulate.h"
 
 #include "base/clock.h"
 #include "base/poller.h"
@@ -27,6 +28,7 @@ static struct {
 } global;
 
 _Atomic(uint32_t) cop__urgent;
+int32_t cop__budget = COP__BUDGET;
 
 void (*cop__on_poll_event)(uint64_t data, uint32_t events);
 
@@ -235,6 +237,8 @@ static struct cop__proc *steal(struct cop__thr *self)
 /* Any of those in the ring comes to its front. */
 static void choose_next(struct cop__sched *sched)
 {
+    if (cop__likely(!cop__choosing))
+        return;
     for (uint32_t passed = cop__choose(COP__CHOOSE_NEXT, cop__ring_length(sched)); passed; passed--)
         put(sched, cop__ring_take(sched));
 }
@@ -266,8 +270,7 @@ static struct cop__proc *find_work(struct cop__thr *self)
             ((proc = take_from(&global.max)) || (proc = take_from(&global.high))))
             return proc;
         ring_first = look || cop__chance(COP__CHOOSE_NEXT, 2);
-        if (COP__CHOICE)
-            choose_next(sched);
+        choose_next(sched);
         if ((!ring_first && (proc = cop__lifo_take(sched))) || (proc = cop__ring_take(sched)) ||
             (proc = cop__lifo_take(sched)) || (proc = take_global(sched)))
             return proc;
@@ -426,6 +429,8 @@ void cop__scheduler_main(struct cop__thr *self)
 
     while ((proc = find_work(self))) {
         cop__search_end(self);
+        if (cop__unlikely(cop__simulated))
+            cop__sim_step(self, proc);
         run(self, proc);
         if (cop__unlikely(!self->sched) && !cop__thread_park(self))
             break;
@@ -449,11 +454,21 @@ struct cop__thr *cop__yield_inside(struct cop__thr *self)
     return self;
 }
 
+struct cop__thr *cop__charge_slow(struct cop__thr *self)
+{
+    if (cop__likely(!cop__choosing))
+        return cop__yield_inside(self);
+    if (cop__simulated)
+        cop__sim_crash_point(self, self->current);
+    return cop__chance(COP__CHOOSE_YIELD, 8) ? cop__yield_inside(self) : self;
+}
+
 void cop__global_start(void)
 {
     list_init(&global.normal, false);
     list_init(&global.low, false);
     list_init(&global.high, true);
     list_init(&global.max, true);
-    cop__store(cop__urgent, 0);
+    cop__store(cop__urgent, cop__choosing);
+    cop__budget = cop__choosing ? 0 : COP__BUDGET;
 }

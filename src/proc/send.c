@@ -232,7 +232,7 @@ static inline void send_local(
         if (woken)
             cop__queue_append(woken, msg);
     }
-    if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
+    if (cop__unlikely(!woken || !cop__ready_quick(self, woken))) {
         send_rest(self, to, (uint64_t)label << 32 | kind, message, msg, woken);
         return;
     }

@@ -2,6 +2,7 @@
 /* Starting processes (P-01 to P-15), and proc_lib's synchronous start (P-120 to P-131). Link and
  * monitor are made before the child can run, so it cannot die unseen. */
 #include "proc/proc.h"
+#include "proc/simulate.h"
 #include "term/atoms.h"
 
 #include <stdlib.h>
@@ -169,6 +170,8 @@ static struct cop__proc *prepare(struct cop__thr *self, cop_process_main *fn, co
     }
     if (parent && options->monitor)
         ret_monitor->id = monitor_child(parent, child, self, options);
+    if (cop__unlikely(cop__simulated))
+        cop__sim_spawned(child);
     if (self->sched)
         cop__store(self->sched->spawned, cop__load(self->sched->spawned) + 1);
     else

@@ -13,6 +13,7 @@
 
 #include "proc/fault.h"
 #include "proc/handoff.h"
+#include "proc/simulate.h"
 
 enum { THREADS_MAX = 1024, THREADS_DEFAULT = 256, SPARES_AT_START = 2 };
 enum { OWN_HEAP_WORDS = 512 };
@@ -195,7 +196,7 @@ bool cop__threads_start(uint32_t count, uint32_t max)
     for (uint32_t i = 0; i < count; i++)
         if (!cop__thread_start(cop__node.sched[i], true))
             return false;
-    for (uint32_t i = 0; i < SPARES_AT_START && cop__threads_room(); i++)
+    for (uint32_t i = 0; !cop__simulated && i < SPARES_AT_START && cop__threads_room(); i++)
         cop__thread_start(NULL, false);
     cop__monitor_start();
     return true;

@@ -211,7 +211,7 @@ static struct cop__timer **choose_due(struct cop__timer **due)
 {
     struct cop__timer *first = *due, *second = first->next;
 
-    if (!COP__CHOICE || !second || !cop__load(first->dest) || !cop__load(second->dest) ||
+    if (!second || !cop__load(first->dest) || !cop__load(second->dest) ||
         cop__load(first->dest) == cop__load(second->dest) || !cop__chance(COP__CHOOSE_TIMER, 2))
         return due;
     return &first->next;

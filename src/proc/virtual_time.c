@@ -7,10 +7,12 @@
  * themselves: as long as there are any, nothing happens here. */
 #include "proc/idle.h"
 #include "proc/proc.h"
+#include "proc/simulate.h"
 
 #include <coppice/sim.h>
 
 #include "base/clock.h"
+#include "base/poller.h"
 
 /* Who waits in cop_sim_settle; id 0: nobody. */
 static _Atomic(uint64_t) settling;
@@ -23,9 +25,14 @@ bool cop__virtual_idle(uint64_t due_ns)
         cop__unpark(cop__proc_of(id), cop__pid_generation(id));
         return true;
     }
-    if (due_ns == UINT64_MAX)
+    if (due_ns == UINT64_MAX) {
+        if (cop__simulated && !cop__poller_in_use())
+            cop__sim_stuck();
         return false;
+    }
     cop__clock_jump(due_ns);
+    if (cop__simulated)
+        cop__sim_jumped();
     return true;
 }
 

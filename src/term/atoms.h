@@ -36,6 +36,7 @@
     X(timeout, "timeout")                       \
     X(timeout_value, "timeout_value")           \
     X(infinity, "infinity")                     \
+    X(simulated, "simulated")                   \
     X(DOWN, "DOWN")                             \
     X(EXIT, "EXIT")                             \
     X(process, "process")                       \

@@ -165,7 +165,12 @@ static uint64_t secret;
 
 __attribute__((constructor)) static void make_secret(void)
 {
-    secret = cop__clock_seed() * 0xd6e8feb86659fd93u;
+    cop__hash_secret_set(cop__clock_seed());
+}
+
+void cop__hash_secret_set(uint64_t seed)
+{
+    secret = seed * 0xd6e8feb86659fd93u;
 }
 
 uint64_t cop__hash_secret(cop_term term)

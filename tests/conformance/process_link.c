@@ -104,6 +104,33 @@ CLAUSE(P_62)
     NOTHING();
 }
 
+static void tell_and_end(cop_term parent_term)
+{
+    cop_pid parent;
+
+    cop_must(cop_match(parent_term, "Parent", &parent));
+    cop_send(parent, cop("{Self, told}", cop_self()));
+}
+
+/* What a process sent before it ended comes before the exit that a link to it, now dead, gives. */
+CLAUSE(P_17)
+{
+    cop_trap_exit(true);
+    for (int i = 0; i < 100; i++) {
+        cop_pid pid = cop_spawn(tell_and_end, cop("Self", cop_self()));
+        cop_term message;
+
+        while (cop_is_alive(pid))
+            cop_yield();
+        cop_link(pid);
+        message = cop_receive();
+        CHECK(cop_match(message, "{Pid, told}", pid));
+        EXPECT("{'EXIT', Pid, noproc}", pid);
+        cop_turn_end();
+    }
+    NOTHING();
+}
+
 /* After unlink no exit message of that link comes any more; one that is there stays. Unlinking what
  * is not linked, or dead, does nothing. */
 CLAUSE(P_64)

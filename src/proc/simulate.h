@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node whose every choice comes from a seed: what the rest of the process layer tells it, and
+ * what whoever starts one says (docs/adr/0018). */
+#ifndef COP_PROC_SIMULATE_H
+#define COP_PROC_SIMULATE_H
+
+#include <stdio.h>
+
+#include "base/choose.h"
+#include "proc/types.h"
+
+enum { COP__SIM_TEXT = 400 };
+
+/* One run. It is zeroed but for what is wanted. */
+struct cop__sim_run {
+    uint64_t seed;                        /* not 0 */
+    const struct cop__schedule *schedule; /* NULL: the seed chooses */
+    struct cop__recording *recording;     /* NULL: no */
+    FILE *story;                          /* NULL: it is not told */
+    uint64_t steps_max;                   /* 0: COP__SIM_STEPS_MAX */
+    uint64_t steps, trace, virtual_ms;    /* afterwards */
+    char failure[COP__SIM_TEXT];          /* afterwards; empty: none */
+};
+enum { COP__SIM_STEPS_MAX = 10 * 1000 * 1000 };
+
+/* Constant while a node runs. */
+extern bool cop__simulated;
+
+struct cop_options;
+/* The next node of this program is this run; NULL: an ordinary one. */
+void cop__sim_prepare(struct cop__sim_run *run);
+/* node.c: at its start, before anything asks for time or chance; and when it has stopped. */
+void cop__sim_begin(void);
+void cop__sim_end(void);
+void cop__sim_stop(void); /* node.c: as cop_stop_node(1), from wherever */
+
+/* What happens, told by those who do it. rt odd. */
+void cop__sim_step(struct cop__thr *self, struct cop__proc *next); /* the base loop is to run it */
+void cop__sim_pushed(struct cop__thr *self, uint64_t to, const struct cop__msg *msg);
+void cop__sim_spawned(const struct cop__proc *child);
+void cop__sim_ended(const struct cop__proc *proc, cop_term reason);
+void cop__sim_jumped(void);
+void cop__sim_stuck(void); /* nothing can run, now or later */
+/* At a send or call of the running process: a fault may end it here. */
+void cop__sim_crash_point(struct cop__thr *self, struct cop__proc *proc);
+
+#endif
