@@ -5,6 +5,8 @@
  * the end of the supervisor itself, are served in between; every attempt counts. */
 #include "supervisor_int.h"
 
+#include "base/bug.h"
+
 static bool is_restarted(const struct cop__spec *spec, cop_term reason)
 {
     return spec->restart == COP_PERMANENT ||
@@ -72,9 +74,9 @@ static bool restart(struct cop__sup *sup, struct cop__child *child)
             cop__supervisor_root_gives_up();
         return false;
     }
-    if (sup->strategy == COP_ONE_FOR_ALL)
+    if (sup->strategy == COP_ONE_FOR_ALL && !cop__bug(all_is_rest))
         restart_group(sup, sup->children.first, child);
-    else if (sup->strategy == COP_REST_FOR_ONE)
+    else if (sup->strategy != COP_ONE_FOR_ONE)
         restart_group(sup, child, child);
     else
         restart_one(sup, child);

@@ -5,6 +5,7 @@
  *
  * A call that waits for ever has no alias in OTP: its tag is the reference alone (GS-32). Nothing
  * is dropped for it then: an answer too many is the message {Ref, Reply} (GS-88). */
+#include "base/bug.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -31,7 +32,7 @@ struct cop__msg *cop__reply_too_many(struct cop__thr *self, struct cop__msg *rep
     cop_term items[2] = { cop__word(reply->ref), reply->term };
     struct cop__msg *made = NULL;
 
-    if (reply->kind == COP__REPLY && (reply->flags & COP__MSG_BARE))
+    if (reply->kind == COP__REPLY && ((reply->flags & COP__MSG_BARE) || cop__bug(late_reply)))
         made = cop__msg_tuple(self, COP__PLAIN, items, 2);
     cop__msg_free(self, reply);
     return made;

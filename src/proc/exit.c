@@ -5,6 +5,7 @@
  *   1 defers, newest first      4 mailbox closed, what is in it answered or dropped
  *   2 name, timers, resources   5 calls taken and not answered
  *   3 its own monitors          6 links, those who watch it      7 memory, slot */
+#include "base/bug.h"
 #include "proc/far.h"
 #include "proc/fault.h"
 #include "proc/proc.h"
@@ -47,6 +48,8 @@ static void answer_owed(struct cop__thr *self, struct cop__proc *proc, cop_term 
         struct cop__msg *call = proc->owed;
 
         proc->owed = call->next;
+        if (proc->owed && cop__bug(owed_forgotten))
+            continue;
         cop__answer(self, call, COP__DOWN_REPLY, reason);
     }
     proc->current = NULL;
@@ -157,7 +160,8 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
         proc->ext->exit_reason = reason; /* a raise in a defer comes back here */
         cop__defers_run(proc, NULL);
     }
-    cop__name_release(proc);
+    if (!cop__bug(name_late))
+        cop__name_release(proc);
     self = cop__self_thr();
     release_timer(self, proc);
     release_resources(proc);
@@ -179,6 +183,8 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     fire_monitors(self, proc, reason);
     cop__far_tell(proc, reason);
     answer_start(self, proc, reason); /* after the exit signal: the starter takes both (P-128) */
+    if (cop__bug(name_late))
+        cop__switch_out(self, COP__ACT_YIELD), cop__name_release(proc);
     cop__dictionary_free(proc);
     cop__memory_free_all(self, proc);
     cop__ext_free(self, proc);

@@ -4,6 +4,7 @@
  * An idle loop is its descriptor and its state. Each activation runs on a borrowed stack: it takes
  * messages until there are none or its share is used up, and each message is one turn. */
 #include "proc/activation.h"
+#include "base/bug.h"
 #include "proc/fault.h"
 #include "term/atoms.h"
 
@@ -71,7 +72,8 @@ static inline __attribute__((always_inline)) struct cop__thr *wait_idle(
                 self = (struct cop__thr *)cop__enter();
                 return end_turn(self, proc);
             }
-        } else if (cop__load_acquire(proc->ext->timer->state) != COP__TIMER_ARMED) {
+        } else if (cop__load_acquire(proc->ext->timer->state) != COP__TIMER_ARMED &&
+                   !cop__bug(lost_wakeup)) {
             cop__deadline_set(self, proc, proc->ext->deadline_ns); /* it fired early: lazy */
         }
     }

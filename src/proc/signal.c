@@ -2,6 +2,7 @@
 /* Signals: what each does when its receiver gets it, in the order of the mailbox (P-16), and what
  * becomes of one whose receiver is gone. A signal is acted upon by its receiver only, so links,
  * monitors and all else of a process need no lock. */
+#include "base/bug.h"
 #include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -70,6 +71,8 @@ void cop__exit_received(
 
     if (!link && reason.word == cop__atom(COP__ATOM_kill).word)
         doom(proc, msg, cop__atom(COP__ATOM_killed));
+    else if (trapping && cop__bug(exit_overtakes))
+        cop__queue_insert(proc, NULL, (msg->kind = COP__PLAIN, msg));
     else if (trapping)
         to_message(proc, msg);
     else if (reason.word != cop__atom(COP__ATOM_normal).word ||
@@ -149,7 +152,7 @@ static void unlink_ack_received(struct cop__thr *self, struct cop__proc *proc, s
 {
     uint64_t *unlinking = cop__link_unlinking(proc, msg->from);
 
-    if (unlinking && *unlinking == msg->ref)
+    if (cop__bug(unlink_forgets) || (unlinking && *unlinking == msg->ref))
         cop__link_remove(proc, msg->from);
     cop__msg_free(self, msg);
 }
@@ -184,6 +187,8 @@ void cop__signal_received(struct cop__thr *self, struct cop__proc *proc, struct 
 
     if (cop__unlikely(flags & COP__P_DOOMED)) {
         /* After the signal that ends it, in the order of the mailbox, it is as good as gone. */
+        if (msg->kind == COP__MONITOR && cop__bug(monitor_missed))
+            return;
         cop__signal_refused(self, msg, cop__atom(COP__ATOM_noproc));
         return;
     }
@@ -257,6 +262,8 @@ void cop__signal_refused(struct cop__thr *self, struct cop__msg *msg, cop_term r
 
     switch ((enum cop__msg_kind)msg->kind) {
     case COP__CALL:
+        if (cop__bug(call_unanswered))
+            return;
         cop__answer(self, msg, COP__DOWN_REPLY, reason);
         return;
     case COP__INFO:

@@ -15,6 +15,7 @@
  * Timers toward a process that ends count as cancelled at once (P-56), but who ends does not know
  * them. A cursor goes round the higher levels and drops such nodes: two steps for each timer put
  * there, so that at most as many as the others and those since the last round are kept. */
+#include "base/bug.h"
 #include "proc/proc.h"
 
 #include "base/clock.h"
@@ -212,7 +213,8 @@ static struct cop__timer **choose_due(struct cop__timer **due)
     struct cop__timer *first = *due, *second = first->next;
 
     if (!second || !cop__load(first->dest) || !cop__load(second->dest) ||
-        cop__load(first->dest) == cop__load(second->dest) || !cop__chance(COP__CHOOSE_TIMER, 2))
+        (cop__load(first->dest) == cop__load(second->dest) && !cop__bug(timers_swapped)) ||
+        !cop__chance(COP__CHOOSE_TIMER, 2))
         return due;
     return &first->next;
 }
