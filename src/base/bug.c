@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bug.h"
 
+_Static_assert(COP__BUGS == 0 || COP__BUGS == 1, "on or off");
+
 #if COP__BUGS
 #include <stdlib.h>
 #include <string.h>

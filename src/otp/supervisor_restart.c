@@ -76,7 +76,7 @@ static bool restart(struct cop__sup *sup, struct cop__child *child)
     }
     if (sup->strategy == COP_ONE_FOR_ALL && !cop__bug(all_is_rest))
         restart_group(sup, sup->children.first, child);
-    else if (sup->strategy != COP_ONE_FOR_ONE)
+    else if (sup->strategy == COP_REST_FOR_ONE || sup->strategy == COP_ONE_FOR_ALL)
         restart_group(sup, child, child);
     else
         restart_one(sup, child);

@@ -84,14 +84,14 @@ static inline void cop__begin(struct cop__thr *self, struct cop__proc *proc)
     cop__store(sched->turns, cop__load(sched->turns) + 1);
     cop__store(proc->on, self);
     __atomic_store_n(&self->current, proc, __ATOMIC_RELAXED);
-    self->budget = cop__budget;
+    self->budget = COP__BUDGET;
     self->base.heap = &proc->stack->heap;
 }
 
 static inline void cop__end(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
-    uint32_t used = (uint32_t)(cop__budget - self->budget);
+    uint32_t used = (uint32_t)(COP__BUDGET - self->budget);
     const uint64_t *canary = proc->stack->canary;
 
     if (cop__unlikely(canary && !cop__canary_alive(canary)))

@@ -65,7 +65,6 @@ static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_
     uint64_t word = cop__load_acquire(proc->mbox);
 
     if ((word & (COP__MBOX_ANY | COP__MBOX_DEAD)) != COP__MBOX_ANY ||
-        cop__unlikely(self->budget <= 0) ||
         cop__unlikely(cop__load(proc->gen) != (uint32_t)(id >> 32)))
         return NULL;
     /* acq_rel: whoever clears a parked bit owns all that the parker wrote before. */
@@ -77,10 +76,16 @@ static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_
     return proc;
 }
 
+/* The same, unless the budget is used up: then a node that is simulated is told on the long way. */
+static inline struct cop__proc *cop__wake_with_budget(struct cop__thr *self, uint64_t id)
+{
+    return cop__likely(self->budget > 0) ? cop__wake_waiting(self, id) : NULL;
+}
+
 /* cop__push for a PLAIN message, a CAST or a CALL. */
 static inline bool cop__push_message(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
-    struct cop__proc *proc = cop__wake_waiting(self, id);
+    struct cop__proc *proc = cop__wake_with_budget(self, id);
 
     if (!proc)
         return cop__push(self, id, msg);
@@ -95,7 +100,7 @@ struct cop__msg *cop__reply_too_many(struct cop__thr *self, struct cop__msg *rep
 /* cop__push for the answer of call msg->ref, which is dropped when nobody waits for it. */
 static inline void cop__push_answer(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
-    struct cop__proc *proc = cop__wake_waiting(self, id);
+    struct cop__proc *proc = cop__wake_with_budget(self, id);
 
     if (!proc) {
         if (!cop__push(self, id, msg))

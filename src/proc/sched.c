@@ -28,7 +28,6 @@ static struct {
 } global;
 
 _Atomic(uint32_t) cop__urgent;
-int32_t cop__budget = COP__BUDGET;
 
 void (*cop__on_poll_event)(uint64_t data, uint32_t events);
 
@@ -408,12 +407,16 @@ static void run(struct cop__thr *self, struct cop__proc *proc)
 {
     do {
         cop__begin(self, proc);
+        if (cop__unlikely(cop__choosing))
+            self->budget -= COP__BUDGET; /* all go the long way, where the choice points are */
         /* Still the same thread: a thread's base never moves. Its scheduler may have changed, and
          * others may have run since. */
         proc = switch_in(self, proc);
         if (cop__unlikely(self->act > COP__ACT_RESTART) && !came_back(self, proc))
             return;
         __atomic_store_n(&self->current, NULL, __ATOMIC_RELEASE);
+        if (cop__unlikely(cop__choosing))
+            self->budget += COP__BUDGET;
         cop__end(self, proc);
         if (cop__unlikely(starts_anew(self->act)))
             proc->sp = NULL;
@@ -470,5 +473,4 @@ void cop__global_start(void)
     list_init(&global.high, true);
     list_init(&global.max, true);
     cop__store(cop__urgent, cop__choosing);
-    cop__budget = cop__choosing ? 0 : COP__BUDGET;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Destinations, and sending to them (P-16 to P-24). */
 #include "proc/proc.h"
+#include "proc/simulate.h"
 #include "term/atoms.h"
 
 #include <string.h>
@@ -205,6 +206,8 @@ static __attribute__((noinline)) void send_rest(struct cop__thr *self, uint64_t 
     uint64_t kind_and_label, cop_term message, struct cop__msg *msg, struct cop__proc *woken)
 {
     if (woken) {
+        if (cop__unlikely(cop__simulated))
+            cop__sim_pushed(self, to, msg);
         cop__ready_slow(self, woken);
     } else {
         if (!msg) {
@@ -232,7 +235,7 @@ static inline void send_local(
         if (woken)
             cop__queue_append(woken, msg);
     }
-    if (cop__unlikely(!woken || !cop__ready_quick(self, woken))) {
+    if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
         send_rest(self, to, (uint64_t)label << 32 | kind, message, msg, woken);
         return;
     }

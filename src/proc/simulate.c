@@ -2,7 +2,7 @@
 /* The simulation of a node: steps, faults, what must always hold, and the story of a run. Layer 2.
  *
  * The hard idea: it is the node that everybody runs. Every share of work is 0, so that each send,
- * call and turn takes its long way (COP__BUDGET in types.h), and each process that runs comes from
+ * call and turn takes its long way (run in sched.c), and each process that runs comes from
  * the base loop (cop__urgent); the long ways end here. An ordinary node pays nothing for it.
  *
  * A run fails when its main function does, when what must hold does not, when nothing can ever
@@ -49,17 +49,24 @@ void cop__sim_prepare(struct cop__sim_run *run)
     prepared = run;
 }
 
+bool cop__sim_story_wanted(void)
+{
+    const char *story = getenv("COPPICE_SIM_STORY");
+
+    return story && *story && *story != '0';
+}
+
 /* COPPICE_SIM_SEED=7 COPPICE_SIM_STORY=1 makes a simulation of any program. */
 static struct cop__sim_run *from_environment(void)
 {
-    const char *seed = getenv("COPPICE_SIM_SEED"), *story = getenv("COPPICE_SIM_STORY");
+    const char *seed = getenv("COPPICE_SIM_SEED");
 
     if (!seed || !*seed)
         return NULL;
     of_environment = (struct cop__sim_run){ .seed = strtoull(seed, NULL, 0) };
     if (!of_environment.seed)
         of_environment.seed = 1;
-    if (story && *story && *story != '0')
+    if (cop__sim_story_wanted())
         of_environment.story = stderr;
     return &of_environment;
 }

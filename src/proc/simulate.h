@@ -29,6 +29,7 @@ extern bool cop__simulated;
 struct cop_options;
 /* The next node of this program is this run; NULL: an ordinary one. */
 void cop__sim_prepare(struct cop__sim_run *run);
+bool cop__sim_story_wanted(void); /* COPPICE_SIM_STORY */
 /* node.c: at its start, before anything asks for time or chance; and when it has stopped. */
 void cop__sim_begin(void);
 void cop__sim_end(void);

@@ -308,9 +308,6 @@ _Static_assert(sizeof(struct cop__ext) <= 256, "ext is one block of the third cl
  */
 
 enum { COP__RING = 256, COP__STACKS_HOT = 64, COP__BUDGET = 512, COP__OVERLOAD_COST = 64 };
-/* What a process may do before it yields: COP__BUDGET; 0 in a node that chooses, so that all go the
- * long way, where the choice points are. Constant while a node runs. */
-extern int32_t cop__budget;
 enum {
     COP__WHEEL_LEVELS = 5,
     COP__WHEEL_NEAR_BITS = 10,

@@ -35,7 +35,7 @@ static int run_here(const cop_sim *sim, uint64_t seed, const struct cop__schedul
     *ret_run = (struct cop__sim_run){
         .seed = seed ? seed : 1, .schedule = schedule, .steps_max = sim->steps_max
     };
-    if (story)
+    if (story || cop__sim_story_wanted())
         ret_run->story = stderr;
     cop__sim_prepare(ret_run);
     status = cop_run_main_with(sim->main, 1, arguments, &(struct cop_options){ .schedulers = 1 });
@@ -61,8 +61,7 @@ int cop_simulate(uint64_t seed, cop_main *fn)
 
     if (status) {
         print_run(&run, status);
-        fprintf(stderr, "coppice: again, with its story: COPPICE_SIM_STORY=1, seed %llu\n",
-            (unsigned long long)run.seed);
+        fprintf(stderr, "coppice: its story: run this program with COPPICE_SIM_STORY=1\n");
     }
     return status;
 }
@@ -82,14 +81,15 @@ static bool parse_schedule(struct cop__schedule *ret_schedule, const char *text)
 
         if (*end != ':' || place >= COP__SIM_CHOICES_MAX)
             break;
-        value = strtoul(end + 1, &end, 10);
-        if (value > UINT32_MAX || (*end && *end != ','))
+        text = end + 1;
+        value = strtoul(text, &end, 10);
+        if (end == text || value > UINT32_MAX || (*end && *end != ','))
             break;
         values[place] = (uint32_t)value;
         count = place + 1 > count ? place + 1 : count;
         text = *end ? end + 1 : end;
     }
-    if (!values || *text) {
+    if (!values || *text || !count) {
         free(values);
         return false;
     }

@@ -164,7 +164,7 @@ static void named_main(cop_term arg)
 CLAUSE(TMR_06)
 {
     cop_timer timer;
-    cop_pid pid;
+    cop_pid pid, named;
     cop_ref ref;
 
     begin();
@@ -176,7 +176,8 @@ CLAUSE(TMR_06)
     cop_timer_cancel(timer);
     begin();
     pid = cop_spawn(named_main, cop("{Self, 2}", cop_self()));
-    cop_yield();
+    while (!cop_whereis(&named, "named"))
+        cop_yield();
     timer = cop_timer_send_interval(10, "named", cop("tick"));
     ref = cop_monitor(timer.pid);
     expect_run_at(10);
