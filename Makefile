@@ -16,6 +16,9 @@ test: setup               ## everything a change must pass, under 10 minutes on 
 check: setup              ## the suite under one sanitizer: SAN=address|thread|undefined|torture|choice
 	@scripts/test --sanitizer $(SAN)
 
+sim: all setup            ## simulations: TEST=name SEEDS=200, or SEED=7 for one run and its story
+	@scripts/sim "$(TEST)" "$(SEEDS)" "$(SEED)"
+
 stress: setup             ## the stress tests in their long form, plain and under each sanitizer
 	@scripts/test --stress
 
@@ -49,4 +52,4 @@ setup-build:
 help:                     ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-.PHONY: all demo test check stress fuzz cross bench coverage install format clean setup setup-build help
+.PHONY: all demo test check sim stress fuzz cross bench coverage install format clean setup setup-build help
