@@ -8,6 +8,7 @@
 #include <coppice/etf.h>
 #include <coppice/match_spec.h>
 #include <coppice/process.h>
+#include <coppice/mailbox.h>
 #include <coppice/ets.h>
 #include <coppice/persistent_term.h>
 #include <coppice/atomics.h>

@@ -131,7 +131,19 @@ COP_API void cop_cast_to(cop_dest server, cop_term request);
 #define COP__TRY_CALL(RET, SERVER, REQUEST, ...)        \
     cop_try_call_to((RET), cop_dest(SERVER), (REQUEST), \
         &(const struct cop_call_options){ .unset = 0, __VA_ARGS__ })
-#define cop_cast(SERVER, REQUEST) cop_cast_to(cop_dest(SERVER), (REQUEST))
+/* The same, for a sender that asks.
+ *
+ * Returns  false: it was not sent, since the server's mailbox is full, or that would have meant to
+ *          wait for room there or for a node. true says nothing else: who is not there is not told
+ *          of.
+ * Exits    as cop_cast.
+ * Parks    yields.
+ * Context  any process.
+ * OTP      none; erlang:send/3 with nosuspend.
+ */
+COP_API bool cop_try_cast_to(cop_dest server, cop_term request);
+#define cop_cast(SERVER, REQUEST)     cop_cast_to(cop_dest(SERVER), (REQUEST))
+#define cop_try_cast(SERVER, REQUEST) cop_try_cast_to(cop_dest(SERVER), (REQUEST))
 
 /* The caller of the handle_call that runs now, for who replies later.
  *

@@ -303,12 +303,13 @@ COP_API void cop_send_to(cop_dest to, cop_term message);
 #define cop_send(TO, MESSAGE) cop_send_to(cop_dest(TO), (MESSAGE))
 
 enum { COP_NOSUSPEND = 1, COP_NOCONNECT = 2, COP_SEND_PRIORITY = 4 };
-enum cop_send_result { COP_SEND_OK, COP_SEND_NOSUSPEND, COP_SEND_NOCONNECT };
+enum cop_send_result { COP_SEND_OK, COP_SEND_NOSUSPEND, COP_SEND_NOCONNECT, COP_SEND_OVERLOAD };
 
 /* The same with flags.
  *
  * Returns  COP_SEND_OK; NOCONNECT or NOSUSPEND: not sent, since that would have meant to connect to
- *          a node, or to wait.
+ *          a node, or to wait; OVERLOAD: the receiver's mailbox is full, and refuses
+ *          (coppice/mailbox.h).
  * Exits    as cop_send.
  * Parks    yields.
  * Options  flags: COP_NOSUSPEND, COP_NOCONNECT; COP_SEND_PRIORITY: before all ordinary messages, if
@@ -873,13 +874,15 @@ COP_API enum cop_call_outcome cop_process_call(
 
 /* Send the message {Label, Request} without building it first.
  *
+ * Returns  as cop_send_flags.
  * Exits    the caller with badarg: no pid.
  * Parks    yields.
- * Options  label: the tag the receiver sees, '$gen_cast' for gen_server.
+ * Options  label: the tag the receiver sees, '$gen_cast' for gen_server. flags as cop_send_flags.
  * Context  any thread.
  * OTP      what gen_server:cast/2 does. Clauses P-16 to P-22, GS-45.
  */
-COP_API void cop_process_cast(cop_pid to, cop_atom label, cop_term request);
+COP_API enum cop_send_result cop_process_cast(
+    cop_pid to, cop_atom label, cop_term request, unsigned flags);
 
 /* Answer a call, given From as it was received ({Pid, Tag}). The first answer counts; one to a
  * caller that has given up is dropped.

@@ -4,6 +4,7 @@
  * kept. */
 #include "base/block.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -169,6 +170,11 @@ void *cop__block_large(size_t size)
     void *memory = NULL;
 
     return posix_memalign(&memory, COP__BLOCK_ALIGN, size) == 0 ? memory : NULL;
+}
+
+size_t cop__block_bytes(const void *block, uint8_t class)
+{
+    return class == COP__BLOCK_LARGE ? malloc_usable_size((void *)block) : cop__block_size(class);
 }
 
 void cop__block_put_slow(struct cop__thread *self, void *memory, uint8_t class)

@@ -16,6 +16,7 @@
 #include "dist/epmd.h"
 #include "dist/frame.h"
 #include "dist/nodes.h"
+#include "proc/bounded.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/node.h"
@@ -69,6 +70,7 @@ static struct connection *new_connection(void)
     connection->self = cop_self().id;
     cop__enter();
     cop__resource_add(&connection->resource);
+    cop__never_waits(); /* one slow mailbox would hold up all that comes from the node */
     cop__leave();
     cop_set_group_leader(cop_self(), cop_self()); /* of no application */
     return connection;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "otp/hooks.h"
 #include "otp/dynamic_supervisor_int.h"
 
 struct dynamic {
@@ -45,6 +46,7 @@ static cop_step init(void *state, cop_term start)
     int64_t address;
     int intensity;
 
+    cop__never_waits();
     cop_must(cop_match(start, "{Address, Name}", &address, &name));
     definition = (const cop_dynamic_supervisor *)(uintptr_t)address;
     if (!check(definition, &extra, &error))

@@ -132,17 +132,27 @@ bool cop_try_call_to(
                cop__gen_timeout(options ? options->timeout_ms : 0)) == COP_CALL_REPLY;
 }
 
-void cop_cast_to(cop_dest server, cop_term request)
+static enum cop_send_result cast_with(cop_dest server, cop_term request, unsigned flags)
 {
     cop_pid pid;
 
     if (cop_dest_kind_of(server) == COP_DEST_NONE)
         cop_error(cop("function_clause")); /* GS-46 */
     if (cop_dest_kind_of(server) == COP_DEST_REMOTE_NAME)
-        cop_send_to(server, cop("{'$gen_cast', Request}", request));
-    else if (cop_whereis_to(&pid, server))
-        cop_process_cast(pid, cop__gen_cast_label(), request);
-    /* GS-45: who is not there is not told of */
+        return cop_send_flags(server, cop("{'$gen_cast', Request}", request), flags);
+    if (cop_whereis_to(&pid, server))
+        return cop_process_cast(pid, cop__gen_cast_label(), request, flags);
+    return COP_SEND_OK; /* GS-45: who is not there is not told of */
+}
+
+void cop_cast_to(cop_dest server, cop_term request)
+{
+    cast_with(server, request, 0);
+}
+
+bool cop_try_cast_to(cop_dest server, cop_term request)
+{
+    return cast_with(server, request, COP_NOSUSPEND) == COP_SEND_OK;
 }
 
 cop_term cop_caller(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a supervisor comes to be, and how it takes a new shape: SUP-01 to SUP-21, SUP-78, SUP-79,
  * SUP-95. Layer 5. All of the tree is checked before anything is started. */
+#include "otp/hooks.h"
 #include "supervisor_int.h"
 
 /* --- Flags
@@ -151,6 +152,7 @@ cop_step cop__supervisor_init(void *state, cop_term message)
     uint64_t tree;
     cop_atom name;
 
+    cop__never_waits(); /* its children depend on it, whoever it casts to */
     cop_must(cop_to_uint(&tree, cop_tuple_at(message, 0)));
     cop_must(cop_match(message, "{_, Name, Root, Arg}", &name, &sup->root, &arg));
     sup->tree = (const cop_supervisor *)(uintptr_t)tree;

@@ -6,6 +6,7 @@
  * A call that waits for ever has no alias in OTP: its tag is the reference alone (GS-32). Nothing
  * is dropped for it then: an answer too many is the message {Ref, Reply} (GS-88). */
 #include "base/bug.h"
+#include "proc/bounded.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -127,6 +128,28 @@ static cop_term to_turn(struct cop__proc *proc, struct cop__msg *msg)
     return msg->term;
 }
 
+/* It is not there, or its mailbox is full. True: now it is in. */
+static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__msg *msg,
+    cop_term request, int64_t *timeout_ms, cop_term *ret_reply)
+{
+    uint64_t deadline_ns = cop__deadline_in(*timeout_ms);
+    enum cop__refusal refusal;
+
+    if (cop__push_or_wait(server, msg, request, deadline_ns)) {
+        if (*timeout_ms != COP_INFINITY && deadline_ns != COP__PAST) {
+            uint64_t now_ns = cop__now_ns();
+
+            *timeout_ms = now_ns < deadline_ns ? (int64_t)((deadline_ns - now_ns) / 1000000) : 0;
+        }
+        return true;
+    }
+    refusal = (enum cop__refusal)cop__own_thr()->refusal;
+    *ret_reply = cop__atom(refusal == COP__REFUSED ? COP__ATOM_overload
+                           : refusal == COP__WAIT  ? COP__ATOM_timeout
+                                                   : COP__ATOM_noproc);
+    return false;
+}
+
 enum cop_call_outcome cop_process_call(
     cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request, int64_t timeout_ms)
 {
@@ -157,13 +180,14 @@ enum cop_call_outcome cop_process_call(
     if (proc->call_bare)
         msg->flags |= COP__MSG_BARE;
     mark = proc->last;
-    if (cop__unlikely(!cop__push_message(self, server.id, msg))) {
+    if (cop__unlikely(!cop__push_message(self, server.id, msg)) &&
+        !push_again(server.id, msg, request, &timeout_ms, ret_reply)) {
         proc->call_ref = 0;
-        cop__msg_free(self, msg);
-        *ret_reply = cop__atom(COP__ATOM_noproc);
+        outcome = cop__own_thr()->refusal == COP__WAIT ? COP_CALL_TIMEOUT : COP_CALL_DOWN;
         cop__leave();
-        return COP_CALL_DOWN;
+        return outcome;
     }
+    self = cop__own_thr();
     msg = wait(self, proc, mark, timeout_ms, server.id);
     self = cop__own_thr();
     if (cop__likely(msg != NULL)) {

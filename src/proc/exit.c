@@ -166,7 +166,7 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     release_timer(self, proc);
     release_resources(proc);
     drop_monitors(self, proc);
-    left = cop__mailbox_close(proc);
+    left = cop__mailbox_close(self, proc);
     while (left) {
         struct cop__msg *next = left->next;
 

@@ -5,6 +5,7 @@
  * messages until there are none or its share is used up, and each message is one turn. */
 #include "proc/activation.h"
 #include "base/bug.h"
+#include "proc/bounded.h"
 #include "proc/fault.h"
 #include "term/atoms.h"
 
@@ -112,6 +113,10 @@ static inline __attribute__((always_inline)) COP_NORETURN void turns(
         if (cop__unlikely(proc->ext != NULL)) {
             proc->ext->deadline_ns = 0;
             proc->ext->current_from = COP_NONE;
+            if ((msg->flags & COP__MSG_BOUND) && !cop__bound_handle(self, proc, msg)) {
+                cop__msg_free(self, msg);
+                continue;
+            }
         }
         proc->current = msg;
         cop__leave();

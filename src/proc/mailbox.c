@@ -7,6 +7,7 @@
  * M4: one word keeps the order of each sender for messages and signals alike (P-16, P-17).
  * M5: blocks are 64-byte aligned.
  * tests/models/mailbox.py checks the transitions below in all interleavings. */
+#include "proc/bounded.h"
 #include "proc/proc.h"
 #include "proc/simulate.h"
 
@@ -25,6 +26,8 @@ bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
          * differs and the CAS fails. */
         if (cop__unlikely(cop__load(proc->gen) != gen || (word & COP__MBOX_DEAD)))
             return false;
+        if (cop__unlikely(word & COP__MBOX_BOUND))
+            return cop__bound_push(self, id, msg);
         msg->next = (struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR);
         changed = (word & ~COP__MBOX_PTR) | (uint64_t)(uintptr_t)msg;
         wake = false;
@@ -120,27 +123,11 @@ void cop__queue_message(struct cop__proc *proc, struct cop__msg *msg)
         cop__queue_append(proc, msg);
 }
 
-void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
+/* To the inner queue, or acted upon; oldest first. */
+static void take_in(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
-    uint64_t word = cop__load(proc->mbox);
-    struct cop__msg *newest, *msg, *next;
-    uint32_t count;
-    uint8_t kind_max;
+    struct cop__msg *next;
 
-    /* FULL and the tag stay; nobody else changes them while the process runs, but FULL by us. */
-    word = atomic_exchange_explicit(
-        &proc->mbox, word & (COP__MBOX_TAG | COP__MBOX_FULL), memory_order_acquire);
-    newest = (struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR);
-    msg = reverse(newest, &count, &kind_max);
-    note_load(proc, word, count);
-    if (msg && kind_max <= COP__CALL) { /* nothing but messages: not touched once more */
-        if (proc->last)
-            proc->last->next = msg;
-        else
-            proc->first = msg;
-        proc->last = newest;
-        return;
-    }
     for (; msg; msg = next) {
         next = msg->next;
         if (cop__likely(msg->kind <= COP__CALL)) {
@@ -151,17 +138,49 @@ void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
             if (cop__likely(msg != NULL))
                 cop__queue_append(proc, msg);
         } else if (msg->kind == COP__ALIASED) {
-            if (cop__aliased_accept(self, proc, msg))
+            if (cop__aliased_accept(self, proc, msg)) {
                 cop__queue_message(proc, msg);
-            else
-                cop__msg_free(self, msg);
+                continue;
+            }
+            if (msg->flags & COP__MSG_BOUND)
+                cop__bound_taken(self, proc, msg, COP__DROPPED);
+            cop__msg_free(self, msg);
         } else {
             cop__signal_received(self, proc, msg);
         }
     }
 }
 
-struct cop__msg *cop__mailbox_close(struct cop__proc *proc)
+void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
+{
+    uint64_t word = cop__load(proc->mbox);
+    struct cop__msg *newest, *msg;
+    uint32_t count;
+    uint8_t kind_max;
+
+    /* FULL, BOUND and the tag stay; nobody else changes them while the process runs, but FULL and
+     * BOUND by us. */
+    word = atomic_exchange_explicit(&proc->mbox,
+        word & (COP__MBOX_TAG | COP__MBOX_FULL | COP__MBOX_BOUND), memory_order_acquire);
+    newest = (struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR);
+    msg = reverse(newest, &count, &kind_max);
+    note_load(proc, word, count);
+    if (msg && kind_max <= COP__CALL) { /* nothing but messages: not touched once more */
+        if (proc->last)
+            proc->last->next = msg;
+        else
+            proc->first = msg;
+        proc->last = newest;
+    } else {
+        take_in(self, proc, msg);
+    }
+    if (cop__unlikely(word & COP__MBOX_BOUND)) {
+        take_in(self, proc, cop__bound_fetch(proc));
+        cop__bound_trim(self, proc);
+    }
+}
+
+struct cop__msg *cop__mailbox_close(struct cop__thr *self, struct cop__proc *proc)
 {
     uint64_t word = cop__load(proc->mbox);
     uint32_t count;
@@ -176,5 +195,12 @@ struct cop__msg *cop__mailbox_close(struct cop__proc *proc)
     else
         all = outer;
     proc->first = proc->last = NULL;
+    if (cop__unlikely(word & COP__MBOX_BOUND)) {
+        struct cop__msg **end = &all;
+
+        while (*end)
+            end = &(*end)->next;
+        *end = cop__bound_close(self, proc);
+    }
     return all;
 }

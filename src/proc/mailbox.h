@@ -39,7 +39,8 @@ static inline bool cop__fetch(struct cop__thr *self, struct cop__proc *proc)
     return true;
 }
 
-struct cop__msg *cop__mailbox_close(struct cop__proc *proc); /* all that is left, oldest first */
+/* All that is left, oldest first. */
+struct cop__msg *cop__mailbox_close(struct cop__thr *self, struct cop__proc *proc);
 void cop__wake(struct cop__thr *self, struct cop__proc *proc, uint32_t gen);
 
 static inline void cop__queue_append(struct cop__proc *proc, struct cop__msg *msg)
@@ -64,7 +65,7 @@ static inline struct cop__proc *cop__wake_waiting(struct cop__thr *self, uint64_
     struct cop__proc *proc = cop__proc_of(id);
     uint64_t word = cop__load_acquire(proc->mbox);
 
-    if ((word & (COP__MBOX_ANY | COP__MBOX_DEAD)) != COP__MBOX_ANY ||
+    if ((word & (COP__MBOX_ANY | COP__MBOX_DEAD | COP__MBOX_BOUND)) != COP__MBOX_ANY ||
         cop__unlikely(cop__load(proc->gen) != (uint32_t)(id >> 32)))
         return NULL;
     /* acq_rel: whoever clears a parked bit owns all that the parker wrote before. */

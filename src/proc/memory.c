@@ -57,6 +57,8 @@ void cop__ext_trim(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__ext *ext = proc->ext;
 
+    if (cop__load(proc->mbox) & COP__MBOX_BOUND)
+        return; /* it says that messages are counted */
     if (!ext || ext->links.count || ext->monitors.count || ext->monitored_by.count || ext->timer ||
         ext->deadline_ns || ext->defers || ext->resources || ext->kept || ext->dictionary ||
         ext->child_origin || ext->start_result || ext->group_leader.id || ext->far ||

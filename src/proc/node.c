@@ -145,7 +145,7 @@ static void drop_processes(void)
 
         if (cop__load(proc->mbox) & COP__MBOX_DEAD)
             continue;
-        for (msg = cop__mailbox_close(proc); msg; msg = next) {
+        for (msg = cop__mailbox_close(self, proc); msg; msg = next) {
             next = msg->next;
             if (msg->kind == COP__ADOPT)
                 cop__signal_refused(self, msg, COP_NONE); /* given, and not taken in */

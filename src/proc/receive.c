@@ -5,6 +5,7 @@
  * hot receives wait in one frame, cop__receive_search, so that what the return predictor holds of
  * one process is right for the next. */
 #include "proc/activation.h"
+#include "proc/bounded.h"
 #include "term/atoms.h"
 
 /* What a cop_receive_scan keeps in its internal words. */
@@ -21,6 +22,8 @@ void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop
         proc->last = prev;
     if (proc->ext && proc->ext->mark_last == msg)
         proc->ext->mark_ref = 0;
+    if (cop__unlikely(msg->flags & COP__MSG_BOUND))
+        cop__bound_taken(cop__own_thr(), proc, msg, COP__HANDLED);
 }
 
 void cop__queue_insert(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg)

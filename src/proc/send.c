@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Destinations, and sending to them (P-16 to P-24). */
+#include "proc/bounded.h"
 #include "proc/proc.h"
 #include "proc/simulate.h"
 #include "term/atoms.h"
@@ -152,25 +153,36 @@ cop_term cop_dest_show(cop_dest dest)
 /* --- Sending
  * --------------------------------------------------------------------------------------------- */
 
-static void push_or_drop(struct cop__thr *self, uint64_t to, struct cop__msg *msg)
+/* What the sender may be told of (P-18: not that there is nobody). */
+static enum cop_send_result push_or_drop(
+    uint64_t to, struct cop__msg *msg, cop_term message, unsigned flags)
 {
-    if (!cop__push(self, to, msg))
-        cop__msg_free(self, msg); /* P-18 */
+    uint64_t deadline_ns = flags & COP_NOSUSPEND ? COP__PAST : UINT64_MAX;
+    enum cop__refusal refusal;
+
+    if (cop__push_or_wait(to, msg, message, deadline_ns))
+        return COP_SEND_OK;
+    refusal = (enum cop__refusal)cop__own_thr()->refusal;
+    return refusal == COP__REFUSED ? COP_SEND_OVERLOAD
+           : refusal == COP__WAIT  ? COP_SEND_NOSUSPEND
+                                   : COP_SEND_OK;
 }
 
 /* To the owner of an alias, who looks at it when he receives it. */
-static void send_alias(struct cop__thr *self, uint64_t ref, cop_term message, unsigned flags)
+static enum cop_send_result send_alias(
+    struct cop__thr *self, uint64_t ref, cop_term message, unsigned flags)
 {
     uint32_t index = (uint32_t)cop__ref_owner_index(ref);
     struct cop__msg *msg;
 
     if (!index || index >= cop__proc_capacity)
-        return; /* P-22 */
+        return COP_SEND_OK; /* P-22 */
     msg = cop__msg_new(self, COP__ALIASED, message);
     msg->ref = ref;
     if (flags & COP_SEND_PRIORITY)
         msg->flags |= COP__MSG_PRIORITY;
-    push_or_drop(self, cop__pid_id(cop__load_acquire(cop__proc_base[index].gen), index), msg);
+    return push_or_drop(
+        cop__pid_id(cop__load_acquire(cop__proc_base[index].gen), index), msg, message, flags);
 }
 
 /* What is no pid of this node. rt even: a via module is user code. */
@@ -178,6 +190,7 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     cop_dest to, cop_term message, unsigned flags)
 {
     enum cop_dest_kind kind = cop_dest_kind_of(to);
+    enum cop_send_result result = COP_SEND_OK;
     struct cop__thr *self;
     uint64_t id;
 
@@ -192,37 +205,41 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
         cop_exit(cop__pair(cop__atom(COP__ATOM_badarg), cop__pair(cop_dest_show(to), message)));
     self = (struct cop__thr *)cop__enter();
     if (kind == COP_DEST_ALIAS)
-        send_alias(self, to.what, message, flags);
+        result = send_alias(self, to.what, message, flags);
     else if (id)
-        push_or_drop(self, id, cop__msg_new(self, COP__PLAIN, message));
-    cop__charge(self, 1);
+        result = push_or_drop(id, cop__msg_new(self, COP__PLAIN, message), message, flags);
+    cop__charge(cop__own_thr(), 1);
     cop__leave();
-    return COP_SEND_OK;
+    return result;
 }
 
 /* The rest of a send that is not over in a few stores: the message, made or not (msg NULL), is to
- * be pushed, or the process that it woke is to be made ready. rt odd; it leaves. */
-static __attribute__((noinline)) void send_rest(struct cop__thr *self, uint64_t to,
-    uint64_t kind_and_label, cop_term message, struct cop__msg *msg, struct cop__proc *woken)
+ * be pushed, or the process that it woke is to be made ready. In `rest` are the label of a cast, the
+ * flags and the kind. rt odd; it leaves. */
+static __attribute__((noinline)) enum cop_send_result send_rest(struct cop__thr *self, uint64_t to,
+    uint64_t rest, cop_term message, struct cop__msg *msg, struct cop__proc *woken)
 {
+    enum cop_send_result result = COP_SEND_OK;
+
     if (woken) {
         if (cop__unlikely(cop__simulated))
             cop__sim_pushed(self, to, msg);
         cop__ready_slow(self, woken);
     } else {
         if (!msg) {
-            msg = cop__msg_new(self, (enum cop__msg_kind)(kind_and_label & 255), message);
-            msg->aux = (uint32_t)(kind_and_label >> 32);
+            msg = cop__msg_new(self, (enum cop__msg_kind)(rest & 255), message);
+            msg->aux = (uint32_t)(rest >> 32);
         }
-        push_or_drop(self, to, msg);
+        result = push_or_drop(to, msg, message, (unsigned)rest >> 8 & 255);
     }
-    cop__charge(self, 1);
+    cop__charge(cop__own_thr(), 1);
     cop__leave();
+    return result;
 }
 
 /* To a process of this node. No call on the usual way, so nothing to save. */
-static inline void send_local(
-    uint64_t to, enum cop__msg_kind kind, uint32_t label, cop_term message)
+static inline enum cop_send_result send_local(
+    uint64_t to, enum cop__msg_kind kind, uint32_t label, cop_term message, unsigned flags)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__msg *msg = cop__msg_quick(self, kind, message);
@@ -235,12 +252,12 @@ static inline void send_local(
         if (woken)
             cop__queue_append(woken, msg);
     }
-    if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken))) {
-        send_rest(self, to, (uint64_t)label << 32 | kind, message, msg, woken);
-        return;
-    }
+    if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken)))
+        return send_rest(self, to, (uint64_t)label << 32 | (flags & 255) << 8 | kind, message, msg,
+            woken);
     self->budget--;
     cop__leave();
+    return COP_SEND_OK;
 }
 
 void cop_send_to(cop_dest to, cop_term message)
@@ -248,23 +265,23 @@ void cop_send_to(cop_dest to, cop_term message)
     if (cop__unlikely(to.more || !to.what))
         send_elsewhere(to, message, 0);
     else
-        send_local(to.what, COP__PLAIN, 0, message);
+        send_local(to.what, COP__PLAIN, 0, message, 0);
 }
 
-void cop_process_cast(cop_pid to, cop_atom label, cop_term request)
+enum cop_send_result cop_process_cast(
+    cop_pid to, cop_atom label, cop_term request, unsigned flags)
 {
     if (cop__unlikely(to.node || !to.id))
-        send_elsewhere(cop_dest_pid(to), cop__pair(cop__atom(label.index), request), 0);
-    else
-        send_local(to.id, COP__CAST, label.index, request);
+        return send_elsewhere(
+            cop_dest_pid(to), cop__pair(cop__atom(label.index), request), flags);
+    return send_local(to.id, COP__CAST, label.index, request, flags);
 }
 
 enum cop_send_result cop_send_flags(cop_dest to, cop_term message, unsigned flags)
 {
     if (cop__unlikely(to.more || !to.what))
         return send_elsewhere(to, message, flags);
-    send_local(to.what, COP__PLAIN, 0, message);
-    return COP_SEND_OK;
+    return send_local(to.what, COP__PLAIN, 0, message, flags);
 }
 
 bool cop__send_copy(cop_pid to, cop_term message)

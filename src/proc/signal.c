@@ -3,6 +3,7 @@
  * becomes of one whose receiver is gone. A signal is acted upon by its receiver only, so links,
  * monitors and all else of a process need no lock. */
 #include "base/bug.h"
+#include "proc/bounded.h"
 #include "proc/far.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -166,9 +167,12 @@ static void forget_received(struct cop__thr *self, struct cop__proc *proc, struc
             *place = call->next;
             call->next = proc->turn; /* its request may be in use in this turn */
             proc->turn = call;
-            break;
+            cop__msg_free(self, msg);
+            return;
         }
     }
+    if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
+        cop__bound_given_up(proc, msg->ref);
     cop__msg_free(self, msg);
 }
 

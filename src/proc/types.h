@@ -68,6 +68,7 @@ enum {
     COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* PLAIN, CAST: the tree follows from `from` on, there is no from and ref */
+    COP__MSG_BOUND = 16, /* counted by a bounded mailbox, and not taken yet */
     COP__MSG_BARE = 8,  /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
 };
 
@@ -96,6 +97,7 @@ struct cop__msg {
 #define COP__MBOX_SIG  2ull  /* parked for signals and wakes only */
 #define COP__MBOX_PEND 4ull  /* a signal is queued, or a wake came */
 #define COP__MBOX_DEAD 8ull  /* closed */
+#define COP__MBOX_BOUND 32ull /* it has a bound: bounded.c */
 #define COP__MBOX_FULL 16ull /* overload: senders pay more of their budget */
 #define COP__MBOX_PTR  0x0000ffffffffffc0ull
 #define COP__MBOX_TAG  0xffff000000000000ull /* 16 bits that change with every reuse of the slot */
@@ -153,6 +155,7 @@ enum {
     COP__P_CRASHED = 512,     /* next run is crash_main */
     COP__P_TIMED = 1024,      /* has started timers toward itself */
     COP__P_FAULTED = 2048,    /* next run is fault_main */
+    COP__P_NEVER_WAITS = 8192, /* for room in a mailbox: a supervisor */
     COP__P_FAULT_TOLD = 4096, /* it has ended with a fault, and the reason is in ext */
 };
 
@@ -377,6 +380,8 @@ struct cop__thr {
     enum cop__act act; /* what who ran before wants, when it is settled */
     int32_t budget;    /* what the running process may still do before it yields */
     bool searching;
+    bool may_wait;   /* the sender of what is being pushed can wait for room */
+    uint8_t refusal; /* enum cop__refusal: why the last push did not succeed */
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
     struct cop__thr *next;    /* in the list of spares, or of ended threads */

@@ -37,6 +37,9 @@
     X(timeout_value, "timeout_value")           \
     X(infinity, "infinity")                     \
     X(simulated, "simulated")                   \
+    X(overload, "overload")                     \
+    X(deadlock, "deadlock")                     \
+    X(long_message_queue, "long_message_queue") \
     X(DOWN, "DOWN")                             \
     X(EXIT, "EXIT")                             \
     X(process, "process")                       \
