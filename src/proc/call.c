@@ -7,6 +7,7 @@
  * is dropped for it then: an answer too many is the message {Ref, Reply} (GS-88). */
 #include "base/bug.h"
 #include "proc/bounded.h"
+#include "proc/deadlock.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 
@@ -88,7 +89,7 @@ static struct cop__msg *find_reply(struct cop__thr *self, struct cop__proc *proc
 
 /* As cop__call_wait; server, when not 0, is told when it need not answer any more. */
 static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark,
-    int64_t timeout_ms, uint64_t server)
+    int64_t timeout_ms, uint64_t server, uint64_t waits_for)
 {
     uint64_t ref = proc->call_ref, deadline_ns = 0;
     struct cop__msg *msg;
@@ -105,8 +106,10 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
                 break;
             cop__deadline_set(self, proc, deadline_ns);
         }
+        cop__waits_for(proc, waits_for);
         self = cop__wait_any(self, proc);
     }
+    cop__waits_for(proc, 0);
     if (deadline_ns)
         cop__deadline_clear(proc);
     proc->call_ref = 0;
@@ -116,9 +119,10 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
 }
 
 struct cop__msg *cop__call_wait(
-    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms)
+    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms,
+    uint64_t waits_for)
 {
-    return wait(self, proc, mark, timeout_ms, 0);
+    return wait(self, proc, mark, timeout_ms, 0, waits_for);
 }
 
 static cop_term to_turn(struct cop__proc *proc, struct cop__msg *msg)
@@ -150,6 +154,17 @@ static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__ms
     return false;
 }
 
+/* A call that would never be answered. */
+static __attribute__((noinline)) void give_up(struct cop__proc *proc, uint64_t server)
+{
+    uint64_t ref = proc->call_ref;
+
+    proc->call_ref = 0;
+    cop__waits_for(proc, 0);
+    cop__signal_send(cop__own_thr(), server, COP__FORGET, ref, COP_NONE);
+    cop__leave();
+}
+
 enum cop_call_outcome cop_process_call(
     cop_term *ret_reply, cop_pid server, cop_atom label, cop_term request, int64_t timeout_ms)
 {
@@ -174,21 +189,30 @@ enum cop_call_outcome cop_process_call(
     }
     msg = cop__msg_make(self, COP__CALL, request);
     msg->from = cop__id_of(proc);
-    msg->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
+    msg->ref = proc->call_ref = cop__ref_word(proc->index, cop__next_ref(proc));
     msg->aux = label.index;
     proc->call_bare = timeout_ms == COP_INFINITY;
     if (proc->call_bare)
         msg->flags |= COP__MSG_BARE;
     mark = proc->last;
-    if (cop__unlikely(!cop__push_message(self, server.id, msg)) &&
-        !push_again(server.id, msg, request, &timeout_ms, ret_reply)) {
-        proc->call_ref = 0;
-        outcome = cop__own_thr()->refusal == COP__WAIT ? COP_CALL_TIMEOUT : COP_CALL_DOWN;
-        cop__leave();
-        return outcome;
+    cop__waits_for(proc, server.id); /* before the push, and the look after it */
+    if (cop__unlikely(!cop__push_message(self, server.id, msg))) {
+        if (!push_again(server.id, msg, request, &timeout_ms, ret_reply)) {
+            proc->call_ref = 0;
+            cop__waits_for(proc, 0);
+            outcome = cop__own_thr()->refusal == COP__WAIT ? COP_CALL_TIMEOUT : COP_CALL_DOWN;
+            cop__leave();
+            return outcome;
+        }
+        self = cop__own_thr();
     }
-    self = cop__own_thr();
-    msg = wait(self, proc, mark, timeout_ms, server.id);
+    cop__after_push_fence();
+    if (cop__unlikely(cop__waited_for(cop__proc_of(server.id))) &&
+        cop__closes_circle(proc, server.id, ret_reply)) {
+        give_up(proc, server.id);
+        return COP_CALL_DOWN;
+    }
+    msg = wait(self, proc, mark, timeout_ms, server.id, server.id);
     self = cop__own_thr();
     if (cop__likely(msg != NULL)) {
         outcome = msg->kind == COP__REPLY ? COP_CALL_REPLY : COP_CALL_DOWN;
@@ -207,13 +231,13 @@ struct cop__msg *cop__signal_call(
 {
     struct cop__proc *proc = self->current;
     struct cop__msg *mark = proc->last, *msg;
-    uint64_t ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
+    uint64_t ref = proc->call_ref = cop__ref_word(proc->index, cop__next_ref(proc));
 
     if (!cop__signal_send(self, to, kind, ref, term)) {
         proc->call_ref = 0;
         return NULL;
     }
-    msg = wait(self, proc, mark, COP_INFINITY, 0);
+    msg = wait(self, proc, mark, COP_INFINITY, 0, 0);
     if (msg)
         to_turn(proc, msg);
     return msg;
@@ -236,12 +260,14 @@ bool cop_current_call(cop_atom *ret_label, cop_term *ret_request)
 
 cop_term cop_current_from(void)
 {
-    const struct cop__proc *proc = cop__self_thr()->current;
+    struct cop__proc *proc = cop__self_thr()->current;
 
     if (proc && proc->ext && !cop_is_none(proc->ext->current_from))
         return proc->ext->current_from;
-    return proc && proc->current && proc->current->kind == COP__CALL ? cop__from_term(proc->current)
-                                                                     : COP_NONE;
+    if (!proc || !proc->current || proc->current->kind != COP__CALL)
+        return COP_NONE;
+    cop__store(proc->flags, cop__load(proc->flags) | COP__P_OWES); /* whoever gets it may answer */
+    return cop__from_term(proc->current);
 }
 
 void cop_set_current_from(cop_term from)

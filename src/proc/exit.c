@@ -6,6 +6,7 @@
  *   2 name, timers, resources   5 calls taken and not answered
  *   3 its own monitors          6 links, those who watch it      7 memory, slot */
 #include "base/bug.h"
+#include "proc/deadlock.h"
 #include "proc/far.h"
 #include "proc/fault.h"
 #include "proc/proc.h"
@@ -153,6 +154,7 @@ void cop__exit_process(struct cop__thr *self, struct cop__proc *proc, cop_term r
     struct cop__msg *left;
 
     cop__store_release(proc->flags, cop__load(proc->flags) | COP__P_EXITING);
+    cop__waits_for(proc, 0);
     if (cop__unlikely(cop__simulated))
         cop__sim_ended(proc, reason);
     proc->stack->catch = NULL;

@@ -32,6 +32,7 @@ static inline struct cop__thr *end_turn(struct cop__thr *self, struct cop__proc 
         if (cop__unlikely(msg->kind == COP__CALL)) {
             msg->next = proc->owed;
             proc->owed = msg;
+            cop__store(proc->flags, cop__load(proc->flags) | COP__P_OWES);
         } else {
             cop__msg_free(self, msg);
         }
@@ -97,8 +98,10 @@ static inline __attribute__((always_inline)) COP_NORETURN void turns(
     for (;;) {
         struct cop__msg *msg = next_message(self, proc);
 
-        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED |
-                                                       COP__P_PARKED | COP__P_HIBERNATING))) {
+        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED |
+                                                       COP__P_HIBERNATING | COP__P_OWES))) {
+            if (!proc->owed)
+                cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_OWES);
             proc->current = msg;
             self = cop__obey(self, proc);
             msg = proc->current;

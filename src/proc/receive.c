@@ -74,6 +74,7 @@ static void take(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg 
     if (cop__unlikely(msg->kind == COP__CALL)) {
         msg->next = proc->owed;
         proc->owed = msg;
+        cop__store(proc->flags, cop__load(proc->flags) | COP__P_OWES);
     } else {
         msg->next = proc->turn;
         proc->turn = msg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* References: the creator's slot and a counter of that slot, so that one is also an address (an
  * alias) and making one touches nothing shared. */
+#include "proc/deadlock.h"
 #include "proc/proc.h"
 #include "term/layout.h"
 
@@ -12,7 +13,7 @@ uint64_t cop__ref_new(struct cop__proc *proc)
 
     if (!proc)
         return cop__ref_word(0, atomic_fetch_add_explicit(&outside, 1, memory_order_relaxed));
-    ref = cop__ref_word(proc->index, ++proc->ref_count);
+    ref = cop__ref_word(proc->index, cop__next_ref(proc));
     if (proc->ext) {
         proc->ext->mark_ref = ref;
         proc->ext->mark_last = proc->last;

@@ -41,8 +41,8 @@ static void list_init(struct list *list, bool urgent)
 
 static void list_put(struct list *list, struct cop__proc *proc)
 {
-    proc->next = NULL;
-    *list->last = proc;
+    cop__set_next(&proc->next, NULL);
+    cop__set_next(list->last, proc);
     list->last = &proc->next;
     cop__store(list->count, cop__load(list->count) + 1);
     if (list->urgent)

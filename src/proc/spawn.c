@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting processes (P-01 to P-15), and proc_lib's synchronous start (P-120 to P-131). Link and
  * monitor are made before the child can run, so it cannot die unseen. */
+#include "proc/deadlock.h"
 #include "proc/proc.h"
 #include "proc/simulate.h"
 #include "term/atoms.h"
@@ -366,11 +367,12 @@ enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
     child_id = cop__id_of(child);
     child->start = cop__msg_new(self, COP__CALL, COP_NONE);
     child->start->from = cop__id_of(proc);
-    child->start->ref = proc->call_ref = cop__ref_word(proc->index, ++proc->ref_count);
+    child->start->ref = proc->call_ref = cop__ref_word(proc->index, cop__next_ref(proc));
     mark = proc->last;
+    cop__waits_for(proc, child_id);
     cop__ready(self, child);
     msg =
-        cop__call_wait(self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY);
+        cop__call_wait(self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY, child_id);
     self = cop__self_thr();
     if (ret_pid)
         *ret_pid = cop__pid_of(child_id);

@@ -78,7 +78,7 @@ static struct cop__proc *take_shared(struct cop__sched *sched)
         table.first = proc->next;
         if (!table.first)
             table.last = &table.first;
-        proc->next = NULL;
+        cop__set_next(&proc->next, NULL);
         cop__store(table.count, cop__load(table.count) - count);
     }
     cop__spin_unlock(&table.lock);
@@ -92,9 +92,9 @@ static struct cop__proc *take_shared(struct cop__sched *sched)
 
 static void give_shared(struct cop__proc *first, struct cop__proc *last, uint32_t count)
 {
-    last->next = NULL;
+    cop__set_next(&last->next, NULL);
     cop__spin_lock(&table.lock);
-    *table.last = first;
+    cop__set_next(table.last, first);
     table.last = &last->next;
     cop__store(table.count, cop__load(table.count) + count);
     cop__spin_unlock(&table.lock);
@@ -130,13 +130,11 @@ static struct cop__proc *take_slot(struct cop__sched *sched)
 struct cop__proc *cop__proc_new(struct cop__thr *self)
 {
     struct cop__proc *proc = take_slot(self->sched);
-    uint64_t tag, ref_count;
-    uint32_t index, gen;
+    uint64_t tag;
+    uint32_t gen;
 
     if (!proc)
         return NULL;
-    index = proc->index;
-    ref_count = proc->ref_count;
     tag = (cop__load(proc->mbox) & COP__MBOX_TAG) + (1ull << 48);
     do
         gen = atomic_fetch_add_explicit(&table.next_gen, 1, memory_order_relaxed);
@@ -145,14 +143,12 @@ struct cop__proc *cop__proc_new(struct cop__thr *self)
     atomic_store_explicit(&proc->gen, gen, memory_order_release);
     cop__store(proc->flags, 0);
     cop__store(proc->name, 0);
-    proc->next = NULL;
+    cop__set_next(&proc->next, NULL);
     cop__store(proc->on, NULL);
     proc->reductions = 0;
     proc->priority = COP_NORMAL;
     proc->call_ref = 0;
     memset(&proc->first, 0, sizeof *proc - offsetof(struct cop__proc, first));
-    proc->index = index;
-    proc->ref_count = ref_count;
     atomic_store_explicit(&proc->mbox, tag, memory_order_release);
     return proc;
 }
@@ -161,12 +157,12 @@ void cop__proc_free(struct cop__thr *self, struct cop__proc *proc)
 {
     struct cop__sched *sched = self->sched;
 
-    proc->next = NULL;
+    cop__set_next(&proc->next, NULL);
     if (!sched) {
         give_shared(proc, proc, 1);
         return;
     }
-    *sched->free_last = proc;
+    cop__set_next(sched->free_last, proc);
     sched->free_last = &proc->next;
     if (++sched->free_count >= 2 * FREE_BATCH) {
         struct cop__proc *first = sched->free_first, *last = first;

@@ -155,11 +155,15 @@ enum {
     COP__P_CRASHED = 512,     /* next run is crash_main */
     COP__P_TIMED = 1024,      /* has started timers toward itself */
     COP__P_FAULTED = 2048,    /* next run is fault_main */
+    COP__P_OWES = 16384,       /* has calls that somebody else may answer; cleared late */
     COP__P_NEVER_WAITS = 8192, /* for room in a mailbox: a supervisor */
     COP__P_FAULT_TOLD = 4096, /* it has ended with a fault, and the reason is in ext */
 };
 
 struct cop__ext;
+/* Others look at it (deadlock.h). place: a link of a list, or its head. */
+#define cop__set_next(PLACE, PROC) __atomic_store_n((PLACE), (PROC), __ATOMIC_RELAXED)
+
 struct cop__origin;
 struct cop__memory;
 struct cop__thr;
@@ -171,7 +175,9 @@ struct cop__proc {
     uint32_t index;
     _Atomic(uint32_t) flags;
     _Atomic(uint32_t) name; /* atom index of the registered name, under the name lock */
-    struct cop__proc *next; /* link in a queue or free list; whoever owns the right to schedule */
+    /* link in a queue or free list: whoever owns the right to schedule. While it waits for the reply
+     * to a call: whom it waits for (deadlock.h) */
+    struct cop__proc *next;
     _Atomic(struct cop__thr *) on; /* the thread running it */
     uint64_t ref_count;            /* references made; goes on over reuses of the slot */
     uint32_t reductions;
