@@ -19,6 +19,10 @@ typedef struct cop_gen_server {
         *fields;       /* ends with COP_FIELDS_END; NULL: the state shows as {c_state, Size} */
     cop_handler *init; /* message: the start argument */
     cop_handler *handle_call, *handle_cast, *handle_info, *handle_continue;
+    /* In place of handle_cast: the casts that are at the head of the mailbox, oldest first, as many
+     * as are there up to cast_batch_max (0: 64, at most 256). */
+    cop_step (*handle_cast_batch)(void *state, const cop_term *requests, size_t count);
+    size_t cast_batch_max;
     void (*terminate)(void *state, cop_term reason);
     /* {ok, NewState}: return cop_ok(); {error, R}: cop_init_error(R). message: {OldVsn, Extra} */
     cop_handler *code_change;

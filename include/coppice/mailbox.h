@@ -20,9 +20,10 @@ COP_BEGIN_DECLS
 
 /* What becomes of a message to a mailbox that is full. */
 enum cop_when_full {
-    COP_REFUSE,      /* a call ends at once with the reason overload; cop_send_flags and cop_try_cast
-                        say so; cop_send and cop_cast do not */
-    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody; a call waits for its time-out */
+    COP_REFUSE, /* a call ends at once with the reason overload; cop_send_flags and cop_try_cast
+                   say so; cop_send and cop_cast do not */
+    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody; a call waits for its time-out
+                      */
     COP_DROP_OLDEST, /* the oldest one that has not been handled makes room for it */
     COP_PARK_SENDER  /* the sender waits until half of the room is free. Not a supervisor, a thread
                         that runs no process, a timer or another node: their messages come in */
@@ -32,8 +33,8 @@ struct cop_mailbox {
     uint32_t messages_max; /* 0: any number; at most 16,000,000 */
     size_t bytes_max;      /* 0: any; of messages with their binaries */
     enum cop_when_full when_full;
-    /* alarm_to gets {monitor, Pid, long_message_queue, true} when high_water messages are there, and
-     * false when it is down to low_water; 0: no alarm. OTP's event, for one process. */
+    /* alarm_to gets {monitor, Pid, long_message_queue, true} when high_water messages are there,
+     * and false when it is down to low_water; 0: no alarm. OTP's event, for one process. */
     uint32_t high_water, low_water;
     cop_pid alarm_to;
     bool skip_given_up; /* a call whose caller's time has passed is not handled any more */
@@ -64,8 +65,7 @@ struct cop_mailbox_statistics {
  * Context  any thread, while a node runs.
  * OTP      none.
  */
-COP_API bool cop_mailbox_statistics(
-    struct cop_mailbox_statistics *ret_statistics, cop_pid pid);
+COP_API bool cop_mailbox_statistics(struct cop_mailbox_statistics *ret_statistics, cop_pid pid);
 
 COP_END_DECLS
 

@@ -884,6 +884,18 @@ COP_API enum cop_call_outcome cop_process_call(
 COP_API enum cop_send_result cop_process_cast(
     cop_pid to, cop_atom label, cop_term request, unsigned flags);
 
+/* Take the casts with this label that are at the head of the mailbox, oldest first, up to the first
+ * message that is none: what a server can handle together. It does not wait.
+ *
+ * Returns  how many; ret_requests has the requests, which live until the end of the turn.
+ * Exits    the caller with badarg where no process runs.
+ * Parks    no.
+ * Options  max: room in ret_requests.
+ * Context  any process.
+ * OTP      none.
+ */
+COP_API size_t cop_receive_casts(cop_term *ret_requests, size_t max, cop_atom label);
+
 /* Answer a call, given From as it was received ({Pid, Tag}). The first answer counts; one to a
  * caller that has given up is dropped.
  *

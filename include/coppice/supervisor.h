@@ -76,13 +76,25 @@ typedef struct cop_child {
 
 /* A supervisor, and what it points to, must live as long as the process made of it, and any that
  * restarts it: a static const. */
+/* How long to wait before a restart; OTP does not wait. The first time min_ms, then factor times as
+ * long each time, at most max_ms, less a random part of up to jitter of it. A child that has run
+ * for reset_after_ms begins anew. Every restart still counts for the intensity. */
+struct cop_backoff {
+    int64_t min_ms;         /* 0: no waiting */
+    int64_t max_ms;         /* 0: 10 times min_ms */
+    double factor;          /* 0: 2 */
+    double jitter;          /* 0 to 1 */
+    int64_t reset_after_ms; /* 0: 10 times max_ms */
+};
+
 struct cop_supervisor {
     const char *name; /* registered name, or NULL */
     enum cop_strategy strategy;
     int intensity; /* 0: 1. COP_NO_RESTARTS: 0 */
     int period_s;  /* 0: 5 */
     enum cop_auto_shutdown auto_shutdown;
-    const cop_child *children; /* COP_CHILDREN(...) */
+    const cop_child *children;  /* COP_CHILDREN(...) */
+    struct cop_backoff backoff; /* between restarts; left out: none, as OTP */
     /* To compute flags and children at each start: *flags is a copy of this struct, to be changed;
      * *children is NULL, or becomes an array as of COP_CHILDREN (of cop_alloc, say), which is
      * copied. false: ignore. Runs in the supervisor. */

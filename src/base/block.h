@@ -49,7 +49,7 @@ static inline uint8_t cop__block_class(size_t size)
     return size <= 1024 ? 4 : 5;
 }
 
-size_t cop__block_size(uint8_t class); /* not of COP__BLOCK_LARGE */
+size_t cop__block_size(uint8_t class);                     /* not of COP__BLOCK_LARGE */
 size_t cop__block_bytes(const void *block, uint8_t class); /* of any */
 void *cop__block_refill(struct cop__thread *self, uint8_t class);
 void *cop__block_large(size_t size);

@@ -262,12 +262,34 @@ static void handle_call(struct gs *gs, cop_term request)
     obey(gs, &step);
 }
 
+enum { BATCH = 64, BATCH_MAX = 256 };
+
+static void handle_batch(struct gs *gs, cop_term request)
+{
+    cop_term requests[BATCH_MAX];
+    size_t max = gs->module->cast_batch_max ? gs->module->cast_batch_max : BATCH, count = 1;
+    cop_step step;
+
+    requests[0] = request;
+    if (max > BATCH_MAX)
+        max = BATCH_MAX;
+    /* One by one where each is to be seen: a debug function looks, or the server is suspended. */
+    if (max > 1 && !gs->extra)
+        count += cop_receive_casts(requests + 1, max - 1, cop__gen_cast_label());
+    step = gs->module->handle_cast_batch(gs->state, requests, count);
+    obey(gs, &step);
+}
+
 static void handle_cast(struct gs *gs, cop_term request)
 {
     cop_step step;
 
     gs->in = GS_IN_CAST;
     gs->last = request;
+    if (gs->module->handle_cast_batch) {
+        handle_batch(gs, request);
+        return;
+    }
     if (!gs->module->handle_cast) {
         cop_term reason = cop("{undef, [{Module, handle_cast, [Request], []}]}",
             cop__gs_module_name(gs->module), request);

@@ -17,12 +17,17 @@
 cop_step cop__supervisor_cast(void *state, cop_term request)
 {
     cop_term which;
+    int64_t serial;
+    bool counts, goes_on;
 
-    if (!cop_match(request, "{try_again_restart, Which}", &which))
+    if (cop_match(request, "{try_again_restart, Which}", &which))
+        goes_on = cop__retry_restart(state, which);
+    else if (cop_match(
+                 request, "{restart_after_delay, Which, Serial, Counts}", &which, &serial, &counts))
+        goes_on = cop__restart_after_delay(state, which, (uint32_t)serial, counts);
+    else
         return cop_unhandled(request);
-    if (!cop__retry_restart(state, which))
-        return cop_stop(cop("shutdown"));
-    return cop_noreply();
+    return goes_on ? cop_noreply() : cop_stop(cop("shutdown"));
 }
 
 cop_step cop__supervisor_info(void *state, cop_term message)

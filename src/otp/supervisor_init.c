@@ -17,6 +17,8 @@ bool cop__flags_check(const cop_supervisor *flags, cop_term *ret_error)
         *ret_error = cop("{invalid_intensity, X}", flags->intensity);
     else if (flags->period_s < 0)
         *ret_error = cop("{invalid_period, X}", flags->period_s);
+    else if (!cop__backoff_check(&flags->backoff, ret_error))
+        return false;
     else if (flags->auto_shutdown < COP_NEVER || flags->auto_shutdown > COP_ALL_SIGNIFICANT)
         *ret_error = cop("{invalid_auto_shutdown, X}", cop_int((int64_t)flags->auto_shutdown));
     else if (simple && flags->auto_shutdown != COP_NEVER)
@@ -37,6 +39,7 @@ static void take_flags(struct cop__sup *sup, const cop_supervisor *flags)
     sup->intensity.intensity = intensity == COP_NO_RESTARTS ? 0 : (uint32_t)intensity;
     sup->intensity.period_s = flags->period_s ? (uint32_t)flags->period_s : 5;
     sup->children.simple = sup->strategy == COP_SIMPLE_ONE_FOR_ONE;
+    cop__backoff_take(sup, &flags->backoff);
 }
 
 /* --- Specifications

@@ -71,6 +71,8 @@ struct cop__child {
     uint64_t id_hash;
     struct cop__child *next, *previous;    /* start order */
     struct cop__child *pid_next, *id_next; /* in the bucket */
+    uint32_t attempts, serial;             /* of delayed restarts (backoff.c) */
+    int64_t running_since_ms;              /* the last of these */
 };
 
 struct cop__children {
@@ -132,6 +134,7 @@ struct cop__sup {
     struct cop__spec *template_spec; /* simple_one_for_one */
     cop_term template_args;          /* kept list */
     bool root;                       /* the tree of cop_run */
+    struct cop_backoff backoff;
 };
 
 /* supervisor.c. Start with exactly this registered name; index 0: none. */
@@ -139,6 +142,16 @@ int cop__supervisor_start(cop_pid *ret_pid, const cop_supervisor *tree, cop_atom
     bool root, cop_term *ret_error);
 bool cop__supervisor_root_gave_up(void);
 void cop__supervisor_root_gives_up(void);
+
+/* backoff.c */
+bool cop__backoff_check(const struct cop_backoff *backoff, cop_term *ret_error);
+void cop__backoff_take(struct cop__sup *sup, const struct cop_backoff *backoff);
+bool cop__backs_off(const struct cop__sup *sup);
+void cop__backoff_running(struct cop__child *child); /* a restart has succeeded */
+void cop__backoff_crashed(struct cop__sup *sup, struct cop__child *child);
+/* It is restarting, and a message will say when: cop__restart_after_delay. counts: it is an attempt
+ * of its own. */
+void cop__backoff_begin(struct cop__sup *sup, struct cop__child *child, bool counts);
 
 /* supervisor_init.c */
 bool cop__flags_check(const cop_supervisor *flags, cop_term *ret_error);
@@ -169,6 +182,8 @@ void cop__stop_all(struct cop__sup *sup); /* the supervisor ends, or never began
 /* supervisor_restart.c. Both: false when the supervisor must end with shutdown. */
 bool cop__child_exited(struct cop__sup *sup, cop_pid pid, cop_term reason);
 bool cop__retry_restart(struct cop__sup *sup, cop_term which);
+/* The time has come; false as above. */
+bool cop__restart_after_delay(struct cop__sup *sup, cop_term which, uint32_t serial, bool counts);
 
 /* supervisor_calls.c */
 cop_step cop__supervisor_call(void *state, cop_term request);

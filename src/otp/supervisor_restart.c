@@ -18,6 +18,10 @@ static bool is_restarted(const struct cop__spec *spec, cop_term reason)
 
 static void try_again(struct cop__sup *sup, struct cop__child *child)
 {
+    if (cop__backs_off(sup)) {
+        cop__backoff_begin(sup, child, true);
+        return;
+    }
     cop__child_restarting(&sup->children, child);
     cop_cast(cop_self(), cop("{try_again_restart, Which}",
                              sup->children.simple ? cop_from_pid(child->pid) : child->spec->id));
@@ -25,6 +29,12 @@ static void try_again(struct cop__sup *sup, struct cop__child *child)
 
 /* --- The strategies
  * ----------------------------------------------------------------------------------- */
+
+static void restarted(const struct cop__sup *sup, struct cop__child *child)
+{
+    if (cop__backs_off(sup))
+        cop__backoff_running(child);
+}
 
 static void restart_one(struct cop__sup *sup, struct cop__child *child)
 {
@@ -35,6 +45,7 @@ static void restart_one(struct cop__sup *sup, struct cop__child *child)
         try_again(sup, child);
     } else if (started.result == COP__START_OK) {
         cop__child_running(&sup->children, child, started.pid);
+        restarted(sup, child);
         if (!sup->children.simple)
             cop__report_progress(sup, child);
     } else if (sup->children.simple) {
@@ -54,32 +65,64 @@ static void restart_group(struct cop__sup *sup, struct cop__child *first, struct
     cop__stop_back_to(sup, first, died);
     cop__child_undefined(&sup->children, died);
     /* first may have been temporary, and is gone then */
-    if (cop__start_from(sup, first == died ? died : sup->children.first, &failed, &reason))
+    if (cop__start_from(sup, first == died ? died : sup->children.first, &failed, &reason)) {
+        restarted(sup, died);
         return;
+    }
     if (failed == died)
         died->pid = pid;
     try_again(sup, failed);
 }
 
 /* false: too many */
-static bool restart(struct cop__sup *sup, struct cop__child *child)
+static bool count(struct cop__sup *sup, struct cop__child *child)
 {
-    if (!cop__intensity_add(&sup->intensity, cop_monotonic_ms() / 1000)) {
-        cop__report_error(sup, "shutdown", cop("reached_max_restart_intensity"), child);
-        if (sup->children.simple)
-            cop__children_remove(&sup->children, child);
-        else
-            cop__child_undefined(&sup->children, child);
-        if (sup->root)
-            cop__supervisor_root_gives_up();
-        return false;
-    }
+    if (cop__intensity_add(&sup->intensity, cop_monotonic_ms() / 1000))
+        return true;
+    cop__report_error(sup, "shutdown", cop("reached_max_restart_intensity"), child);
+    if (sup->children.simple)
+        cop__children_remove(&sup->children, child);
+    else
+        cop__child_undefined(&sup->children, child);
+    if (sup->root)
+        cop__supervisor_root_gives_up();
+    return false;
+}
+
+/* Whose end ends others: from which child on. NULL: of none. */
+static struct cop__child *group_of(struct cop__sup *sup, struct cop__child *child)
+{
     if (sup->strategy == COP_ONE_FOR_ALL && !cop__bug(all_is_rest))
-        restart_group(sup, sup->children.first, child);
-    else if (sup->strategy == COP_REST_FOR_ONE || sup->strategy == COP_ONE_FOR_ALL)
-        restart_group(sup, child, child);
+        return sup->children.first;
+    return sup->strategy == COP_REST_FOR_ONE || sup->strategy == COP_ONE_FOR_ALL ? child : NULL;
+}
+
+static void restart_now(struct cop__sup *sup, struct cop__child *child)
+{
+    struct cop__child *first = group_of(sup, child);
+
+    if (first)
+        restart_group(sup, first, child);
     else
         restart_one(sup, child);
+}
+
+/* false: too many */
+static bool restart(struct cop__sup *sup, struct cop__child *child)
+{
+    struct cop__child *first = group_of(sup, child);
+
+    if (!count(sup, child))
+        return false;
+    if (!cop__backs_off(sup)) {
+        restart_now(sup, child);
+        return true;
+    }
+    /* Those that depend on it do not go on without it meanwhile. */
+    if (first)
+        cop__stop_back_to(sup, first, child);
+    cop__backoff_crashed(sup, child);
+    cop__backoff_begin(sup, child, false);
     return true;
 }
 
@@ -117,7 +160,8 @@ bool cop__child_exited(struct cop__sup *sup, cop_pid pid, cop_term reason)
     return is_restarted(child->spec, reason) ? restart(sup, child) : let_go(sup, child);
 }
 
-bool cop__retry_restart(struct cop__sup *sup, cop_term which)
+/* NULL: it is not waiting for its restart, or not there any more. */
+static struct cop__child *restarting(struct cop__sup *sup, cop_term which)
 {
     struct cop__child *child = NULL;
     cop_pid pid;
@@ -126,5 +170,24 @@ bool cop__retry_restart(struct cop__sup *sup, cop_term which)
         child = cop__children_by_id(&sup->children, which);
     else if (cop_to_pid(&pid, which))
         child = cop__children_by_pid(&sup->children, pid);
-    return !child || child->state != COP__CHILD_RESTARTING || restart(sup, child);
+    return child && child->state == COP__CHILD_RESTARTING ? child : NULL;
+}
+
+bool cop__retry_restart(struct cop__sup *sup, cop_term which)
+{
+    struct cop__child *child = restarting(sup, which);
+
+    return !child || restart(sup, child);
+}
+
+bool cop__restart_after_delay(struct cop__sup *sup, cop_term which, uint32_t serial, bool counts)
+{
+    struct cop__child *child = restarting(sup, which);
+
+    if (!child || child->serial != serial)
+        return true;
+    if (counts && !count(sup, child))
+        return false;
+    restart_now(sup, child);
+    return true;
 }

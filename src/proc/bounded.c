@@ -2,17 +2,16 @@
 /* Bounded mailboxes: a queue under a lock in place of the lock-free list, so that the oldest can be
  * dropped and every message is counted once. Layer 2.
  *
- * The hard idea: senders look at a process that may end while they do. So what they look at is never
- * freed while a node runs: a slot for each process, in memory that costs nothing until it is used,
- * and the id of the process it is for stands in it, under its lock. Signals take the same queue, or
- * an exit would overtake the messages before it (P-17); they are never counted.
+ * The hard idea: senders look at a process that may end while they do. So what they look at is
+ * never freed while a node runs: a slot for each process, in memory that costs nothing until it is
+ * used, and the id of the process it is for stands in it, under its lock. Signals take the same
+ * queue, or an exit would overtake the messages before it (P-17); they are never counted.
  *
  *   BOUND-1  COP__MBOX_BOUND is set by the process itself, once, and stays until it ends.
  *   BOUND-2  Who has put something into the queue then sets PEND in the word, and wakes. The owner
  *            clears PEND first, then takes the queue.
- *   BOUND-3  A message that counts has COP__MSG_BOUND until it leaves: whoever takes a message out of
- *            a queue asks for it.
- *   BOUND-4  Nothing is sent, woken or freed under the lock. */
+ *   BOUND-3  A message that counts has COP__MSG_BOUND until it leaves: whoever takes a message out
+ * of a queue asks for it. BOUND-4  Nothing is sent, woken or freed under the lock. */
 #include "proc/bounded.h"
 
 #include <coppice/mailbox.h>
@@ -32,7 +31,7 @@ struct bound {
     uint64_t id; /* of the process; 0: none */
     struct cop_mailbox limits;
     struct cop_mailbox_statistics statistics;
-    struct cop__msg *first, *last; /* what has come and was not fetched */
+    struct cop__msg *first, *last;   /* what has come and was not fetched */
     uint64_t waiting, waiting_bytes; /* of these the ones that count */
     bool alarmed;
     uint64_t *parked; /* ids of senders that wait for room */
@@ -61,7 +60,8 @@ static size_t bytes_of(const struct cop__msg *msg)
 
     if (!(msg->flags & COP__MSG_COUNTED))
         return bytes;
-    for (counted = (const struct cop__counted *)(uintptr_t)body[0]; counted; counted = counted->next)
+    for (counted = (const struct cop__counted *)(uintptr_t)body[0]; counted;
+         counted = counted->next)
         if (cop__is_counted(counted->header))
             bytes += (counted->bit_size + 7) / 8;
     return bytes;
@@ -196,9 +196,11 @@ enum verdict { ACCEPT, REFUSE, WAIT, DROP };
 
 static enum verdict judge(struct bound *bound, size_t bytes, bool may_wait, struct after *after)
 {
+    const struct cop_mailbox *limits = &bound->limits;
+
     if (!is_full(bound, bytes))
         return ACCEPT;
-    switch (bound->limits.when_full) {
+    switch (limits->when_full) {
     case COP_REFUSE:
         return REFUSE;
     case COP_DROP_NEWEST:
@@ -206,8 +208,10 @@ static enum verdict judge(struct bound *bound, size_t bytes, bool may_wait, stru
     case COP_PARK_SENDER:
         return may_wait ? WAIT : ACCEPT;
     default:
-        /* When all are fetched the owner drops one of those, as soon as it looks for more. */
-        after->dropped = remove_oldest(bound);
+        /* Of those that were fetched the owner drops one, as soon as it looks for more. */
+        if ((limits->messages_max && bound->waiting >= limits->messages_max) ||
+            (limits->bytes_max && bound->waiting_bytes + bytes > limits->bytes_max))
+            after->dropped = remove_oldest(bound);
         bound->statistics.dropped += after->dropped != NULL;
         return ACCEPT;
     }
@@ -265,8 +269,8 @@ bool cop__bound_push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
         size_t bytes = bytes_of(msg);
 
         /* A call that does not get in tries again with cop__push_or_wait. */
-        verdict = judge(bound, bytes,
-            self->may_wait || (msg->kind == COP__CALL && can_wait(self, id)), &after);
+        verdict = judge(
+            bound, bytes, self->may_wait || (msg->kind == COP__CALL && can_wait(self, id)), &after);
         bound->statistics.sent += verdict != WAIT;
         bound->statistics.refused += verdict == REFUSE;
         bound->statistics.dropped += verdict == DROP;
@@ -346,7 +350,6 @@ bool cop__push_or_wait(uint64_t id, struct cop__msg *msg, cop_term message, uint
         bool pushed;
 
         self->may_wait = can_wait(self, id);
-        self->refusal = COP__GONE;
         pushed = cop__push(self, id, msg);
         self->may_wait = false;
         if (pushed)

@@ -18,8 +18,7 @@ bool cop__bound_push(struct cop__thr *self, uint64_t id, struct cop__msg *msg);
 /* cop__push for a sender that can wait: until it is in, or cannot be. False: thr->refusal of the
  * running thread says why, and msg is free; COP__WAIT: the time has passed, which is at once with
  * COP__PAST. It may come back on another thread. */
-bool cop__push_or_wait(
-    uint64_t id, struct cop__msg *msg, cop_term message, uint64_t deadline_ns);
+bool cop__push_or_wait(uint64_t id, struct cop__msg *msg, cop_term message, uint64_t deadline_ns);
 /* The running process never waits for room, whom ever it sends to. */
 void cop__never_waits(void);
 

@@ -118,9 +118,8 @@ static struct cop__msg *wait(struct cop__thr *self, struct cop__proc *proc, stru
     return msg;
 }
 
-struct cop__msg *cop__call_wait(
-    struct cop__thr *self, struct cop__proc *proc, struct cop__msg *mark, int64_t timeout_ms,
-    uint64_t waits_for)
+struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc,
+    struct cop__msg *mark, int64_t timeout_ms, uint64_t waits_for)
 {
     return wait(self, proc, mark, timeout_ms, 0, waits_for);
 }
@@ -137,9 +136,11 @@ static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__ms
     cop_term request, int64_t *timeout_ms, cop_term *ret_reply)
 {
     uint64_t deadline_ns = cop__deadline_in(*timeout_ms);
-    enum cop__refusal refusal;
+    enum cop__refusal refusal = (enum cop__refusal)cop__own_thr()->refusal;
 
-    if (cop__push_or_wait(server, msg, request, deadline_ns)) {
+    if (refusal != COP__WAIT) {
+        cop__msg_free(cop__own_thr(), msg);
+    } else if (cop__push_or_wait(server, msg, request, deadline_ns)) {
         if (*timeout_ms != COP_INFINITY && deadline_ns != COP__PAST) {
             uint64_t now_ns = cop__now_ns();
 
@@ -147,7 +148,8 @@ static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__ms
         }
         return true;
     }
-    refusal = (enum cop__refusal)cop__own_thr()->refusal;
+    if (refusal == COP__WAIT)
+        refusal = (enum cop__refusal)cop__own_thr()->refusal;
     *ret_reply = cop__atom(refusal == COP__REFUSED ? COP__ATOM_overload
                            : refusal == COP__WAIT  ? COP__ATOM_timeout
                                                    : COP__ATOM_noproc);
@@ -200,7 +202,8 @@ enum cop_call_outcome cop_process_call(
         if (!push_again(server.id, msg, request, &timeout_ms, ret_reply)) {
             proc->call_ref = 0;
             cop__waits_for(proc, 0);
-            outcome = cop__own_thr()->refusal == COP__WAIT ? COP_CALL_TIMEOUT : COP_CALL_DOWN;
+            outcome = ret_reply->word == cop__atom(COP__ATOM_timeout).word ? COP_CALL_TIMEOUT
+                                                                           : COP_CALL_DOWN;
             cop__leave();
             return outcome;
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Following who waits for whom, while they run on. Layer 2.
  *
- * What was seen is looked at once more. Each link that is there at both times, of the same call, was
- * there from the first to the second; so between the two looks all were, and a circle of waiting
- * processes stays. */
+ * What was seen is looked at once more. Each link that is there at both times, of the same call,
+ * was there from the first to the second; so between the two looks all were, and a circle of
+ * waiting processes stays. */
 #include "proc/deadlock.h"
 
 #include "proc/proc.h"

@@ -6,8 +6,8 @@
  * line that is its own, and one look at a line that the push of its message has just brought here;
  * only when the server waits for somebody itself is there more to see.
  *
- * A server that has calls which somebody else may answer (COP__P_OWES) waits for nobody as far as its
- * callers are concerned: there is no circle through it. */
+ * A server that has calls which somebody else may answer (COP__P_OWES) waits for nobody as far as
+ * its callers are concerned: there is no circle through it. */
 #ifndef COP_PROC_DEADLOCK_H
 #define COP_PROC_DEADLOCK_H
 
@@ -35,8 +35,8 @@ static inline uint64_t cop__next_ref(struct cop__proc *proc)
     return count;
 }
 
-/* Between the push of a call and the look at whom its server waits for: of two that call each other,
- * one sees the other. The exchange of the push does it on x86-64. */
+/* Between the push of a call and the look at whom its server waits for: of two that call each
+ * other, one sees the other. The exchange of the push does it on x86-64. */
 static inline void cop__after_push_fence(void)
 {
 #if !defined(__x86_64__)

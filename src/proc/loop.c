@@ -98,8 +98,9 @@ static inline __attribute__((always_inline)) COP_NORETURN void turns(
     for (;;) {
         struct cop__msg *msg = next_message(self, proc);
 
-        if (cop__unlikely(cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED |
-                                                       COP__P_HIBERNATING | COP__P_OWES))) {
+        if (cop__unlikely(
+                cop__load(proc->flags) & (COP__P_DOOMED | COP__P_SUSPENDED | COP__P_PARKED |
+                                             COP__P_HIBERNATING | COP__P_OWES))) {
             if (!proc->owed)
                 cop__store(proc->flags, cop__load(proc->flags) & ~(uint32_t)COP__P_OWES);
             proc->current = msg;

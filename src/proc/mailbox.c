@@ -24,8 +24,10 @@ bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     do {
         /* The word was read before gen: if the slot is reused after that, the tag in the word
          * differs and the CAS fails. */
-        if (cop__unlikely(cop__load(proc->gen) != gen || (word & COP__MBOX_DEAD)))
+        if (cop__unlikely(cop__load(proc->gen) != gen || (word & COP__MBOX_DEAD))) {
+            self->refusal = COP__GONE;
             return false;
+        }
         if (cop__unlikely(word & COP__MBOX_BOUND))
             return cop__bound_push(self, id, msg);
         msg->next = (struct cop__msg *)(uintptr_t)(word & COP__MBOX_PTR);

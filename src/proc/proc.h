@@ -232,8 +232,8 @@ extern void (*cop__report_crash)(enum cop_class class, cop_term reason, cop_term
 void cop__queue_unlink(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg);
 /* Put msg behind prev (NULL: to the front). */
 void cop__queue_insert(struct cop__proc *proc, struct cop__msg *prev, struct cop__msg *msg);
-/* Wait for the answer to proc->call_ref, which is behind mark and comes from a process (0: it cannot
- * wait for us). NULL: the time has passed. */
+/* Wait for the answer to proc->call_ref, which is behind mark and comes from a process (0: it
+ * cannot wait for us). NULL: the time has passed. */
 struct cop__msg *cop__call_wait(struct cop__thr *self, struct cop__proc *proc,
     struct cop__msg *mark, int64_t timeout_ms, uint64_t waits_for);
 /* Send a signal that is answered as a call; the answer, or NULL when the receiver is gone. */

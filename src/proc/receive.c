@@ -413,6 +413,25 @@ void cop__unpark(struct cop__proc *proc, uint32_t gen)
     cop__wake(cop__self_thr(), proc, gen);
 }
 
+size_t cop_receive_casts(cop_term *ret_requests, size_t max, cop_atom label)
+{
+    struct cop__thr *self = (struct cop__thr *)cop__enter();
+    struct cop__proc *proc = receiver(self, "receive");
+    struct cop__msg *msg;
+    size_t count = 0;
+
+    if (cop__fetch(self, proc))
+        self = cop__obey(self, proc);
+    while (
+        count < max && (msg = proc->first) && msg->kind == COP__CAST && msg->aux == label.index) {
+        take(proc, NULL, msg);
+        ret_requests[count++] = msg->term;
+        self->budget--;
+    }
+    cop__leave();
+    return count;
+}
+
 /* --- What a process owns
  * ------------------------------------------------------------------------------------ */
 

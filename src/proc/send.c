@@ -214,8 +214,8 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
 }
 
 /* The rest of a send that is not over in a few stores: the message, made or not (msg NULL), is to
- * be pushed, or the process that it woke is to be made ready. In `rest` are the label of a cast, the
- * flags and the kind. rt odd; it leaves. */
+ * be pushed, or the process that it woke is to be made ready. In `rest` are the label of a cast,
+ * the flags and the kind. rt odd; it leaves. */
 static __attribute__((noinline)) enum cop_send_result send_rest(struct cop__thr *self, uint64_t to,
     uint64_t rest, cop_term message, struct cop__msg *msg, struct cop__proc *woken)
 {
@@ -253,8 +253,8 @@ static inline enum cop_send_result send_local(
             cop__queue_append(woken, msg);
     }
     if (cop__unlikely(!woken || self->budget <= 0 || !cop__ready_quick(self, woken)))
-        return send_rest(self, to, (uint64_t)label << 32 | (flags & 255) << 8 | kind, message, msg,
-            woken);
+        return send_rest(
+            self, to, (uint64_t)label << 32 | (flags & 255) << 8 | kind, message, msg, woken);
     self->budget--;
     cop__leave();
     return COP_SEND_OK;
@@ -268,12 +268,10 @@ void cop_send_to(cop_dest to, cop_term message)
         send_local(to.what, COP__PLAIN, 0, message, 0);
 }
 
-enum cop_send_result cop_process_cast(
-    cop_pid to, cop_atom label, cop_term request, unsigned flags)
+enum cop_send_result cop_process_cast(cop_pid to, cop_atom label, cop_term request, unsigned flags)
 {
     if (cop__unlikely(to.node || !to.id))
-        return send_elsewhere(
-            cop_dest_pid(to), cop__pair(cop__atom(label.index), request), flags);
+        return send_elsewhere(cop_dest_pid(to), cop__pair(cop__atom(label.index), request), flags);
     return send_local(to.id, COP__CAST, label.index, request, flags);
 }
 

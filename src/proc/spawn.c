@@ -371,8 +371,8 @@ enum cop_start_outcome cop_start_process(cop_term *ret_result, cop_pid *ret_pid,
     mark = proc->last;
     cop__waits_for(proc, child_id);
     cop__ready(self, child);
-    msg =
-        cop__call_wait(self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY, child_id);
+    msg = cop__call_wait(
+        self, proc, mark, options->timeout_ms ? options->timeout_ms : COP_INFINITY, child_id);
     self = cop__self_thr();
     if (ret_pid)
         *ret_pid = cop__pid_of(child_id);

@@ -69,7 +69,7 @@ enum {
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* PLAIN, CAST: the tree follows from `from` on, there is no from and ref */
     COP__MSG_BOUND = 16, /* counted by a bounded mailbox, and not taken yet */
-    COP__MSG_BARE = 8,  /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
+    COP__MSG_BARE = 8,   /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
 };
 
 /* One 64-byte aligned block. The tree of `term` follows from body on, or from `from` on
@@ -93,14 +93,14 @@ struct cop__msg {
 /* --- The mailbox word (docs/adr/0003) ------------------------------------------------------------
  */
 
-#define COP__MBOX_ANY  1ull  /* parked for any message */
-#define COP__MBOX_SIG  2ull  /* parked for signals and wakes only */
-#define COP__MBOX_PEND 4ull  /* a signal is queued, or a wake came */
-#define COP__MBOX_DEAD 8ull  /* closed */
+#define COP__MBOX_ANY   1ull  /* parked for any message */
+#define COP__MBOX_SIG   2ull  /* parked for signals and wakes only */
+#define COP__MBOX_PEND  4ull  /* a signal is queued, or a wake came */
+#define COP__MBOX_DEAD  8ull  /* closed */
 #define COP__MBOX_BOUND 32ull /* it has a bound: bounded.c */
-#define COP__MBOX_FULL 16ull /* overload: senders pay more of their budget */
-#define COP__MBOX_PTR  0x0000ffffffffffc0ull
-#define COP__MBOX_TAG  0xffff000000000000ull /* 16 bits that change with every reuse of the slot */
+#define COP__MBOX_FULL  16ull /* overload: senders pay more of their budget */
+#define COP__MBOX_PTR   0x0000ffffffffffc0ull
+#define COP__MBOX_TAG   0xffff000000000000ull /* 16 bits that change with every reuse of the slot */
 
 /* --- Stacks --------------------------------------------------------------------------------------
  */
@@ -151,13 +151,13 @@ enum {
     COP__P_SUSPENDED = 32,
     COP__P_DOOMED = 64, /* a fatal exit signal was received: ends at the next chance */
     COP__P_LARGE_STACK = 128,
-    COP__P_PARKED = 256,      /* waits; for process_info */
-    COP__P_CRASHED = 512,     /* next run is crash_main */
-    COP__P_TIMED = 1024,      /* has started timers toward itself */
-    COP__P_FAULTED = 2048,    /* next run is fault_main */
+    COP__P_PARKED = 256,       /* waits; for process_info */
+    COP__P_CRASHED = 512,      /* next run is crash_main */
+    COP__P_TIMED = 1024,       /* has started timers toward itself */
+    COP__P_FAULTED = 2048,     /* next run is fault_main */
     COP__P_OWES = 16384,       /* has calls that somebody else may answer; cleared late */
     COP__P_NEVER_WAITS = 8192, /* for room in a mailbox: a supervisor */
-    COP__P_FAULT_TOLD = 4096, /* it has ended with a fault, and the reason is in ext */
+    COP__P_FAULT_TOLD = 4096,  /* it has ended with a fault, and the reason is in ext */
 };
 
 struct cop__ext;
@@ -175,8 +175,8 @@ struct cop__proc {
     uint32_t index;
     _Atomic(uint32_t) flags;
     _Atomic(uint32_t) name; /* atom index of the registered name, under the name lock */
-    /* link in a queue or free list: whoever owns the right to schedule. While it waits for the reply
-     * to a call: whom it waits for (deadlock.h) */
+    /* link in a queue or free list: whoever owns the right to schedule. While it waits for the
+     * reply to a call: whom it waits for (deadlock.h) */
     struct cop__proc *next;
     _Atomic(struct cop__thr *) on; /* the thread running it */
     uint64_t ref_count;            /* references made; goes on over reuses of the slot */
@@ -386,8 +386,8 @@ struct cop__thr {
     enum cop__act act; /* what who ran before wants, when it is settled */
     int32_t budget;    /* what the running process may still do before it yields */
     bool searching;
-    bool may_wait;   /* the sender of what is being pushed can wait for room */
-    uint8_t refusal; /* enum cop__refusal: why the last push did not succeed */
+    bool may_wait;            /* the sender of what is being pushed can wait for room */
+    uint8_t refusal;          /* enum cop__refusal: why the last push did not succeed */
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
     struct cop__thr *next;    /* in the list of spares, or of ended threads */

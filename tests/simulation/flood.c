@@ -14,6 +14,7 @@ static struct sender senders[SENDERS];
 static uint64_t refused, unsent; /* as the senders were told */
 static struct cop_mailbox limits;
 static cop_pid receiver_pid;
+static int64_t last_index, last_number; /* the newest of all that were sent */
 
 /* Sends its numbers in all ways, and ends. */
 static void sender(cop_term arg)
@@ -24,6 +25,8 @@ static void sender(cop_term arg)
     for (int64_t i = 1; i <= MESSAGES; i++) {
         cop_term message = cop("{number, Index, I}", index, i);
 
+        last_index = index;
+        last_number = i;
         switch (cop_sim_choose(3)) {
         case 0:
             cop_send(receiver_pid, message);
@@ -112,13 +115,16 @@ static int flood(int argc, char **argv)
     cop_sleep(1000);
     cop_must(cop_mailbox_statistics(&at_end, receiver_pid));
     cop_must(cop_match(cop_call(receiver_pid, cop("get")), "N", &handled));
-    if (at_end.sent + unsent != SENDERS * MESSAGES || at_end.messages || at_end.handled != (uint64_t)handled)
+    if (at_end.sent + unsent != SENDERS * MESSAGES || at_end.messages ||
+        at_end.handled != (uint64_t)handled)
         cop_sim_fail("of %d sent %d, handled %d, left %d", SENDERS * MESSAGES, (int)at_end.sent,
             (int)at_end.handled, (int)at_end.messages);
     if (limits.when_full == COP_PARK_SENDER && at_end.handled != at_end.sent)
         cop_sim_fail("a message was lost, though senders wait");
     if (limits.when_full != COP_REFUSE && at_end.refused)
         cop_sim_fail("a message was refused");
+    if (limits.when_full == COP_DROP_OLDEST && senders[last_index].next != last_number + 1)
+        cop_sim_fail("the newest message was dropped");
     if (refused > at_end.refused)
         cop_sim_fail("more were told of a refusal than there were");
     /* a signal is never held up */
