@@ -130,7 +130,7 @@ static void note_alarm(struct bound *bound, struct after *after)
 
 static void note_room(struct bound *bound, struct after *after, bool all)
 {
-    if (!bound->parked_count || (!all && !has_room_again(bound)))
+    if (!bound->parked || (!all && !(bound->parked_count && has_room_again(bound))))
         return;
     after->woken = bound->parked;
     after->woken_count = bound->parked_count;
@@ -194,6 +194,23 @@ static struct cop__msg *remove_oldest(struct bound *bound)
 
 enum verdict { ACCEPT, REFUSE, WAIT, DROP };
 
+/* COP_DROP_OLDEST: of those that were not fetched. Of the others the owner drops some where it
+ * begins to look for more; until then there may be as many again, and no more. */
+static bool make_room(struct bound *bound, size_t bytes, struct after *after)
+{
+    const struct cop_mailbox *limits = &bound->limits;
+    const struct cop_mailbox_statistics *now = &bound->statistics;
+    bool twice = (limits->messages_max && now->messages >= 2 * (uint64_t)limits->messages_max) ||
+                 (limits->bytes_max && now->bytes + bytes > 2 * limits->bytes_max);
+
+    if (!twice && (!limits->messages_max || bound->waiting < limits->messages_max) &&
+        (!limits->bytes_max || bound->waiting_bytes + bytes <= limits->bytes_max))
+        return true;
+    after->dropped = remove_oldest(bound);
+    bound->statistics.dropped += after->dropped != NULL;
+    return after->dropped || !twice;
+}
+
 static enum verdict judge(struct bound *bound, size_t bytes, bool may_wait, struct after *after)
 {
     const struct cop_mailbox *limits = &bound->limits;
@@ -208,12 +225,7 @@ static enum verdict judge(struct bound *bound, size_t bytes, bool may_wait, stru
     case COP_PARK_SENDER:
         return may_wait ? WAIT : ACCEPT;
     default:
-        /* Of those that were fetched the owner drops one, as soon as it looks for more. */
-        if ((limits->messages_max && bound->waiting >= limits->messages_max) ||
-            (limits->bytes_max && bound->waiting_bytes + bytes > limits->bytes_max))
-            after->dropped = remove_oldest(bound);
-        bound->statistics.dropped += after->dropped != NULL;
-        return ACCEPT;
+        return make_room(bound, bytes, after) ? ACCEPT : DROP;
     }
 }
 
@@ -412,6 +424,7 @@ void cop__bound_taken(
     follow(self, &after);
 }
 
+/* Of those that were fetched. */
 static bool has_too_many(struct bound *bound)
 {
     const struct cop_mailbox *limits = &bound->limits;
@@ -438,7 +451,8 @@ void cop__bound_trim(struct cop__thr *self, struct cop__proc *proc)
         if (msg->flags & COP__MSG_BOUND) {
             cop__bound_taken(self, proc, msg, COP__DROPPED);
             cop__queue_unlink(proc, prev, msg);
-            cop__msg_free(self, msg);
+            msg->next = proc->turn; /* as one that was taken */
+            proc->turn = msg;
         } else {
             prev = msg;
         }
@@ -456,11 +470,16 @@ void cop__bound_given_up(struct cop__proc *proc, uint64_t ref)
 
 bool cop__bound_handle(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
-    struct bound *bound = bound_of(cop__id_of(proc));
+    struct bound *bound;
     uint64_t unused;
-    bool skip = msg->kind == COP__CALL && bound->given_up.count &&
-                cop__map_remove(&bound->given_up, msg->ref, &unused);
+    bool skip = msg->flags & COP__MSG_WITHDRAWN;
 
+    if (!(msg->flags & COP__MSG_BOUND))
+        return !skip;
+    bound = bound_of(cop__id_of(proc));
+    if (msg->kind == COP__CALL && bound->given_up.count &&
+        cop__map_remove(&bound->given_up, msg->ref, &unused))
+        skip = true;
     cop__bound_taken(self, proc, msg, COP__HANDLED);
     if (skip) {
         cop__spin_lock(&bound->lock);

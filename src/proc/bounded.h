@@ -24,8 +24,14 @@ void cop__never_waits(void);
 
 /* The owner's side. What has come, oldest first. */
 struct cop__msg *cop__bound_fetch(struct cop__proc *proc);
-/* What is more than there may be, with COP_DROP_OLDEST. */
+/* Where a search of the inner queue begins: with COP_DROP_OLDEST the oldest go that are too many.
+ */
 void cop__bound_trim(struct cop__thr *self, struct cop__proc *proc);
+static inline void cop__bound_search(struct cop__thr *self, struct cop__proc *proc)
+{
+    if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
+        cop__bound_trim(self, proc);
+}
 enum cop__taken { COP__HANDLED, COP__DROPPED };
 /* It has left the queue; its flag is cleared. */
 void cop__bound_taken(

@@ -163,7 +163,7 @@ static __attribute__((noinline)) void give_up(struct cop__proc *proc, uint64_t s
 
     proc->call_ref = 0;
     cop__waits_for(proc, 0);
-    cop__signal_send(cop__own_thr(), server, COP__FORGET, ref, COP_NONE);
+    cop__signal_send(cop__own_thr(), server, COP__FORGET, ref, cop__atom(COP__ATOM_deadlock));
     cop__leave();
 }
 

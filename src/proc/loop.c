@@ -117,7 +117,8 @@ static inline __attribute__((always_inline)) COP_NORETURN void turns(
         if (cop__unlikely(proc->ext != NULL)) {
             proc->ext->deadline_ns = 0;
             proc->ext->current_from = COP_NONE;
-            if ((msg->flags & COP__MSG_BOUND) && !cop__bound_handle(self, proc, msg)) {
+            if (cop__unlikely(msg->flags & (COP__MSG_BOUND | COP__MSG_WITHDRAWN)) &&
+                !cop__bound_handle(self, proc, msg)) {
                 cop__msg_free(self, msg);
                 continue;
             }

@@ -176,10 +176,8 @@ void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
     } else {
         take_in(self, proc, msg);
     }
-    if (cop__unlikely(word & COP__MBOX_BOUND)) {
+    if (cop__unlikely(word & COP__MBOX_BOUND))
         take_in(self, proc, cop__bound_fetch(proc));
-        cop__bound_trim(self, proc);
-    }
 }
 
 struct cop__msg *cop__mailbox_close(struct cop__thr *self, struct cop__proc *proc)

@@ -166,9 +166,11 @@ __attribute__((used)) cop_term cop__receive_search(struct cop__thr *self, uint64
     struct cop__pattern *pattern, const struct cop__place *places)
 {
     struct cop__proc *proc = receiver(self, "receive");
-    struct cop__msg *prev = NULL, *msg = proc->first;
+    struct cop__msg *prev = NULL, *msg;
     cop_term term;
 
+    cop__bound_search(self, proc);
+    msg = proc->first;
     for (;; prev = msg, msg = msg->next) {
         while (!msg) {
             if (cop__fetch(self, proc))
@@ -243,7 +245,13 @@ cop_term cop__receive_match(
 cop_receive_scan cop_receive_begin(int64_t timeout_ms)
 {
     cop_receive_scan scan = { timeout_ms, { 0 } };
+    struct cop__proc *proc = cop__self_thr()->current;
 
+    if (proc && cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND)) {
+        cop__enter();
+        cop__bound_trim(cop__own_thr(), proc);
+        cop__leave();
+    }
     if (timeout_ms != COP_INFINITY) {
         receiver((struct cop__thr *)cop__enter(), "receive");
         scan.internal[DEADLINE] = cop__deadline_in(timeout_ms);

@@ -158,6 +158,20 @@ static void unlink_ack_received(struct cop__thr *self, struct cop__proc *proc, s
     cop__msg_free(self, msg);
 }
 
+/* A call that closed a circle: it is not to be handled either. It lies before its FORGET, in a
+ * queue that may just be searched, so it stays there with a mark. */
+static void withdraw(struct cop__proc *proc, uint64_t ref)
+{
+    struct cop__msg *msg = proc->first;
+
+    while (msg && !(msg->kind == COP__CALL && msg->ref == ref))
+        msg = msg->next;
+    if (!msg)
+        return;
+    msg->flags |= COP__MSG_WITHDRAWN;
+    cop__ext_of(proc); /* a loop then looks for the mark */
+}
+
 static void forget_received(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
     for (struct cop__msg **place = &proc->owed; *place; place = &(*place)->next) {
@@ -171,7 +185,9 @@ static void forget_received(struct cop__thr *self, struct cop__proc *proc, struc
             return;
         }
     }
-    if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
+    if (msg->term.word == cop__atom(COP__ATOM_deadlock).word)
+        withdraw(proc, msg->ref);
+    else if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
         cop__bound_given_up(proc, msg->ref);
     cop__msg_free(self, msg);
 }

@@ -45,11 +45,11 @@ enum cop__msg_kind {
     COP__UNLINK_ACK, /* ref as above */
     COP__MONITOR,    /* ref */
     COP__DEMONITOR,  /* ref */
-    COP__FORGET,     /* the caller of call ref does not wait any more */
-    COP__INFO,       /* term is the list of items; answered as call ref */
-    COP__ALIVE,      /* answered as call ref */
-    COP__LEADER,     /* term is the new group leader */
-    COP__SUSPEND,    /* ref: answered as call, from the suspender */
+    COP__FORGET,  /* the caller of call ref does not wait any more; term deadlock: it never did */
+    COP__INFO,    /* term is the list of items; answered as call ref */
+    COP__ALIVE,   /* answered as call ref */
+    COP__LEADER,  /* term is the new group leader */
+    COP__SUSPEND, /* ref: answered as call, from the suspender */
     COP__RESUME,
     COP__ADOPT, /* aux pointer in ref: a resource given to this process */
     /* from other nodes (far.c); ref is the number of the connection they came over */
@@ -68,8 +68,9 @@ enum {
     COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* PLAIN, CAST: the tree follows from `from` on, there is no from and ref */
-    COP__MSG_BOUND = 16, /* counted by a bounded mailbox, and not taken yet */
-    COP__MSG_BARE = 8,   /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
+    COP__MSG_WITHDRAWN = 32, /* a call that is not to be handled (deadlock.h) */
+    COP__MSG_BOUND = 16,     /* counted by a bounded mailbox, and not taken yet */
+    COP__MSG_BARE = 8,       /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
 };
 
 /* One 64-byte aligned block. The tree of `term` follows from body on, or from `from` on

@@ -303,6 +303,28 @@ CLAUSE(OVL_07)
     NOTHING();
 }
 
+/* All is counted once, while several send and one takes. */
+CLAUSE(OVL_08)
+{
+    cop_pid pid = start_slow(5, 0, COP_REFUSE, false);
+    struct cop_mailbox_statistics now;
+
+    for (int i = 0; i < 3; i++)
+        cop_spawn(flooder_main, cop("{Pid, Self, 100}", pid, cop_self()));
+    for (int done = 0; done < 3;) {
+        done += cop_receive_match_within(0, "sent");
+        now = statistics_of(pid);
+        CHECK_EQ_INT(
+            now.sent, now.handled + now.refused + now.dropped + now.skipped + now.messages);
+        cop_yield();
+    }
+    while (statistics_of(pid).messages)
+        cop_yield();
+    now = statistics_of(pid);
+    CHECK_EQ_INT(now.sent, 300);
+    CHECK_EQ_INT(now.handled + now.refused, 300);
+}
+
 /* Alarms, with hysteresis. */
 CLAUSE(OVL_09)
 {
