@@ -286,7 +286,7 @@ static void handle_cast(struct gs *gs, cop_term request)
 
     gs->in = GS_IN_CAST;
     gs->last = request;
-    if (gs->module->handle_cast_batch) {
+    if (!gs->module->handle_cast && gs->module->handle_cast_batch) {
         handle_batch(gs, request);
         return;
     }

@@ -280,9 +280,8 @@ bool cop__bound_push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     if (counts(msg)) {
         size_t bytes = bytes_of(msg);
 
-        /* A call that does not get in tries again with cop__push_or_wait. */
-        verdict = judge(
-            bound, bytes, self->may_wait || (msg->kind == COP__CALL && can_wait(self, id)), &after);
+        /* A call that does not get in goes to cop__push_refused. */
+        verdict = judge(bound, bytes, (msg->flags & COP__MSG_ASKS) && can_wait(self, id), &after);
         bound->statistics.sent += verdict != WAIT;
         bound->statistics.refused += verdict == REFUSE;
         bound->statistics.dropped += verdict == DROP;
@@ -350,24 +349,17 @@ static bool wait_for_room(uint64_t id, uint64_t deadline_ns)
     return in_time;
 }
 
-bool cop__push_or_wait(uint64_t id, struct cop__msg *msg, cop_term message, uint64_t deadline_ns)
+bool cop__push_refused(uint64_t id, struct cop__msg *msg, cop_term message, uint64_t deadline_ns)
 {
     enum cop__msg_kind kind = (enum cop__msg_kind)msg->kind;
     uint64_t from = kind > COP__CAST ? msg->from : 0, ref = kind > COP__CAST ? msg->ref : 0;
     uint16_t bare = msg->flags & COP__MSG_BARE;
     uint32_t label = msg->aux;
+    bool pushed;
 
-    for (;;) {
-        struct cop__thr *self = cop__own_thr();
-        bool pushed;
-
-        self->may_wait = can_wait(self, id);
-        pushed = cop__push(self, id, msg);
-        self->may_wait = false;
-        if (pushed)
-            return true;
-        cop__msg_free(self, msg);
-        if (self->refusal != COP__WAIT)
+    do {
+        cop__msg_free(cop__own_thr(), msg);
+        if (cop__own_thr()->refusal != COP__WAIT)
             return false;
         if (!wait_for_room(id, deadline_ns)) {
             cop__own_thr()->refusal = COP__WAIT;
@@ -380,7 +372,10 @@ bool cop__push_or_wait(uint64_t id, struct cop__msg *msg, cop_term message, uint
             msg->ref = ref;
             msg->flags |= bare;
         }
-    }
+        msg->flags |= COP__MSG_ASKS;
+        pushed = cop__push(cop__own_thr(), id, msg);
+    } while (!pushed);
+    return true;
 }
 
 void cop__never_waits(void)

@@ -136,11 +136,9 @@ static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__ms
     cop_term request, int64_t *timeout_ms, cop_term *ret_reply)
 {
     uint64_t deadline_ns = cop__deadline_in(*timeout_ms);
-    enum cop__refusal refusal = (enum cop__refusal)cop__own_thr()->refusal;
+    enum cop__refusal refusal;
 
-    if (refusal != COP__WAIT) {
-        cop__msg_free(cop__own_thr(), msg);
-    } else if (cop__push_or_wait(server, msg, request, deadline_ns)) {
+    if (cop__push_refused(server, msg, request, deadline_ns)) {
         if (*timeout_ms != COP_INFINITY && deadline_ns != COP__PAST) {
             uint64_t now_ns = cop__now_ns();
 
@@ -148,8 +146,7 @@ static __attribute__((noinline)) bool push_again(uint64_t server, struct cop__ms
         }
         return true;
     }
-    if (refusal == COP__WAIT)
-        refusal = (enum cop__refusal)cop__own_thr()->refusal;
+    refusal = (enum cop__refusal)cop__own_thr()->refusal;
     *ret_reply = cop__atom(refusal == COP__REFUSED ? COP__ATOM_overload
                            : refusal == COP__WAIT  ? COP__ATOM_timeout
                                                    : COP__ATOM_noproc);
@@ -193,6 +190,7 @@ enum cop_call_outcome cop_process_call(
     msg->from = cop__id_of(proc);
     msg->ref = proc->call_ref = cop__ref_word(proc->index, cop__next_ref(proc));
     msg->aux = label.index;
+    msg->flags |= COP__MSG_ASKS;
     proc->call_bare = timeout_ms == COP_INFINITY;
     if (proc->call_bare)
         msg->flags |= COP__MSG_BARE;

@@ -19,7 +19,7 @@ bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     uint64_t word = cop__load_acquire(proc->mbox), changed;
     bool wake;
 
-    if (cop__unlikely(cop__simulated))
+    if (cop__unlikely(self->budget <= 0) && cop__simulated)
         cop__sim_pushed(self, id, msg);
     do {
         /* The word was read before gen: if the slot is reused after that, the tag in the word

@@ -30,6 +30,12 @@ static inline uint64_t cop__msg_head(enum cop__msg_kind kind, uint8_t class)
            (uint64_t)(kind <= COP__CAST ? COP__MSG_SHORT : 0) << 16;
 }
 
+/* Those made in line are what processes send. */
+static inline uint64_t cop__msg_head_asking(enum cop__msg_kind kind, uint8_t class)
+{
+    return cop__msg_head(kind, class) | (uint64_t)COP__MSG_ASKS << 16;
+}
+
 /* What cop__msg_new does, for a flat term and with a block at hand; else NULL. The kind is a
  * constant. */
 static inline struct cop__msg *cop__msg_quick(
@@ -57,7 +63,7 @@ static inline struct cop__msg *cop__msg_quick(
     blocks->free[class] = block->next;
     blocks->count[class]--;
     msg = (struct cop__msg *)block;
-    msg->head = cop__msg_head(kind, class);
+    msg->head = cop__msg_head_asking(kind, class);
     if (box) {
         uint64_t *tree = (uint64_t *)((char *)msg + cop__msg_head_size(kind));
 

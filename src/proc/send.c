@@ -154,18 +154,33 @@ cop_term cop_dest_show(cop_dest dest)
  * --------------------------------------------------------------------------------------------- */
 
 /* What the sender may be told of (P-18: not that there is nobody). */
-static enum cop_send_result push_or_drop(
+static __attribute__((noinline)) enum cop_send_result refused(
     uint64_t to, struct cop__msg *msg, cop_term message, unsigned flags)
 {
     uint64_t deadline_ns = flags & COP_NOSUSPEND ? COP__PAST : UINT64_MAX;
     enum cop__refusal refusal;
 
-    if (cop__push_or_wait(to, msg, message, deadline_ns))
+    if (cop__push_refused(to, msg, message, deadline_ns))
         return COP_SEND_OK;
     refusal = (enum cop__refusal)cop__own_thr()->refusal;
     return refusal == COP__REFUSED ? COP_SEND_OVERLOAD
            : refusal == COP__WAIT  ? COP_SEND_NOSUSPEND
                                    : COP_SEND_OK;
+}
+
+static inline enum cop_send_result push_or_drop(
+    struct cop__thr *self, uint64_t to, struct cop__msg *msg, cop_term message, unsigned flags)
+{
+    return cop__likely(cop__push(self, to, msg)) ? COP_SEND_OK : refused(to, msg, message, flags);
+}
+
+static enum cop_send_result push_plain(
+    struct cop__thr *self, uint64_t to, cop_term message, unsigned flags)
+{
+    struct cop__msg *msg = cop__msg_new(self, COP__PLAIN, message);
+
+    msg->flags |= COP__MSG_ASKS;
+    return push_or_drop(self, to, msg, message, flags);
 }
 
 /* To the owner of an alias, who looks at it when he receives it. */
@@ -181,8 +196,8 @@ static enum cop_send_result send_alias(
     msg->ref = ref;
     if (flags & COP_SEND_PRIORITY)
         msg->flags |= COP__MSG_PRIORITY;
-    return push_or_drop(
-        cop__pid_id(cop__load_acquire(cop__proc_base[index].gen), index), msg, message, flags);
+    return push_or_drop(self, cop__pid_id(cop__load_acquire(cop__proc_base[index].gen), index), msg,
+        message, flags);
 }
 
 /* What is no pid of this node. rt even: a via module is user code. */
@@ -207,7 +222,7 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
     if (kind == COP_DEST_ALIAS)
         result = send_alias(self, to.what, message, flags);
     else if (id)
-        result = push_or_drop(id, cop__msg_new(self, COP__PLAIN, message), message, flags);
+        result = push_plain(self, id, message, flags);
     cop__charge(cop__own_thr(), 1);
     cop__leave();
     return result;
@@ -229,8 +244,9 @@ static __attribute__((noinline)) enum cop_send_result send_rest(struct cop__thr 
         if (!msg) {
             msg = cop__msg_new(self, (enum cop__msg_kind)(rest & 255), message);
             msg->aux = (uint32_t)(rest >> 32);
+            msg->flags |= COP__MSG_ASKS;
         }
-        result = push_or_drop(to, msg, message, (unsigned)rest >> 8 & 255);
+        result = push_or_drop(self, to, msg, message, (unsigned)rest >> 8 & 255);
     }
     cop__charge(cop__own_thr(), 1);
     cop__leave();

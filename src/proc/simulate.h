@@ -36,13 +36,16 @@ void cop__sim_end(void);
 void cop__sim_stop(void); /* node.c: as cop_stop_node(1), from wherever */
 
 /* What happens, told by those who do it. rt odd. */
-void cop__sim_step(struct cop__thr *self, struct cop__proc *next); /* the base loop is to run it */
-void cop__sim_pushed(struct cop__thr *self, uint64_t to, const struct cop__msg *msg);
+__attribute__((noinline, cold)) void cop__sim_step(
+    struct cop__thr *self, struct cop__proc *next); /* the base loop is to run it */
+__attribute__((noinline, cold)) void cop__sim_pushed(
+    struct cop__thr *self, uint64_t to, const struct cop__msg *msg);
 void cop__sim_spawned(const struct cop__proc *child);
 void cop__sim_ended(const struct cop__proc *proc, cop_term reason);
 void cop__sim_jumped(void);
 void cop__sim_stuck(void); /* nothing can run, now or later */
 /* At a send or call of the running process: a fault may end it here. */
-void cop__sim_crash_point(struct cop__thr *self, struct cop__proc *proc);
+__attribute__((noinline, cold)) void cop__sim_crash_point(
+    struct cop__thr *self, struct cop__proc *proc);
 
 #endif

@@ -68,6 +68,7 @@ enum {
     COP__MSG_COUNTED = 1, /* body[0] is the list of counted binaries of the tree */
     COP__MSG_PRIORITY = 2,
     COP__MSG_SHORT = 4, /* PLAIN, CAST: the tree follows from `from` on, there is no from and ref */
+    COP__MSG_ASKS = 64, /* its sender can wait for room in a mailbox: bounded.h */
     COP__MSG_WITHDRAWN = 32, /* a call that is not to be handled (deadlock.h) */
     COP__MSG_BOUND = 16,     /* counted by a bounded mailbox, and not taken yet */
     COP__MSG_BARE = 8,       /* a call, or its reply, whose tag is Ref and not [alias | Ref] */
@@ -387,7 +388,6 @@ struct cop__thr {
     enum cop__act act; /* what who ran before wants, when it is settled */
     int32_t budget;    /* what the running process may still do before it yields */
     bool searching;
-    bool may_wait;            /* the sender of what is being pushed can wait for room */
     uint8_t refusal;          /* enum cop__refusal: why the last push did not succeed */
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
