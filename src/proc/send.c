@@ -254,7 +254,7 @@ static __attribute__((noinline)) enum cop_send_result send_rest(struct cop__thr 
 }
 
 /* To a process of this node. No call on the usual way, so nothing to save. */
-static inline enum cop_send_result send_local(
+static inline __attribute__((always_inline)) enum cop_send_result send_local(
     uint64_t to, enum cop__msg_kind kind, uint32_t label, cop_term message, unsigned flags)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
