@@ -51,7 +51,7 @@ struct cop_mailbox {
 COP_API void cop_mailbox_set(const struct cop_mailbox *mailbox);
 
 /* What has become of the messages that counted, since the mailbox was bounded first. */
-struct cop_mailbox_statistics {
+struct cop_mailbox_counts {
     uint64_t sent, handled, refused, dropped, skipped;
     uint64_t parked;          /* how often a sender had to wait */
     uint64_t messages, bytes; /* now */
@@ -65,7 +65,7 @@ struct cop_mailbox_statistics {
  * Context  any thread, while a node runs.
  * OTP      none.
  */
-COP_API bool cop_mailbox_statistics(struct cop_mailbox_statistics *ret_statistics, cop_pid pid);
+COP_API bool cop_mailbox_statistics(struct cop_mailbox_counts *ret_statistics, cop_pid pid);
 
 COP_END_DECLS
 

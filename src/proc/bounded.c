@@ -30,7 +30,7 @@ struct bound {
     struct cop__spinlock lock;
     uint64_t id; /* of the process; 0: none */
     struct cop_mailbox limits;
-    struct cop_mailbox_statistics statistics;
+    struct cop_mailbox_counts statistics;
     struct cop__msg *first, *last;   /* what has come and was not fetched */
     uint64_t waiting, waiting_bytes; /* of these the ones that count */
     bool alarmed;
@@ -199,7 +199,7 @@ enum verdict { ACCEPT, REFUSE, WAIT, DROP };
 static bool make_room(struct bound *bound, size_t bytes, struct after *after)
 {
     const struct cop_mailbox *limits = &bound->limits;
-    const struct cop_mailbox_statistics *now = &bound->statistics;
+    const struct cop_mailbox_counts *now = &bound->statistics;
     bool twice = (limits->messages_max && now->messages >= 2 * (uint64_t)limits->messages_max) ||
                  (limits->bytes_max && now->bytes + bytes > 2 * limits->bytes_max);
 
@@ -231,7 +231,7 @@ static enum verdict judge(struct bound *bound, size_t bytes, bool may_wait, stru
 
 static void count_in(struct bound *bound, struct cop__msg *msg, size_t bytes)
 {
-    struct cop_mailbox_statistics *statistics = &bound->statistics;
+    struct cop_mailbox_counts *statistics = &bound->statistics;
 
     msg->flags |= COP__MSG_BOUND;
     bound->waiting++;
@@ -569,7 +569,7 @@ void cop_mailbox_set(const struct cop_mailbox *mailbox)
     cop__leave();
 }
 
-bool cop_mailbox_statistics(struct cop_mailbox_statistics *ret_statistics, cop_pid pid)
+bool cop_mailbox_statistics(struct cop_mailbox_counts *ret_statistics, cop_pid pid)
 {
     struct bound *bound;
     bool found, entered;

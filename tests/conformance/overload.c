@@ -101,9 +101,9 @@ static cop_pid start_holder(
     return pid;
 }
 
-static struct cop_mailbox_statistics statistics_of(cop_pid pid)
+static struct cop_mailbox_counts statistics_of(cop_pid pid)
 {
-    struct cop_mailbox_statistics now = { .sent = 0 };
+    struct cop_mailbox_counts now = { .sent = 0 };
 
     CHECK(cop_mailbox_statistics(&now, pid));
     return now;
@@ -117,7 +117,7 @@ static enum cop_send_result send_to(cop_pid pid)
 /* No bound, no statistics, until it is set. */
 CLAUSE(OVL_01)
 {
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     cop_pid pid = cop_spawn(idle_main, COP_NONE);
 
     for (int i = 0; i < 1000; i++)
@@ -138,7 +138,7 @@ CLAUSE(OVL_01)
 CLAUSE(OVL_02)
 {
     cop_pid pid = start_slow(2, 0, COP_REFUSE, false);
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     cop_term reply;
 
     cop_cast(pid, cop("{sleep, 100000}"));
@@ -219,7 +219,7 @@ static void flooder_main(cop_term arg)
 CLAUSE(OVL_05)
 {
     cop_pid pid = start_slow(10, 0, COP_PARK_SENDER, false), held;
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     cop_term reply;
 
     for (int i = 0; i < 4; i++)
@@ -307,7 +307,7 @@ CLAUSE(OVL_07)
 CLAUSE(OVL_08)
 {
     cop_pid pid = start_slow(5, 0, COP_REFUSE, false);
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
 
     for (int i = 0; i < 3; i++)
         cop_spawn(flooder_main, cop("{Pid, Self, 100}", pid, cop_self()));
@@ -357,7 +357,7 @@ CLAUSE(OVL_09)
 CLAUSE(OVL_10)
 {
     cop_pid pid = start_holder(1, 0, COP_PARK_SENDER, 0, 0);
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     cop_ref ref;
 
     cop_spawn(flooder_main, cop("{Pid, Self, 5}", pid, cop_self()));
@@ -374,7 +374,7 @@ CLAUSE(OVL_10)
 CLAUSE(OVL_11)
 {
     cop_pid pid = start_slow(0, 0, COP_REFUSE, true);
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     cop_term reply;
 
     cop_cast(pid, cop("{sleep, 100}"));

@@ -82,7 +82,7 @@ static const cop_gen_server receiver = { .module = "receiver",
 
 static bool bound_holds(void *arg)
 {
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
 
     (void)arg;
     if (!cop_mailbox_statistics(&now, receiver_pid))
@@ -98,7 +98,7 @@ static int flood(int argc, char **argv)
 {
     static const enum cop_when_full policies[] = { COP_REFUSE, COP_DROP_NEWEST, COP_DROP_OLDEST,
         COP_PARK_SENDER };
-    struct cop_mailbox_statistics at_end;
+    struct cop_mailbox_counts at_end;
     cop_ref ends[SENDERS], monitor;
     int64_t handled;
     cop_term reason;

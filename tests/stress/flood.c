@@ -68,7 +68,7 @@ static void sender_main(cop_term arg)
 
 static void flood(enum cop_when_full policy)
 {
-    struct cop_mailbox_statistics now;
+    struct cop_mailbox_counts now;
     int64_t handled = -1;
     cop_term reply;
     cop_pid pid;
