@@ -14,6 +14,7 @@
 #ifndef COPPICE_NET_KERNEL_H
 #define COPPICE_NET_KERNEL_H
 
+#include <coppice/socket.h>
 #include <coppice/supervisor.h>
 
 COP_BEGIN_DECLS
@@ -24,6 +25,28 @@ enum cop_epmd {
     COP_EPMD_REQUIRE, /* epmd; where none answers, the start fails */
     COP_EPMD_NONE     /* nobody is asked: fixed ports and static routes */
 };
+
+/* What carries the bytes of connections in place of TCP itself; the module coppice-tls has one,
+ * cop_dist_tls. A stream is used by two processes at a time: one reads, the other writes. */
+typedef struct cop_dist_transport {
+    const char *name;
+    /* What is read once, when the node starts: keys, certificates. NULL: it cannot be used, and
+     * that was logged. close is for what open gave, when the node stops. */
+    void *(*open)(const void *config);
+    void (*close)(void *context);
+    /* Over a socket that is connected, as the side that connects or the other, with the node's
+     * host. NULL: refused, and that was logged. Parks. */
+    void *(*connect)(
+        void *context, cop_socket socket, bool is_client, const char *host, int64_t timeout_ms);
+    /* As cop_tcp_recv and cop_tcp_send_all. */
+    int64_t (*recv)(void *stream, void *buffer, size_t size, int64_t timeout_ms);
+    int (*send_all)(void *stream, const cop_bytes *pieces, size_t count);
+    /* One user more, or fewer; the last one's frees it. release parks nowhere, calls nothing of
+     * this library, and may come while the node stops. */
+    void (*hold)(void *stream);
+    void (*release)(void *stream);
+    size_t stack_size; /* of processes that use it; 0: as usual */
+} cop_dist_transport;
 
 struct cop_net_kernel_options {
     int unset;              /* so that a list of no options can be written */
@@ -40,6 +63,8 @@ struct cop_net_kernel_options {
     int64_t setuptime_ms; /* net_setuptime: 7,000, for each step of a handshake */
     const char *const *allow; /* names of nodes that may connect, ended by NULL; NULL: all */
     int handshakes_max;       /* unfinished ones at a time: 64 */
+    const cop_dist_transport *transport; /* NULL: TCP */
+    const void *transport_config;        /* for its open */
 };
 
 /* Become a node. The process that this starts is registered as net_kernel, and linked to the

@@ -16,6 +16,7 @@
 #include "dist/epmd.h"
 #include "dist/frame.h"
 #include "dist/nodes.h"
+#include "dist/wire.h"
 #include "proc/bounded.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -28,7 +29,7 @@ struct connection {
     struct cop__peer *peer;        /* NULL: it is not known yet whose this is */
     uint64_t number, self;
     uint64_t handle; /* of the node at the other end, once up */
-    cop_socket socket;
+    struct cop__wire wire;
     bool counted; /* among the unfinished handshakes */
     struct cop__hs_name theirs;
     char cookie[256];
@@ -56,6 +57,7 @@ static void release(struct cop__resource *resource)
     else if (connection->peer)
         cop__peer_abandon(connection->peer, connection->self);
     cop__frames_free(connection->frames);
+    cop__wire_release(&connection->wire);
     free(connection->buffer);
     free(connection);
 }
@@ -84,33 +86,44 @@ static COP_NORETURN void give_up(void)
 /* --- The handshake: messages
  * ------------------------------------------------------------------------ */
 
+/* Of the length before each message: more over another transport than TCP (D-132). */
+static unsigned length_size(const struct connection *connection)
+{
+    return connection->wire.stream ? COP__HS_LENGTH_MAX : 2;
+}
+
+/* message begins with COP__HS_LENGTH_MAX bytes of room. */
 static void send_message(struct connection *connection, unsigned char *message, size_t size)
 {
-    cop__put_be(message, size, 2);
-    if (cop_tcp_send(connection->socket, message, 2 + size) < 0)
+    unsigned length = length_size(connection);
+    unsigned char *start = message + COP__HS_LENGTH_MAX - length;
+
+    cop__put_be(start, size, length);
+    if (cop__wire_send(&connection->wire, start, length + size) < 0)
         give_up();
 }
 
 /* The size of the message now in it; the process ends when none comes. */
 static size_t receive_message(struct connection *connection, unsigned char *message)
 {
-    unsigned char length[2];
+    unsigned char length[COP__HS_LENGTH_MAX];
     size_t size;
 
-    if (cop_tcp_recv_exactly(connection->socket, length, 2, cop__net.setuptime_ms) < 0)
+    if (cop__wire_recv_exactly(
+            &connection->wire, length, length_size(connection), cop__net.setuptime_ms) < 0)
         give_up();
-    size = cop__get_be(length, 2);
+    size = cop__get_be(length, length_size(connection));
     if (!size || size > COP__HS_MESSAGE_MAX ||
-        cop_tcp_recv_exactly(connection->socket, message, size, cop__net.setuptime_ms) < 0)
+        cop__wire_recv_exactly(&connection->wire, message, size, cop__net.setuptime_ms) < 0)
         give_up();
     return size;
 }
 
 static void send_status(struct connection *connection, const char *status)
 {
-    unsigned char message[2 + 32];
+    unsigned char message[COP__HS_LENGTH_MAX + 32];
 
-    send_message(connection, message, cop__hs_write_status(message + 2, status));
+    send_message(connection, message, cop__hs_write_status(message + COP__HS_LENGTH_MAX, status));
 }
 
 static uint32_t new_challenge(void)
@@ -134,7 +147,7 @@ static struct cop__hs_name our_name(uint32_t challenge)
 
 static const char *peer_text(struct connection *connection, char text[64])
 {
-    if (cop_tcp_peer(connection->socket, text, 64) < 0)
+    if (cop_tcp_peer(connection->wire.socket, text, 64) < 0)
         memcpy(text, "?", 2);
     return text;
 }
@@ -144,7 +157,7 @@ static COP_NORETURN void wrong_cookie(struct connection *connection)
 {
     char text[64];
 
-    cop__failure_note(connection->socket);
+    cop__failure_note(connection->wire.socket);
     cop_log(COP_LOG_ERROR, "node %s at %s has another cookie: the connection is refused",
         connection->theirs.name, peer_text(connection, text));
     give_up();
@@ -184,8 +197,9 @@ static void await_settled(struct cop__peer *peer)
 static COP_NORETURN void up(struct connection *connection)
 {
     uint64_t flags = connection->theirs.flags & cop__net.flags;
-    cop_term arg =
-        cop("{Number, Socket}", cop_uint(connection->number), cop_from_socket(connection->socket));
+    cop_term arg = cop("{Number, Socket, Stream}", cop_uint(connection->number),
+        cop_from_socket(connection->wire.socket),
+        cop_uint((uint64_t)(uintptr_t)connection->wire.stream));
     bool is_up;
 
     finished(connection);
@@ -204,14 +218,16 @@ static COP_NORETURN void up(struct connection *connection)
     cop__leave();
     if (!is_up)
         give_up();
-    cop_spawn_link(cop__writer_main, arg);
+    cop__wire_hold(&connection->wire); /* the writer's */
+    cop_spawn_with(cop__writer_main, arg,
+        &(struct cop_spawn_options){ .link = true, .stack_size = cop__wire_stack() }, NULL);
     run(connection);
 }
 
 /* --- As the one who connects
  * ---------------------------------------------------------------------------- */
 
-static void open_socket(struct connection *connection, cop_atom node)
+static void open_wire(struct connection *connection, cop_atom node)
 {
     cop_bytes name = cop_atom_text(node);
     const char *at = memchr(name.data, '@', name.size);
@@ -228,8 +244,12 @@ static void open_socket(struct connection *connection, cop_atom node)
         port =
             cop__net.options->epmd == COP_EPMD_NONE ? cop__net.port : cop__epmd_port(host, alive);
     }
-    if (port <= 0 ||
-        cop_tcp_connect(&connection->socket, host, port, .timeout_ms = cop__net.setuptime_ms) < 0)
+    if (port <= 0 || cop_tcp_connect(&connection->wire.socket, host, port,
+                         .timeout_ms = cop__net.setuptime_ms) < 0)
+        give_up();
+    memcpy(host, at + 1, name.size - (size_t)(at - name.data) - 1);
+    host[name.size - (size_t)(at - name.data) - 1] = 0; /* of the name, whatever the route */
+    if (!cop__wire_open(&connection->wire, true, host))
         give_up();
 }
 
@@ -278,14 +298,14 @@ static void answer_status(struct connection *connection)
 
 static COP_NORETURN void initiate(struct connection *connection, cop_atom node)
 {
-    unsigned char message[2 + COP__HS_MESSAGE_MAX], digest[COP__HS_DIGEST_SIZE],
+    unsigned char message[COP__HS_LENGTH_MAX + COP__HS_MESSAGE_MAX], digest[COP__HS_DIGEST_SIZE],
         theirs[COP__HS_DIGEST_SIZE];
     uint32_t challenge = new_challenge();
     struct cop__hs_name name = our_name(0);
     cop_bytes wanted = cop_atom_text(node);
 
-    open_socket(connection, node);
-    send_message(connection, message, cop__hs_write_name(message + 2, &name));
+    open_wire(connection, node);
+    send_message(connection, message, cop__hs_write_name(message + COP__HS_LENGTH_MAX, &name));
     answer_status(connection);
     if (!cop__hs_read_challenge(
             &connection->theirs, message, receive_message(connection, message)) ||
@@ -295,7 +315,8 @@ static COP_NORETURN void initiate(struct connection *connection, cop_atom node)
         give_up();
     find_cookie(connection);
     cop__hs_digest(digest, connection->cookie, connection->theirs.challenge);
-    send_message(connection, message, cop__hs_write_reply(message + 2, challenge, digest));
+    send_message(
+        connection, message, cop__hs_write_reply(message + COP__HS_LENGTH_MAX, challenge, digest));
     if (!cop__hs_read_ack(theirs, message, receive_message(connection, message)))
         give_up();
     cop__hs_digest(digest, connection->cookie, challenge);
@@ -433,7 +454,7 @@ static void become_current(struct connection *connection)
 
 static COP_NORETURN void respond(struct connection *connection)
 {
-    unsigned char message[2 + COP__HS_MESSAGE_MAX], digest[COP__HS_DIGEST_SIZE],
+    unsigned char message[COP__HS_LENGTH_MAX + COP__HS_MESSAGE_MAX], digest[COP__HS_DIGEST_SIZE],
         theirs[COP__HS_DIGEST_SIZE];
     uint32_t challenge = new_challenge(), their_challenge;
     struct cop__hs_name name = our_name(challenge);
@@ -451,7 +472,7 @@ static COP_NORETURN void respond(struct connection *connection)
         give_up();
     }
     send_our_status(connection);
-    send_message(connection, message, cop__hs_write_challenge(message + 2, &name));
+    send_message(connection, message, cop__hs_write_challenge(message + COP__HS_LENGTH_MAX, &name));
     if (!cop__hs_read_reply(
             &their_challenge, theirs, message, receive_message(connection, message)))
         give_up();
@@ -461,7 +482,7 @@ static COP_NORETURN void respond(struct connection *connection)
         wrong_cookie(connection);
     become_current(connection);
     cop__hs_digest(digest, connection->cookie, their_challenge);
-    send_message(connection, message, cop__hs_write_ack(message + 2, digest));
+    send_message(connection, message, cop__hs_write_ack(message + COP__HS_LENGTH_MAX, digest));
     up(connection);
 }
 
@@ -470,8 +491,9 @@ void cop__accepted_main(cop_term arg)
     struct connection *connection = new_connection();
 
     connection->counted = true;
-    cop_to_socket(&connection->socket, arg);
-    if (!cop_receive_match_within(cop__net.setuptime_ms, "go"))
+    cop_to_socket(&connection->wire.socket, arg);
+    if (!cop_receive_match_within(cop__net.setuptime_ms, "go") ||
+        !cop__wire_open(&connection->wire, false, NULL))
         give_up();
     respond(connection);
 }
@@ -569,7 +591,7 @@ static COP_NORETURN void run(struct connection *connection)
         int64_t count;
 
         make_room(connection, take_frames(connection, &end));
-        count = cop_tcp_recv(connection->socket, connection->buffer + connection->end,
+        count = cop__wire_recv(&connection->wire, connection->buffer + connection->end,
             connection->room - connection->end, cop__net.ticktime_ms / CHECKS);
         if (count == -COP_ETIMEOUT) {
             if (++silent >= CHECKS)

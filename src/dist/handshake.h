@@ -8,7 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { COP__HS_NAME_MAX = 255, COP__HS_MESSAGE_MAX = 1024, COP__HS_DIGEST_SIZE = 16 };
+enum {
+    COP__HS_NAME_MAX = 255,
+    COP__HS_LENGTH_MAX = 4,
+    COP__HS_MESSAGE_MAX = 1024,
+    COP__HS_DIGEST_SIZE = 16
+};
 
 /* What a node can do; both sides send theirs, and what both have counts. */
 #define COP__DF_PUBLISHED           UINT64_C(0x1)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "dist/wire.h"
 #include "dist/epmd.h"
 #include "dist/exports.h"
 #include "dist/nodes.h"
@@ -199,6 +200,25 @@ static void read_options(const struct cop_net_kernel_options *options)
     cop__cookie_set(0, cookie);
 }
 
+static void open_transport(void)
+{
+    const cop_dist_transport *transport = cop__net.options->transport;
+
+    if (!transport)
+        return;
+    cop__net.transport_context = transport->open(cop__net.options->transport_config);
+    if (!cop__net.transport_context)
+        failed(cop("{transport, Name}", cop_atom_new(transport->name)));
+}
+
+/* Streams that are in use have what they need of it. */
+static void close_transport(void)
+{
+    if (cop__net.transport_context)
+        cop__net.options->transport->close(cop__net.transport_context);
+    cop__net.transport_context = NULL;
+}
+
 /* --- Processes
  * ---------------------------------------------------------------------------------------------- */
 
@@ -226,7 +246,8 @@ static void acceptor_main(cop_term arg)
             cop_tcp_close(socket); /* D-146 */
             continue;
         }
-        pid = cop_spawn(cop__accepted_main, cop_from_socket(socket));
+        pid = cop_spawn_with(cop__accepted_main, cop_from_socket(socket),
+            &(struct cop_spawn_options){ .stack_size = cop__wire_stack() }, NULL);
         if (cop_tcp_give_away(socket, pid) < 0)
             cop_tcp_close(socket);
         cop_send(pid, cop("go"));
@@ -283,6 +304,7 @@ static cop_step init(void *memory, cop_term arg)
     if (cop__load(server))
         return cop_init_error(cop("{already_started, Name}", cop_node()));
     read_options((const struct cop_net_kernel_options *)(uintptr_t)options);
+    open_transport();
     if (!cop__net.options->no_listen)
         listen_somewhere(state);
     register_first(state);
@@ -316,7 +338,8 @@ static cop_step handle_info(void *memory, cop_term message)
     cop_pid pid;
 
     if (cop_match(message, "{connect, Node, Number}", &node, &number))
-        cop_spawn(cop__connect_main, cop("{Node, Number}", node, number));
+        cop_spawn_with(cop__connect_main, cop("{Node, Number}", node, number),
+            &(struct cop_spawn_options){ .stack_size = cop__wire_stack() }, NULL);
     else if (cop_match(message, "{'EXIT', Pid, _}", &pid)) {
         if (pid.id == state->acceptor.id)
             start_acceptor(state);
@@ -335,6 +358,7 @@ static void terminate(void *memory, cop_term reason)
 
     (void)reason;
     cop__store_release(server, 0);
+    close_transport();
     if (state->listens)
         cop_tcp_close(state->listener);
     cop__enter();
@@ -406,6 +430,7 @@ int cop_net_kernel_port(void)
 
 static void node_stopped(void)
 {
+    close_transport();
     cop__store_release(server, 0);
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
         cop__peer_reset(peer);

@@ -21,6 +21,7 @@ struct cop__net {
     uint32_t creation;
     int64_t ticktime_ms, setuptime_ms;
     int port;
+    void *transport_context; /* of options->transport */
 };
 /* Of the net_kernel that runs, or did last. */
 extern struct cop__net cop__net;
@@ -56,7 +57,7 @@ extern _Atomic(int) cop__handshakes;   /* unfinished ones of others */
 void cop__failure_note(cop_socket socket);
 bool cop__failures_too_many(cop_socket socket);
 
-void cop__writer_main(cop_term arg); /* {Number, Socket} (writer.c) */
+void cop__writer_main(cop_term arg); /* {Number, Socket, Stream} (writer.c) */
 
 /* --- What goes out (control_out.c)
  * ------------------------------------------------------------------------ */

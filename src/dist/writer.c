@@ -5,6 +5,7 @@
 
 #include "dist/nodes.h"
 #include "dist/peer.h"
+#include "dist/wire.h"
 #include "proc/proc.h"
 
 enum { PIECES_MAX = 16 };
@@ -15,7 +16,7 @@ struct writer {
     struct cop__large *large;      /* the same */
     struct cop__peer *peer;
     uint64_t number;
-    cop_socket socket;
+    struct cop__wire wire;
 };
 
 static void drop(struct writer *writer)
@@ -40,6 +41,7 @@ static void release(struct cop__resource *resource)
             cop__large_free(writer->large);
         cop__spin_unlock(&writer->peer->lock);
     }
+    cop__wire_release(&writer->wire);
     free(writer);
 }
 
@@ -62,7 +64,7 @@ static void write_all(struct writer *writer)
             pieces[count++] = (cop_bytes){ (const char *)chunk->bytes, chunk->size };
             bytes += chunk->size;
         }
-        if (cop_tcp_send_all(writer->socket, pieces, count) < 0)
+        if (cop__wire_send_all(&writer->wire, pieces, count) < 0)
             stop();
         while (count--)
             drop(writer);
@@ -77,7 +79,7 @@ static void write_fragment(struct writer *writer, const struct cop__fragment *fr
         { (const char *)fragment->bytes, fragment->size } };
 
     writer->large = fragment->large;
-    if (cop_tcp_send_all(writer->socket, pieces, 2) < 0)
+    if (cop__wire_send_all(&writer->wire, pieces, 2) < 0)
         stop();
     atomic_fetch_add_explicit(
         &writer->peer->bytes_out, fragment->head_size + fragment->size, memory_order_relaxed);
@@ -110,15 +112,18 @@ void cop__writer_main(cop_term arg)
     static const unsigned char tick[4];
     uint64_t interval_ns = (uint64_t)cop__net.ticktime_ms * 1000000 / 4, wrote_ns = cop__now_ns();
     struct writer *writer = calloc(1, sizeof *writer);
-    cop_term number, socket;
+    cop_term number, socket, stream;
+    uint64_t address = 0;
     bool is_up;
 
     if (!writer)
         cop_exit(cop("system_limit"));
     writer->resource.release = release;
-    cop_must(cop_match(arg, "{Number, Socket}", &number, &socket));
+    cop_must(cop_match(arg, "{Number, Socket, Stream}", &number, &socket, &stream));
+    cop_to_uint(&address, stream);
+    writer->wire.stream = (void *)(uintptr_t)address;
     cop_to_uint(&writer->number, number);
-    cop_to_socket(&writer->socket, socket);
+    cop_to_socket(&writer->wire.socket, socket);
     writer->peer = cop__peer_of_connection(writer->number);
     if (!begin(writer))
         stop();
@@ -137,7 +142,7 @@ void cop__writer_main(cop_term arg)
             write_all(writer);
         else if (fragment.large)
             write_fragment(writer, &fragment);
-        else if (quiet && cop_tcp_send(writer->socket, tick, sizeof tick) < 0)
+        else if (quiet && cop__wire_send(&writer->wire, tick, sizeof tick) < 0)
             stop();
         else if (!quiet)
             continue;

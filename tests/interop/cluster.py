@@ -17,6 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import certificates  # noqa: E402
 import peer as wire  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("COPPICE_BUILD", "build"))
@@ -80,9 +81,9 @@ class Cluster:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=LIMIT_S).stdout
 
-    def table(self, erlang, group, coppice):
+    def table(self, erlang, group, coppice, more=()):
         """The tests of a group, as typed on an Erlang node: passed, failed."""
-        text = self.erl(erlang, "-s", "cluster", "main", "-extra", group, f"{coppice}@127.0.0.1")
+        text = self.erl(erlang, "-s", "cluster", "main", "-extra", group, f"{coppice}@127.0.0.1", more=more)
         found = re.search(r"(\d+) passed, (\d+) failed", text)
         if not found or found.group(2) != "0":
             print(f"{group} from {erlang}: {text[-3000:]}")
@@ -116,7 +117,7 @@ class Cluster:
 TESTS = []
 # What a build with a sanitizer runs: all of the code that is on the way of a message.
 CORE = ["acceptance_table", "hostile_peers", "patient_peer", "a_peer_that_does_not_read",
-        "replaced_connections", "killed_and_restarted", "strangers"]
+        "replaced_connections", "killed_and_restarted", "strangers", "tls"]
 
 
 def test(function):
@@ -676,6 +677,87 @@ def replaced_connections(cluster):
                                 wire.pid("c@127.0.0.1", 9999, 1)))
     results.append(check("the new one is up", str(len(third.next_signal()) > 0), "True"))
     third.close()
+    return total(results)
+
+
+def over_tls(folder):
+    """The arguments of an Erlang node."""
+    return ("-proto_dist", "inet_tls", "-ssl_dist_optfile", os.path.join(folder, "dist.conf"))
+
+
+def has_tls():
+    return "built without" not in subprocess.run(
+        [PROGRAM, "--tls", "."], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE).stderr
+
+
+@test
+def tls(cluster):
+    """D-132 to D-137: the table over TLS, certificates verified both ways."""
+    if not has_tls():
+        print("tls: skipped, the module coppice-tls is not built")
+        return 0, 0
+    ca = certificates.authority(os.path.join(cluster.folder, "ca"))
+    ours = certificates.node(ca, os.path.join(cluster.folder, "ours"))
+    theirs = certificates.node(ca, os.path.join(cluster.folder, "theirs"))
+    cluster.coppice("c", "--tls", ours)
+    results = [cluster.table("a", group, "c", more=over_tls(theirs))
+               for group in ("table", "groups", "ours", "end", "zz")]
+    results.append(cluster.table("z", "zz", "c", more=over_tls(theirs)))
+    for version in ("tlsv1.2", "tlsv1.3"):
+        only = certificates.node(ca, os.path.join(cluster.folder, version))
+        path = os.path.join(only, "dist.conf")
+        text = open(path).read().replace("{verify,", f"{{versions, ['{version}']}}, {{verify,")
+        with open(path, "w") as file:
+            file.write(text)
+        text = cluster.eval("v", "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])", more=over_tls(only))
+        results.append(check(version, text, "pong"))
+    # both write more than any buffer holds, at the same time
+    text = cluster.eval("b", "B = binary:copy(<<7>>, 8000000), N = 'c@127.0.0.1', "
+                             "R = [gen_server:send_request({echo, N}, {I, B}) || I <- lists:seq(1, 8)], "
+                             "io:format(\"~p\", [[element(1, element(2, gen_server:receive_response(X, 60000)))"
+                             " || X <- R]])", more=over_tls(theirs))
+    results.append(check("much both ways", text, "[1,2,3,4,5,6,7,8]"))
+    cluster.coppice("d", "--tls", theirs, "--connect", "c@127.0.0.1")
+    text = cluster.eval("e", "io:format(\"~p\", [erpc:call('d@127.0.0.1', demo, call, [{counter, "
+                             "'c@127.0.0.1'}, {add, 0}])])", more=over_tls(theirs))
+    results.append(check("two of ours", text, re.search(r"\d+", text).group(0) if re.search(r"\d+", text) else "a number"))
+    return total(results)
+
+
+@test
+def tls_refusals(cluster):
+    """D-133, D-135, row 23: who has no certificate, one of another authority or of another host, or no TLS."""
+    if not has_tls():
+        return 0, 0
+    ca = certificates.authority(os.path.join(cluster.folder, "ca"))
+    ours = certificates.node(ca, os.path.join(cluster.folder, "ours"))
+    other_ca = certificates.authority(os.path.join(cluster.folder, "other-ca"))
+    stranger = certificates.node(other_ca, os.path.join(cluster.folder, "stranger"))
+    elsewhere = certificates.node(ca, os.path.join(cluster.folder, "elsewhere"), "DNS:elsewhere.example")
+    node = cluster.coppice("c", "--tls", ours)
+    ping = "io:format(\"~p\", [net_adm:ping('c@127.0.0.1')])"
+    began = time.monotonic()
+    results = [check("no TLS", cluster.eval("a", ping), "pang"),
+               check("another authority", cluster.eval("a", ping, more=over_tls(stranger)), "pang")]
+    took = time.monotonic() - began
+    results.append(check("it takes", "not long" if took < 20 else f"{took:.0f} s", "not long"))
+    nobody = certificates.node(ca, os.path.join(cluster.folder, "nobody"))
+    with open(os.path.join(nobody, "dist.conf"), "w") as file:
+        file.write("[{client, [{verify, verify_none}]}].")
+    results.append(check("no certificate", cluster.eval("a", ping, more=over_tls(nobody)), "pang"))
+    results.append(check("the cookie too", cluster.eval("a", ping, cookie="wrong", more=over_tls(ours)), "pang"))
+    # we connect to one whose certificate names another host, and to one of another authority
+    for name, folder in (("f", elsewhere), ("g", stranger)):
+        cluster.coppice(name, "--tls", folder)
+        asker = cluster.coppice(f"asker{name}", "--tls", ours, "--connect", f"{name}@127.0.0.1")
+        results.append(check(f"the certificate of {name}", open(asker.log).read(), "is refused"))
+    results.append(check("who is right comes in", cluster.eval("a", ping, more=over_tls(ours)), "pong"))
+    results.append(check("said once for each", str(open(node.log).read().count("TLS")), "3"))
+    missing = cluster.coppice("x", "--tls", cluster.folder)
+    results.append(check("no files", open(missing.log).read(), "needs certificate_file"))
+    cluster.processes.remove(missing)
+    missing.wait(timeout=30)
     return total(results)
 
 

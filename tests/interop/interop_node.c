@@ -3,13 +3,16 @@
  *
  *   interop_node --name N@HOST | --sname N  --cookie C  [--port P] [--no-epmd] [--hidden]
  *                [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT]
- *                [--connect-all]
+ *                [--connect-all] [--tls DIR]
  *
  * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
  * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg
  * group workers in the default scope, and a PubSub named bridge, pool size 4, that answers what
  * comes by topic ping by topic pong. It says "ready PORT" on stdout when it can be connected to. */
 #include <coppice.h>
+#ifdef WITH_TLS
+#include <coppice/tls.h>
+#endif
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -443,7 +446,7 @@ static int usage(void)
 {
     fputs("usage: interop_node --name N@HOST | --sname N --cookie C [--port P] [--no-epmd] "
           "[--hidden] [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT] "
-          "[--connect-all]\n",
+          "[--connect-all] [--tls DIR: cert.pem, key.pem, ca.pem]\n",
         stderr);
     return 2;
 }
@@ -461,8 +464,52 @@ static const char *short_name(const char *alive)
     return name;
 }
 
+#ifdef WITH_TLS
+static struct cop_tls_config tls;
+
+/* The first of these files that is in the folder. */
+static const char *file_in(const char *folder, const char *const *names)
+{
+    for (; *names; names++) {
+        size_t size = strlen(folder) + strlen(*names) + 2;
+        char *path = malloc(size);
+
+        snprintf(path, size, "%s/%s", folder, *names);
+        if (access(path, R_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+static bool take_tls(const char *folder)
+{
+    static const char *const certificates[] = { "cert.pem", "node.pem", "server.pem", NULL },
+                             *const keys[] = { "key.pem", "node-key.pem", "node.key", "server.key",
+                                 NULL },
+                             *const authorities[] = { "ca.pem", "cacert.pem", "cacerts.pem",
+                                 "ca.crt", NULL };
+
+    tls.certificate_file = file_in(folder, certificates);
+    tls.key_file = file_in(folder, keys);
+    tls.ca_file = file_in(folder, authorities);
+    options.transport = &cop_dist_tls;
+    options.transport_config = &tls;
+    return true;
+}
+#else
+static bool take_tls(const char *folder)
+{
+    (void)folder;
+    fputs("interop_node: built without the module coppice-tls\n", stderr);
+    return false;
+}
+#endif
+
 static bool take_option(const char *option, const char *value)
 {
+    if (strcmp(option, "--tls") == 0)
+        return take_tls(value);
     if (strcmp(option, "--name") == 0)
         options.name = value;
     else if (strcmp(option, "--sname") == 0)
