@@ -12,7 +12,7 @@ bool cop__backoff_check(const struct cop_backoff *backoff, cop_term *ret_error)
     const char *what = backoff->min_ms < 0 ? "min_ms"
                        : backoff->min_ms && backoff->max_ms && backoff->max_ms < backoff->min_ms
                            ? "max_ms"
-                       : backoff->factor && !(backoff->factor >= 1)      ? "factor"
+                       : backoff->factor != 0 && !(backoff->factor >= 1) ? "factor"
                        : !(backoff->jitter >= 0 && backoff->jitter <= 1) ? "jitter"
                        : backoff->reset_after_ms < 0                     ? "reset_after_ms"
                                                                          : NULL;

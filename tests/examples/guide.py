@@ -44,14 +44,30 @@ def essence(code):
     return re.sub(r"\s+", " ", code).strip()
 
 
+def modules_of(text):
+    """What the modules that a program includes want; None: one is not built."""
+    wants = []
+    for name, libraries in (("tls", ["-lssl", "-lcrypto"]), ("zlib", ["-lz"])):
+        if f"<coppice/{name}.h>" not in text:
+            continue
+        archive = os.path.join(BUILD, "modules", f"libcoppice-{name}.a")
+        if not os.path.exists(archive):
+            return None
+        wants += ["-I" + os.path.join(SOURCE, "modules", name, "include"), archive, *libraries]
+    return wants
+
+
 def problem_of(text, folder, command):
     """What is wrong with a program, or None."""
     source, program = os.path.join(folder, "program.c"), os.path.join(folder, "program")
+    modules = modules_of(text)
+    if modules is None:
+        return None
     with open(source, "w", encoding="utf-8") as file:
         file.write(text)
     made = subprocess.run(
         [*command, *WARNINGS, "-I" + os.path.join(SOURCE, "include"), source,
-         os.path.join(BUILD, "libcoppice.a"), "-pthread", "-fno-lto", "-o", program],
+         *modules, os.path.join(BUILD, "libcoppice.a"), "-pthread", "-fno-lto", "-o", program],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode:
         return made.stdout

@@ -693,7 +693,7 @@ def has_tls():
 
 @test
 def tls(cluster):
-    """D-132 to D-137: the table over TLS, certificates verified both ways."""
+    """D-132, D-133, D-134, D-136: the table over TLS, certificates verified both ways."""
     if not has_tls():
         print("tls: skipped, the module coppice-tls is not built")
         return 0, 0
@@ -727,7 +727,7 @@ def tls(cluster):
 
 @test
 def tls_refusals(cluster):
-    """D-133, D-135, row 23: who has no certificate, one of another authority or of another host, or no TLS."""
+    """D-135, D-137, row 23: who has no certificate, one of another authority or of another host, or no TLS."""
     if not has_tls():
         return 0, 0
     ca = certificates.authority(os.path.join(cluster.folder, "ca"))
