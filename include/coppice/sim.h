@@ -12,8 +12,9 @@
  *
  * A simulated node has virtual time, and a seed that decides everything that the world would
  * otherwise: who runs next, who is interrupted at a send or call, which of two timers is first,
- * what cop_random and hashes give, which faults come. One seed is one run, to the last step;
- * another seed is another order. A program of simulations tries many, and shows a run that fails:
+ * what cop_random and hashes give, which faults come, when and in which pieces bytes arrive over a
+ * connection. One seed is one run, to the last step; another seed is another order. A program of
+ * simulations tries many, and shows a run that fails:
  *
  *   static const cop_sim simulations[] = { { "bank", bank_main }, { 0 } };
  *
@@ -25,9 +26,10 @@
  * Any program is simulated when COPPICE_SIM_SEED is set, and tells its story with
  * COPPICE_SIM_STORY=1 (docs/guide/simulation.md).
  *
- * What comes from outside (sockets, files, code that blocks) takes real time and has an order of
- * its own; virtual time waits for what is under way. A callback that computes or blocks is not
- * interrupted: time stands still. */
+ * Stream sockets of a simulated node lie in memory: it reaches nobody but itself. What else comes
+ * from outside (files, programs, code that blocks; in virtual time alone sockets too) takes real
+ * time and has an order of its own; virtual time waits for what is under way. A callback that
+ * computes or blocks is not interrupted: time stands still. */
 #ifndef COPPICE_SIM_H
 #define COPPICE_SIM_H
 
@@ -130,6 +132,8 @@ struct cop_sim_faults {
     unsigned crashes;     /* a victim raises error:simulated at its next send or call */
     unsigned pauses;      /* the machine stands still: time goes on, and all timers are late */
     int64_t pause_max_ms; /* 0: 1,000 */
+    unsigned cuts;        /* a connection is cut: both sides see ECONNRESET */
+    int64_t delay_max_ms; /* of what is sent over a connection, in any step; 0: 5 */
     /* Who may be killed or crash; NULL: nobody. Called as an invariant is. */
     bool (*is_victim)(cop_pid pid, void *arg);
     void *arg;

@@ -18,6 +18,7 @@ enum cop__choice {
     COP__CHOOSE_STEAL,    /* pass this victim by */
     COP__CHOOSE_HAND_OFF, /* take the scheduler now */
     COP__CHOOSE_FAULT,    /* a simulated fault, and whom it hits */
+    COP__CHOOSE_NET,      /* when bytes of a simulated socket arrive, and in which pieces */
     COP__CHOOSE_USER      /* what a simulated program asks for: cop_sim_choose */
 };
 

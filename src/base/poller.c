@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441 /* the same on all processors we know */
@@ -67,22 +68,25 @@ static int control(int operation, int fd, uint64_t data)
 
 int cop__poller_add(int fd, uint64_t data)
 {
-    int result = control(EPOLL_CTL_ADD, fd, data);
+    int result = cop__network_register(fd, data) ? 1 : control(EPOLL_CTL_ADD, fd, data);
 
     if (result == 0)
         atomic_fetch_add_explicit(&poller.registered, 1, memory_order_relaxed);
-    return result;
+    return result > 0 ? 0 : result;
 }
 
 int cop__poller_again(int fd, uint64_t data)
 {
-    return control(EPOLL_CTL_MOD, fd, data);
+    return cop__network_register(fd, data) ? 0 : control(EPOLL_CTL_MOD, fd, data);
 }
 
 int cop__poller_remove(int fd)
 {
-    int result = control(EPOLL_CTL_DEL, fd, 0);
+    int result;
 
+    if (cop__network_unregister(fd))
+        return 0;
+    result = control(EPOLL_CTL_DEL, fd, 0);
     if (result == 0)
         atomic_fetch_sub_explicit(&poller.registered, 1, memory_order_relaxed);
     return result;
@@ -121,8 +125,10 @@ int cop__poller_wait(struct cop__poll_event *ret_events, int max, uint64_t deadl
 {
     struct epoll_event events[COP__POLL_MAX];
     uint64_t now, wait = deadline_ns;
-    int count, given = 0;
+    int count, given = cop__network_events(ret_events, max);
 
+    if (given)
+        return given;
     if (deadline_ns != 0 && deadline_ns != UINT64_MAX) {
         now = cop__clock_monotonic_ns();
         wait = deadline_ns > now ? deadline_ns - now : 0;

@@ -7,6 +7,7 @@
  * word and only then lets go of the direction; the poller exchanges the word for "ready" and wakes
  * whom it found; the closer first changes seq, so that nobody new comes in, and then takes both
  * directions by force, which a waiter notices because its id is no longer there. */
+#include "base/network.h"
 #include "io/fd_table.h"
 
 #include <stdlib.h>
@@ -375,7 +376,7 @@ int cop__fd_open(
     int result = 0;
 
     if (!hold) {
-        close(fd);
+        cop__network_close(fd);
         return -ENOMEM;
     }
     /* acquire: pairs with the release in finish(), through which the last closer let go of the slot
@@ -421,12 +422,14 @@ static void send_queued(struct cop__fd *slot)
 {
     cop_bytes queued = cop__buffer_bytes(&slot->out);
 
+    struct iovec part = { (void *)(uintptr_t)queued.data, queued.size };
+    struct msghdr message = { .msg_iov = &part };
     ssize_t sent = 0;
 
+    message.msg_iovlen = 1; /* an int in musl */
     if (queued.size)
-        sent = slot->kind == COP__FD_PIPE
-                   ? write(slot->fd, queued.data, queued.size)
-                   : send(slot->fd, queued.data, queued.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = slot->kind == COP__FD_PIPE ? write(slot->fd, queued.data, queued.size)
+                                          : cop__network_send(slot->fd, &message);
     (void)sent; /* the other side is gone or does not read: nobody is left to be told */
 }
 
@@ -449,7 +452,7 @@ static void finish(struct cop__fd *slot)
         cop__poller_remove(fd);
     cop__fd_drop(&slot->reading);
     cop__fd_drop(&slot->writing);
-    close(fd); /* last: from here on the number, and the slot, may be another's */
+    cop__network_close(fd); /* last: from here on the number, and the slot, may be another's */
 }
 
 void cop__fd_close_late(struct cop__fd *slot)

@@ -6,6 +6,7 @@
  * so the next one would only say EAGAIN: `drained` remembers that and waits at once, and a request
  * costs one read. It may not be trusted once the poller has seen an end or an error: that edge may
  * have been one with the data's, and then no other will come. */
+#include "base/network.h"
 #include "io/fd_table.h"
 
 #include <string.h>
@@ -54,7 +55,7 @@ int64_t cop__fd_read(struct cop__fd *slot, void *buffer, size_t size)
     if (slot->drained_r && !atomic_load_explicit(&slot->hup, memory_order_relaxed))
         return -EAGAIN;
     do
-        count = read(slot->fd, buffer, size); /* it does not block */
+        count = cop__network_read(slot->fd, buffer, size); /* it does not block */
     while (count < 0 && cop__last_error() == -EINTR);
     if (count < 0) {
         int error = cop__last_error();

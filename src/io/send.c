@@ -5,6 +5,7 @@
  * The hard idea: a frame goes whole or the stream is over. A send that runs into its timeout after
  * part of its bytes have gone leaves the peer in the middle of a frame, so from then on every send
  * on that socket fails; one of which nothing has gone leaves no trace. */
+#include "base/network.h"
 #include "io/fd_table.h"
 
 #include <stdarg.h>
@@ -53,8 +54,7 @@ static int64_t send_once(const struct cop__fd *slot, struct iovec *parts, size_t
     message.msg_iovlen = (__typeof__(message.msg_iovlen))count; /* an int in musl */
     do
         sent = slot->kind == COP__FD_PIPE ? writev(fd, parts, (int)count)
-               : count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                            : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+                                          : cop__network_send(fd, &message);
     while (sent < 0 && cop__last_error() == -EINTR);
     return sent < 0 ? cop__last_error() : sent;
 }
@@ -236,7 +236,7 @@ static int flush_and_end(struct writer *writer, const void *data, size_t size)
 
     if (result < 0)
         return result;
-    if (shutdown(writer->slot->fd, SHUT_WR) < 0)
+    if (cop__network_shut_write(writer->slot->fd) < 0)
         result = cop__last_error();
     writer->slot->send_error = -COP_ECLOSED;
     return result;

@@ -7,6 +7,8 @@
  * time, and the first try after a descriptor has become free takes the connection. */
 #include "io/stream.h"
 
+#include "base/network.h"
+
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,14 +47,14 @@ static void set_options(int fd, int family, const struct cop_socket_options *opt
 
 static int open_socket(int family)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = cop__network_socket(family);
 
     return fd < 0 ? cop__last_error() : fd;
 }
 
 static int close_with(int fd, int error)
 {
-    close(fd);
+    cop__network_close(fd);
     return error;
 }
 
@@ -70,7 +72,8 @@ int cop__stream_listen(
         set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options && options->ipv6_only);
     set_options(
         fd, family, options); /* buffers must be set before listen to count for the window */
-    if (bind(fd, &address->u.any, address->size) < 0 || listen(fd, backlog) < 0)
+    if (cop__network_bind(fd, &address->u.any, address->size) < 0 ||
+        cop__network_listen(fd, backlog) < 0)
         return close_with(fd, cop__last_error());
     return cop__fd_open(ret_id, fd, COP__FD_LISTENER, options);
 }
@@ -80,7 +83,7 @@ int cop__stream_listen(
 
 static int accept_once(int listener)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = cop__network_accept(listener);
 
     return fd < 0 ? cop__last_error() : fd;
 }
@@ -181,7 +184,7 @@ int cop__stream_accept(uint64_t *ret_id, uint64_t listener,
 
 static int connect_once(int fd, const struct cop__address *address)
 {
-    if (connect(fd, &address->u.any, address->size) == 0)
+    if (cop__network_connect(fd, &address->u.any, address->size) == 0)
         return 0;
     return cop__last_error();
 }
@@ -191,13 +194,12 @@ static int connect_outcome(int fd)
 {
     struct cop__address peer = { .size = sizeof peer.u };
     int error = 0;
-    socklen_t size = sizeof error;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+    if (cop__network_error(fd, &error) < 0)
         return cop__last_error();
     if (error)
         return -error;
-    if (getpeername(fd, &peer.u.any, &peer.size) == 0)
+    if (cop__network_name(fd, true, &peer.u.any, &peer.size) == 0)
         return 0;
     return cop__last_error() == -ENOTCONN ? -EAGAIN : cop__last_error();
 }
@@ -252,7 +254,7 @@ static int bind_source(int fd, const struct cop_socket_options *options)
         return 0;
     if (!cop__address_parse(&source, options->address, 0))
         return -COP_EBADARG;
-    return bind(fd, &source.u.any, source.size) < 0 ? cop__last_error() : 0;
+    return cop__network_bind(fd, &source.u.any, source.size) < 0 ? cop__last_error() : 0;
 }
 
 int cop__stream_connect(uint64_t *ret_id, const struct cop__address *address,

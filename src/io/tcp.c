@@ -4,6 +4,7 @@
 #include <coppice/socket.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "io/stream.h"
 #include "term/layout.h"
 
@@ -105,8 +106,7 @@ static int ask_name(struct cop__address *ret_address, cop_socket socket, bool pe
 
     if (!slot || slot->kind == COP__FD_FILE)
         return -COP_ECLOSED;
-    result = peer ? getpeername(slot->fd, &address.u.any, &address.size)
-                  : getsockname(slot->fd, &address.u.any, &address.size);
+    result = cop__network_name(slot->fd, peer, &address.u.any, &address.size);
     if (result < 0)
         return cop__last_error();
     if (cop__fd_find(socket.id) != slot)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "base/poller.h"
 #include "proc/handoff.h"
 #include "proc/run_queue.h"
@@ -501,6 +502,8 @@ static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
         return happened;
     if (atomic_load(&idle.detached) || atomic_load(&idle.scheds) < cop__node.scheds)
         return cop__poller_wait(events, COP__POLL_MAX, nap_end_ns); /* another thread has its say */
+    if (cop__network_due_ns() < due_ns)
+        due_ns = cop__network_due_ns();
     return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);
 }
 

@@ -12,6 +12,7 @@
 #include "proc/simulate.h"
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "base/poller.h"
 
 enum { GLOBAL_SHARE_MAX = 64, LOOK_AT_ALL_EVERY = 4 * COP__LOOK_EVERY };
@@ -257,7 +258,7 @@ static struct cop__proc *find_work(struct cop__thr *self)
             if (turn % LOOK_AT_ALL_EVERY == 0) {
                 if ((proc = take_global(sched)))
                     return proc;
-                if (cop__poller_in_use())
+                if (cop__poller_in_use() || cop__network_has_news())
                     cop__poll_now();
             }
             if ((proc = take_from(&global.low)))
@@ -275,7 +276,7 @@ static struct cop__proc *find_work(struct cop__thr *self)
             return proc;
         if (cop__load(sched->next_timer_ms) != UINT64_MAX || cop__load(sched->timer_inbox))
             cop__timers_run(self);
-        if (cop__poller_in_use())
+        if (cop__poller_in_use() || cop__network_has_news())
             cop__poll_now();
         if ((proc = cop__ring_take(sched)) || (proc = take_from(&global.low)) ||
             (proc = steal(self)))

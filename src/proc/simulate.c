@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/hash.h"
@@ -86,6 +87,7 @@ void cop__sim_begin(void)
     cop__clock_simulate(run->seed);
     cop__hash_secret_set(run->seed);
     cop__choices_simulate(run->seed, run->schedule, run->recording);
+    cop__network_simulate(true);
 }
 
 void cop__sim_end(void)
@@ -98,6 +100,7 @@ void cop__sim_end(void)
     run->virtual_ms = (cop__clock_now_ns() - cop__node.origin_ns) / 1000000;
     cop__choices_stop();
     cop__clock_simulate(0);
+    cop__network_simulate(false);
     cop__simulated = false;
     sim.run = NULL;
     if (run == &of_environment)
@@ -346,6 +349,8 @@ static void bring_faults(struct cop__thr *self)
         kill_one(self);
     if (faults->is_victim && draw(faults->crashes))
         crash_one();
+    if (draw(faults->cuts) && cop__network_cut())
+        tell("FAULT: a connection is cut");
     if (draw(faults->pauses))
         jump(1 + (int64_t)cop__choose(COP__CHOOSE_FAULT,
                      (uint32_t)(faults->pause_max_ms ? faults->pause_max_ms : OF)));
@@ -423,6 +428,8 @@ void cop_sim_set_faults(const struct cop_sim_faults *faults)
     static const struct cop_sim_faults none;
 
     sim.faults = faults ? *faults : none;
+    if (cop__simulated)
+        cop__network_delays(sim.faults.delay_max_ms);
 }
 
 void cop_sim_crash(cop_pid pid)

@@ -20,9 +20,11 @@
 /* link: examples/kv/resp.c */
 /* link: examples/kv/connection.c */
 /* link: examples/kv/listener.c */
+/* link: examples/kv/tree.c */
 #include "../../examples/kv/commands.h"
 #include "../../examples/kv/config.h"
 #include "../../examples/kv/partitions.h"
+#include "../../examples/kv/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -137,7 +139,7 @@ static bool is_partition(cop_pid pid, void *arg)
     return false;
 }
 
-static int kv(int argc, char **argv)
+static int kv_partitions(int argc, char **argv)
 {
     cop_supervisor tree = partitions;
     cop_term error;
@@ -164,7 +166,128 @@ static int kv(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "kv", kv, 0 }, { 0 } };
+/* --- The same over connections, with the whole server
+ * ---------------------------------------------
+ */
+
+struct connection {
+    cop_socket socket;
+    bool open;
+};
+
+static void connect_again(struct connection *connection)
+{
+    if (connection->open)
+        cop_tcp_close(connection->socket);
+    while (cop_tcp_connect(&connection->socket, "127.0.0.1", config.port, .timeout_ms = 5000) < 0)
+        cop_sleep(10);
+    connection->open = true;
+}
+
+/* The line that answers; false: the connection is lost, or the server says that it cannot. */
+static bool ask(struct connection *connection, const char *command, cop_bytes *ret_line)
+{
+    if (!connection->open)
+        connect_again(connection);
+    if (cop_tcp_send(connection->socket, command, strlen(command)) < 0 ||
+        cop_tcp_read_line_within(ret_line, connection->socket, 60000) < 0) {
+        connect_again(connection);
+        return false;
+    }
+    return ret_line->size && ret_line->data[0] != '-';
+}
+
+static void set_key(struct connection *connection, cop_bytes key, struct written *known, int value)
+{
+    cop_pid before = { 0, 0 }, after = { 0, 0 };
+    char command[80];
+    cop_bytes line;
+
+    partition_find(&before, partition_of_key(key));
+    known->store.id = 0;
+    snprintf(command, sizeof command, "SET %.*s %d\r\n", COP_STR(key), value);
+    if (!ask(connection, command, &line))
+        return;
+    if (line.size != 3 || memcmp(line.data, "+OK", 3) != 0)
+        cop_sim_fail("SET was answered with %.*s", COP_STR(line));
+    partition_find(&after, partition_of_key(key));
+    if (before.id && before.id == after.id)
+        *known = (struct written){ .store = after, .value = value };
+}
+
+static void get_key(struct connection *connection, cop_bytes key, struct written *known)
+{
+    cop_pid after = { 0, 0 };
+    char command[80], expected[24];
+    cop_bytes line;
+    bool is_there;
+
+    snprintf(command, sizeof command, "GET %.*s\r\n", COP_STR(key));
+    if (!ask(connection, command, &line))
+        return;
+    is_there = !(line.size == 3 && memcmp(line.data, "$-1", 3) == 0);
+    if (is_there && cop_tcp_read_line_within(&line, connection->socket, 60000) < 0) {
+        connect_again(connection);
+        return;
+    }
+    partition_find(&after, partition_of_key(key));
+    if (!known->store.id || known->store.id != after.id)
+        return; /* it has crashed since */
+    snprintf(expected, sizeof expected, "%d", (int)known->value);
+    if (!is_there)
+        cop_sim_fail("%.*s = %s was acknowledged and is gone", COP_STR(key), expected);
+    if (line.size != strlen(expected) || memcmp(line.data, expected, line.size) != 0)
+        cop_sim_fail("%.*s is %.*s and should be %s", COP_STR(key), COP_STR(line), expected);
+}
+
+static void remote_client(cop_term arg)
+{
+    struct written known[KEYS] = { 0 };
+    struct connection connection = { .open = false };
+    int64_t index;
+    cop_pid parent;
+
+    cop_must(cop_match(arg, "{Parent, Index}", &parent, &index));
+    for (int i = 0; i < OPERATIONS; i++) {
+        size_t which = cop_sim_choose(KEYS);
+        char name[32];
+        cop_bytes key = { name,
+            (size_t)snprintf(name, sizeof name, "key-%d-%zu", (int)index, which) };
+
+        if (cop_sim_choose(2))
+            set_key(&connection, key, &known[which], 1 + i);
+        else
+            get_key(&connection, key, &known[which]);
+        cop_turn_end();
+    }
+    cop_send(parent, cop("done"));
+}
+
+static int kv_server(int argc, char **argv)
+{
+    cop_term error;
+    cop_pid top;
+
+    (void)argc, (void)argv;
+    cop_log_set_level(COP_LOG_EMERGENCY);
+    commands_init();
+    config.port = 7379;
+    cop_must(cop_supervisor_start_link(&top, &kv, &error) == 0);
+    cop_sim_set_faults(&(struct cop_sim_faults){ .kills = cop_sim_choose(3),
+        .cuts = cop_sim_choose(6),
+        .pauses = cop_sim_choose(5),
+        .pause_max_ms = 100,
+        .delay_max_ms = 1 + cop_sim_choose(20),
+        .is_victim = is_partition });
+    for (int64_t i = 0; i < CLIENTS; i++)
+        cop_spawn_link(remote_client, cop("{Self, I}", cop_self(), i));
+    for (int64_t i = 0; i < CLIENTS; i++)
+        cop_receive_match("done");
+    return 0;
+}
+
+static const cop_sim simulations[] = { { "kv", kv_partitions, 0 }, { "kv_server", kv_server, 0 },
+    { 0 } };
 
 int main(int argc, char **argv)
 {
