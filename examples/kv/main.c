@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+/* On SIGTERM clients get the answers to what has come from them, for so long at most. */
+enum { DRAIN_MS = 2000 };
+
 static const char usage[] =
     "usage: kv [OPTION...]\n"
     "A key-value server for Redis clients. Its data lives as long as the process.\n"
@@ -96,5 +99,5 @@ int main(int argc, char **argv)
         hash_set_secret(secret[0], secret[1]);
     config.started_ms = cop_system_time_ms();
     commands_init();
-    return cop_run(&kv);
+    return cop_run_with(&kv, &(struct cop_options){ .drain_ms = DRAIN_MS });
 }

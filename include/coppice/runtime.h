@@ -25,6 +25,8 @@ struct cop_options {
     bool boot_line;         /* one line on stderr: schedulers, guard mode, version */
     uint32_t threads_max;   /* 0: COPPICE_THREADS, else 256; at most 1,024 */
     enum cop_on_fault on_fault;
+    int64_t drain_ms; /* cop_run: before the tree stops nobody may connect any more, and connections
+                         have so long to answer what they have received (cop_tcp_drain) */
     bool virtual_time; /* one scheduler, and time moves only when nothing can run: coppice/sim.h */
 };
 

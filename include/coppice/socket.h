@@ -182,6 +182,17 @@ COP_API int64_t cop_tcp_peek(
  */
 COP_API void cop_tcp_consume(cop_socket socket, size_t size);
 
+/* Let the servers of this node come to an end: no listener accepts any more, and connections that
+ * were accepted are shut for reading. Who serves one reads what has come, can answer it, and then
+ * sees the end of the stream. cop_run does this with drain_ms.
+ *
+ * Returns  how many connections that were accepted are open; call again to see them become fewer.
+ * Parks    no.
+ * Context  any process. It cannot be taken back.
+ * OTP      none; ranch:suspend_listener/1 is its first half.
+ */
+COP_API size_t cop_tcp_drain(void);
+
 /* Send, after what cop_tcp_write has queued, and with the length in front that the packet option
  * asks for. Waits until the system has taken all of it.
  *

@@ -486,6 +486,21 @@ int cop__network_shut_write(int fd)
     return 0;
 }
 
+int cop__network_shut_read(int fd)
+{
+    struct end *end = end_of(fd);
+
+    if (!end)
+        return shutdown(fd, SHUT_RD);
+    end->listens = false;
+    for (int i = 0; i < end->backlog_count; i++)
+        cop__network_close(end->backlog[i]);
+    end->backlog_count = 0;
+    end->ended = end->connected;
+    end->news |= EPOLLIN | EPOLLRDHUP;
+    return 0;
+}
+
 static void reset(struct end *end)
 {
     end->error = ECONNRESET;

@@ -26,6 +26,7 @@ int cop__network_name(int fd, bool peer, struct sockaddr *ret_address, socklen_t
 ssize_t cop__network_read(int fd, void *buffer, size_t size);
 ssize_t cop__network_send(int fd, const struct msghdr *message);
 int cop__network_shut_write(int fd);
+int cop__network_shut_read(int fd); /* of a listener: nobody connects any more */
 int cop__network_close(int fd);
 
 /* For the poller. False: a descriptor of the system. */

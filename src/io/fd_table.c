@@ -360,6 +360,7 @@ static void fill_slot(struct cop__fd *slot, enum cop__fd_kind kind, struct cop__
     slot->send_buffer_max = queue == 0 ? 65536 : queue > 1u << 30 ? 1u << 30 : (uint32_t)queue;
     slot->send_timeout_ms = options->send_timeout_ms;
     slot->drained_r = 0;
+    atomic_store(&slot->accepted, false);
     slot->send_error = 0;
     atomic_store_explicit(&slot->active_left, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->hup, 0, memory_order_relaxed);
@@ -450,6 +451,7 @@ static void finish(struct cop__fd *slot)
     }
     if (slot->kind != COP__FD_FILE)
         cop__poller_remove(fd);
+    cop__drain_closed(slot);
     cop__fd_drop(&slot->reading);
     cop__fd_drop(&slot->writing);
     cop__network_close(fd); /* last: from here on the number, and the slot, may be another's */
@@ -532,6 +534,17 @@ int cop__fd_give(uint64_t id, cop_pid to)
     result = is_open(slot, cop__fd_seq_of(id)) ? give(slot, to) : -COP_ECLOSED;
     cop__spin_unlock(&slot->giving);
     return result;
+}
+
+void cop__fd_each(void (*look)(struct cop__fd *slot))
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        struct cop__fd *chunk = atomic_load(&table[i]);
+
+        for (int j = 0; chunk && j < CHUNK; j++)
+            if (atomic_load_explicit(&chunk[j].seq, memory_order_acquire) % 2)
+                look(&chunk[j]);
+    }
 }
 
 /* --- The node

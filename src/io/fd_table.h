@@ -55,7 +55,16 @@ struct cop__fd {
     int32_t exit_status;     /* with `reading` held; -EAGAIN: it has not ended */
     _Atomic(uint8_t) orphan; /* closed, killed, not waited for */
     bool by_clock;           /* no event tells of its end; constant while open */
+    _Atomic(bool) accepted;  /* counted in drain.c */
 };
+
+/* Every open handle there is at the moment, for a short look. rt odd. */
+void cop__fd_each(void (*look)(struct cop__fd *slot));
+
+/* drain.c: a connection was accepted, and is closed. */
+void cop__drain_accepted(struct cop__fd *slot);
+void cop__drain_closed(struct cop__fd *slot);
+bool cop__is_draining(void);
 
 /* Sockets and pipes; any context. */
 static inline bool cop__fd_is_stream(const struct cop__fd *slot)

@@ -113,7 +113,7 @@ static int accept_wait(bool *ret_lost, struct cop__fd *slot, uint32_t seq, uint6
             return fd;
         if (is_of_connection(fd))
             continue;
-        if (fd == -EAGAIN) {
+        if (fd == -EAGAIN || (fd == -EINVAL && cop__is_draining())) { /* nobody comes any more */
             waited = cop__fd_wait(slot, &slot->reader, &slot->reading, seq, deadline_ns);
         } else if (is_shortage(fd) && cop__running()) {
             uint64_t until = cop__now_ns() + pause_ns;
@@ -176,7 +176,10 @@ int cop__stream_accept(uint64_t *ret_id, uint64_t listener,
     if (says_something(options))
         own = *options;
     set_options(fd, AF_INET, &own); /* no harm on a Unix-domain socket: the system refuses it */
-    return cop__fd_open(ret_id, fd, COP__FD_STREAM, &own);
+    result = cop__fd_open(ret_id, fd, COP__FD_STREAM, &own);
+    if (result == 0)
+        cop__drain_accepted(cop__fd_find(*ret_id));
+    return result;
 }
 
 /* --- Connect ------------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ cop_term cop__application_args(const cop_application *application);
 /* node_stop.c. Stop all applications in reverse start order, then the tree of cop_run or the node;
  * from any process, which goes on meanwhile. */
 void cop__node_stop(int status);
-bool cop__node_is_stopping(void);           /* cop__node_stop has been called */
-void cop__node_stop_prepare(void);          /* from now on cop_stop_node does this */
-void cop__node_stop_runner(cop_pid runner); /* gets {stop_tree, Status}; id 0: there is none */
+bool cop__node_is_stopping(void);                /* cop__node_stop has been called */
+void cop__node_stop_prepare(void);               /* from now on cop_stop_node does this */
+void cop__node_stop_drain(int64_t max_drain_ms); /* that begins with cop_tcp_drain */
+void cop__node_stop_runner(cop_pid runner);      /* gets {stop_tree, Status}; id 0: there is none */
 
 #endif

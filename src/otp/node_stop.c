@@ -5,10 +5,23 @@
 #include "application_int.h"
 
 #include <coppice/runtime.h>
+#include <coppice/socket.h>
 #include <stdatomic.h>
 
 static _Atomic uint64_t runner; /* the local pid of the process in cop_run, or 0 */
 static _Atomic bool stopping;
+static int64_t drain_ms; /* constant while a tree runs */
+
+enum { LOOK_MS = 5 };
+
+/* Connections answer what they have received, for so long at most. */
+static void drain(void)
+{
+    int64_t end_ms = cop_monotonic_ms() + drain_ms;
+
+    while (drain_ms > 0 && cop_tcp_drain() > 0 && cop_monotonic_ms() < end_ms)
+        cop_sleep(LOOK_MS);
+}
 
 static void stop_everything(cop_term arg)
 {
@@ -17,6 +30,7 @@ static void stop_everything(cop_term arg)
     int status;
 
     cop_must(cop_match(arg, "Status", &status));
+    drain();
     if (cop_whereis(&controller, COP__CONTROLLER)) {
         names = cop__controller_call(cop("running"));
         while (cop_list_next(&name, &names))
@@ -36,6 +50,11 @@ void cop__node_stop(int status)
 {
     atomic_store(&stopping, true);
     (void)cop_spawn(stop_everything, cop_int(status));
+}
+
+void cop__node_stop_drain(int64_t max_drain_ms)
+{
+    drain_ms = max_drain_ms;
 }
 
 void cop__node_stop_prepare(void)

@@ -14,6 +14,7 @@ struct run {
     cop_pid top;
     bool stopping;
     bool interrupted;
+    int64_t drain_ms;
     int status; /* of the program, after an orderly stop */
 };
 
@@ -80,6 +81,7 @@ static int run_main(int argc, char **argv)
     cop_trap_exit(true);
     (void)cop__supervisor_root_gave_up();
     cop__node_stop_runner(cop_self());
+    cop__node_stop_drain(run->drain_ms);
     cop__node_stop_prepare();
     cop_must(cop_os_signal(SIGTERM, cop_self()));
     cop_must(cop_os_signal(SIGINT, cop_self()));
@@ -94,7 +96,7 @@ static int run_main(int argc, char **argv)
 
 int cop_run_with(const cop_supervisor *tree, const struct cop_options *options)
 {
-    struct run run = { .tree = tree };
+    struct run run = { .tree = tree, .drain_ms = options ? options->drain_ms : 0 };
     int status = cop_run_main_with(run_main, 0, (char **)(void *)&run, options);
 
     cop__node_stop_runner((cop_pid){ 0, 0 });
