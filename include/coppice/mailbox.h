@@ -22,7 +22,8 @@ COP_BEGIN_DECLS
 enum cop_when_full {
     COP_REFUSE, /* a call ends at once with the reason overload; cop_send_flags and cop_try_cast
                    say so; cop_send and cop_cast do not */
-    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody; a call waits for its time-out
+    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody; a call ends
+                        with overload
                       */
     COP_DROP_OLDEST, /* the oldest one that has not been handled makes room for it */
     COP_PARK_SENDER  /* the sender waits until half of the room is free. Not a supervisor, a thread

@@ -138,10 +138,19 @@ static void note_room(struct bound *bound, struct after *after, bool all)
     bound->parked_count = bound->parked_max = 0;
 }
 
+/* Who made a call is told: nobody else would. */
+static void drop(struct cop__thr *self, struct cop__msg *msg)
+{
+    if (msg->kind == COP__CALL)
+        cop__answer(self, msg, COP__DOWN_REPLY, cop__atom(COP__ATOM_overload));
+    else
+        cop__msg_free(self, msg);
+}
+
 static void follow(struct cop__thr *self, const struct after *after)
 {
     if (after->dropped)
-        cop__msg_free(self, after->dropped);
+        drop(self, after->dropped);
     for (size_t i = 0; i < after->woken_count; i++)
         cop__wake(self, cop__proc_of(after->woken[i]), (uint32_t)(after->woken[i] >> 32));
     free(after->woken);
@@ -294,6 +303,8 @@ bool cop__bound_push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     cop__spin_unlock(&bound->lock);
     if (verdict == ACCEPT)
         wake_for(self, cop__proc_of(id), (uint32_t)(id >> 32), signal);
+    else if (verdict == DROP && msg->kind == COP__CALL)
+        verdict = REFUSE; /* its sender is told, though it is counted as dropped */
     else if (verdict == DROP)
         cop__msg_free(self, msg);
     follow(self, &after);
@@ -446,8 +457,12 @@ void cop__bound_trim(struct cop__thr *self, struct cop__proc *proc)
         if (msg->flags & COP__MSG_BOUND) {
             cop__bound_taken(self, proc, msg, COP__DROPPED);
             cop__queue_unlink(proc, prev, msg);
-            msg->next = proc->turn; /* as one that was taken */
-            proc->turn = msg;
+            if (msg->kind == COP__CALL) {
+                drop(self, msg);
+            } else {
+                msg->next = proc->turn; /* as one that was taken */
+                proc->turn = msg;
+            }
         } else {
             prev = msg;
         }

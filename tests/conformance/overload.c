@@ -166,6 +166,14 @@ static void call_main(cop_term arg)
     cop_call(pid, cop("count"), .timeout_ms = 30);
 }
 
+static void call_forever_main(cop_term arg)
+{
+    cop_pid pid;
+
+    cop_must(cop_match(arg, "Pid", &pid));
+    cop_call(pid, cop("count"), .timeout_ms = COP_INFINITY);
+}
+
 /* As if it had been sent to nobody. */
 CLAUSE(OVL_03)
 {
@@ -177,8 +185,9 @@ CLAUSE(OVL_03)
     CHECK_EQ_INT(statistics_of(pid).messages, 2);
     CHECK_EQ_INT(statistics_of(pid).dropped, 3);
     cop_spawn_monitor(call_main, cop("Pid", pid), &ref);
-    EXPECT("{'DOWN', Ref, process, _, {timeout, _}}", ref);
+    EXPECT("{'DOWN', Ref, process, _, {overload, _}}", ref);
     CHECK_EQ_INT(statistics_of(pid).dropped, 4);
+    CHECK_EQ_INT(statistics_of(pid).refused, 0);
 }
 
 /* The newest stay, in order. */
@@ -213,6 +222,27 @@ static void flooder_main(cop_term arg)
     for (int64_t i = 0; i < count; i++)
         cop_cast(pid, cop("I", i));
     cop_send(parent, cop("sent"));
+}
+
+static void dropped_call(void)
+{
+    cop_pid pid = start_holder(1, 0, COP_DROP_OLDEST, 0, 0);
+    cop_ref ref;
+
+    cop_spawn_monitor(call_forever_main, cop("Pid", pid), &ref);
+    while (!statistics_of(pid).messages)
+        cop_yield();
+    send_to(pid);
+    EXPECT("{'DOWN', Ref, process, _, {overload, _}}", ref);
+    CHECK_EQ_INT(statistics_of(pid).dropped, 1);
+}
+
+/* A call that was dropped ends.
+ * also: OVL-04 */
+TEST(a_dropped_call_ends)
+{
+    node_run(dropped_call, 1);
+    node_run(dropped_call, 2);
 }
 
 /* Senders wait, and everything comes; who may not wait does not. */

@@ -702,7 +702,7 @@ def tls(cluster):
     theirs = certificates.node(ca, os.path.join(cluster.folder, "theirs"))
     cluster.coppice("c", "--tls", ours)
     results = [cluster.table("a", group, "c", more=over_tls(theirs))
-               for group in ("table", "groups", "ours", "end", "zz")]
+               for group in (("table",) if is_sanitized() else ("table", "groups", "ours", "end", "zz"))]
     results.append(cluster.table("z", "zz", "c", more=over_tls(theirs)))
     for version in ("tlsv1.2", "tlsv1.3"):
         only = certificates.node(ca, os.path.join(cluster.folder, version))
