@@ -153,17 +153,14 @@ CLAUSE(receivers_end)
         cop_spawn(to_name_main, cop("Self", cop_self()));
     while (done < 8) {
         cop_ref ref;
+        cop_pid pid = cop_spawn_monitor(mortal_main, COP_NONE, &ref);
 
-        cop_spawn_monitor(mortal_main, COP_NONE, &ref);
         for (;;) {
             cop_term message = cop_receive();
 
             if (cop_match(message, "done")) {
-                /* nobody may be left to end it */
-                cop_pid pid;
-
-                if (++done == 8 && cop_whereis(&pid, "mortal"))
-                    cop_exit_signal(pid, cop("kill"));
+                if (++done == 8)
+                    cop_exit_signal(pid, cop("kill")); /* nobody is left to end it */
             } else if (cop_match(message, "{'DOWN', Ref, _, _, _}", ref)) {
                 break;
             }
