@@ -53,18 +53,18 @@ struct end {
 };
 
 static bool simulated;
-static struct end *ends; /* by descriptor */
-static int ends_max, port_next;
+static struct end *ends;                  /* by descriptor */
+static int ends_max, ends_top, port_next; /* none is used from ends_top on */
 static int64_t delay_max_ms;
 
 void cop__network_simulate(bool on)
 {
-    for (int i = 0; i < ends_max; i++)
+    for (int i = 0; i < ends_top; i++)
         if (ends[i].used)
             close(ends[i].fd);
     free(ends);
     ends = NULL;
-    ends_max = 0;
+    ends_max = ends_top = 0;
     port_next = PORT_FIRST;
     delay_max_ms = DELAY_MAX_MS;
     simulated = on;
@@ -139,7 +139,7 @@ static void advance_all(void)
 {
     uint64_t now_ns = cop__clock_now_ns();
 
-    for (int i = 0; i < ends_max; i++)
+    for (int i = 0; i < ends_top; i++)
         if (ends[i].used)
             advance(&ends[i], now_ns);
 }
@@ -148,7 +148,7 @@ uint64_t cop__network_due_ns(void)
 {
     uint64_t due_ns = UINT64_MAX;
 
-    for (int i = 0; i < ends_max; i++) {
+    for (int i = 0; i < ends_top; i++) {
         const struct end *end = &ends[i];
 
         if (!end->used)
@@ -168,7 +168,7 @@ bool cop__network_has_news(void)
     if (!__builtin_expect(simulated, 0))
         return false;
     advance_all();
-    for (int i = 0; i < ends_max; i++)
+    for (int i = 0; i < ends_top; i++)
         if (ends[i].used && ends[i].registered && ends[i].news)
             return true;
     return false;
@@ -181,7 +181,7 @@ int cop__network_events(struct cop__poll_event *ret_events, int max)
     if (!__builtin_expect(simulated, 0))
         return 0;
     advance_all();
-    for (int i = 0; i < ends_max && count < max; i++) {
+    for (int i = 0; i < ends_top && count < max; i++) {
         struct end *end = &ends[i];
 
         if (!end->used || !end->registered || !end->news)
@@ -234,6 +234,8 @@ static struct end *new_end(void)
         return NULL;
     memset(&ends[fd], 0, sizeof ends[fd]);
     ends[fd].used = true;
+    if (fd >= ends_top)
+        ends_top = fd + 1;
     ends[fd].fd = fd;
     ends[fd].peer = -1;
     return &ends[fd];
@@ -267,7 +269,7 @@ static struct end *listener_at(const struct sockaddr *address, socklen_t size)
     struct sockaddr_storage wanted = { .ss_family = 0 };
 
     memcpy(&wanted, address, size < sizeof wanted ? size : sizeof wanted);
-    for (int i = 0; i < ends_max; i++) {
+    for (int i = 0; i < ends_top; i++) {
         struct end *end = &ends[i];
         in_port_t *port = port_of(&end->own), *other = port_of(&wanted);
 
@@ -539,12 +541,12 @@ bool cop__network_cut(void)
     uint32_t count = 0;
     uint32_t chosen;
 
-    for (int i = 0; i < ends_max; i++)
+    for (int i = 0; i < ends_top; i++)
         count += ends[i].used && ends[i].peer > i;
     if (!count)
         return false;
     chosen = cop__choose(COP__CHOOSE_NET, count);
-    for (int i = 0; i < ends_max; i++) {
+    for (int i = 0; i < ends_top; i++) {
         if (!ends[i].used || ends[i].peer <= i || chosen--)
             continue;
         reset(&ends[ends[i].peer]);

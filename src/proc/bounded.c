@@ -420,10 +420,9 @@ void cop__bound_taken(
 
     cop__spin_lock(&bound->lock);
     uncount(bound, msg);
-    if (how == COP__HANDLED)
-        bound->statistics.handled++;
-    else
-        bound->statistics.dropped++;
+    bound->statistics.handled += how == COP__HANDLED;
+    bound->statistics.dropped += how == COP__DROPPED;
+    bound->statistics.skipped += how == COP__SKIPPED;
     note_room(bound, &after, false);
     note_alarm(bound, &after);
     cop__spin_unlock(&bound->lock);
@@ -490,13 +489,7 @@ bool cop__bound_handle(struct cop__thr *self, struct cop__proc *proc, struct cop
     if (msg->kind == COP__CALL && bound->given_up.count &&
         cop__map_remove(&bound->given_up, msg->ref, &unused))
         skip = true;
-    cop__bound_taken(self, proc, msg, COP__HANDLED);
-    if (skip) {
-        cop__spin_lock(&bound->lock);
-        bound->statistics.handled--;
-        bound->statistics.skipped++;
-        cop__spin_unlock(&bound->lock);
-    }
+    cop__bound_taken(self, proc, msg, skip ? COP__SKIPPED : COP__HANDLED);
     /* Those whose call had been answered when it was given up: it is not in a queue any more. */
     if (bound->given_up.count && !proc->first)
         cop__map_free(&bound->given_up);

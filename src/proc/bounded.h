@@ -36,7 +36,7 @@ static inline void cop__bound_search(struct cop__thr *self, struct cop__proc *pr
     if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
         cop__bound_trim(self, proc);
 }
-enum cop__taken { COP__HANDLED, COP__DROPPED };
+enum cop__taken { COP__HANDLED, COP__DROPPED, COP__SKIPPED };
 /* It has left the queue; its flag is cleared. */
 void cop__bound_taken(
     struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg, enum cop__taken how);

@@ -495,15 +495,16 @@ static bool watch(enum work *ret_work, uint32_t *quiet)
  * from outside or is on its way. */
 static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
 {
-    uint64_t nap_end_ns = cop__clock_monotonic_ns() + OUTSIDE_NS;
+    uint64_t nap_end_ns = cop__clock_monotonic_ns() + OUTSIDE_NS, network_ns;
     int happened = cop__poller_wait(events, COP__POLL_MAX, cop__poller_in_use() ? nap_end_ns : 0);
 
     if (happened > 0 || atomic_load(&idle.kicked))
         return happened;
     if (atomic_load(&idle.detached) || atomic_load(&idle.scheds) < cop__node.scheds)
         return cop__poller_wait(events, COP__POLL_MAX, nap_end_ns); /* another thread has its say */
-    if (cop__network_due_ns() < due_ns)
-        due_ns = cop__network_due_ns();
+    network_ns = cop__network_due_ns();
+    if (network_ns < due_ns)
+        due_ns = network_ns;
     return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);
 }
 

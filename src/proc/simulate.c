@@ -274,7 +274,6 @@ void cop_sim_fail(const char *format, ...)
 static uint64_t choose_victim(void)
 {
     uint32_t used = cop__proc_used(), count = 0, place = 0;
-    uint64_t chosen = 0;
 
     for (int round = 0; round < 2; round++) {
         uint32_t seen = 0;
@@ -297,7 +296,7 @@ static uint64_t choose_victim(void)
             return 0;
         place = cop__choose(COP__CHOOSE_FAULT, count);
     }
-    return chosen;
+    return 0;
 }
 
 /* So many times in a thousand; a schedule that is at its end has none. */
