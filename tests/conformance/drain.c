@@ -152,6 +152,19 @@ CLAUSE(OVL_40)
     }
 }
 
+/* One client, whose request is being worked at when the node is told to stop. */
+static int ask_and_stop(pid_t pid)
+{
+    int fd = connect_to_it();
+
+    while (atomic_load(&shared->sessions) < 1)
+        usleep(1000);
+    CHECK_EQ_INT(write(fd, "1\n", 2), 2);
+    usleep(20000);
+    kill(pid, SIGTERM);
+    return fd;
+}
+
 /* Nobody may connect any more while others are served. */
 CLAUSE(OVL_41)
 {
@@ -160,12 +173,7 @@ CLAUSE(OVL_41)
 
     work_ms = 300;
     pid = start(20000, 2);
-    fd = connect_to_it();
-    while (atomic_load(&shared->sessions) < 1)
-        usleep(1000);
-    CHECK_EQ_INT(write(fd, "1\n", 2), 2);
-    usleep(20000);
-    kill(pid, SIGTERM);
+    fd = ask_and_stop(pid);
     for (int i = 0; i < 100 && late >= 0; i++) {
         usleep(2000);
         late = connect_to_it();
@@ -188,12 +196,7 @@ CLAUSE(OVL_43)
 
         work_ms = 60000;
         pid = start(drain_ms, 2);
-        fd = connect_to_it();
-        while (atomic_load(&shared->sessions) < 1)
-            usleep(1000);
-        CHECK_EQ_INT(write(fd, "1\n", 2), 2);
-        usleep(20000);
-        kill(pid, SIGTERM);
+        fd = ask_and_stop(pid);
         CHECK(lines_until_end(fd) <= 0);
         close(fd);
         CHECK_EQ_INT(status_of(pid), 0);
