@@ -127,6 +127,14 @@ static void client(cop_term arg)
     cop_send(parent, cop("done"));
 }
 
+static void run_clients(cop_process_main *main)
+{
+    for (int64_t i = 0; i < CLIENTS; i++)
+        cop_spawn_link(main, cop("{Self, I}", cop_self(), i));
+    for (int64_t i = 0; i < CLIENTS; i++)
+        cop_receive_match("done");
+}
+
 static bool is_partition(cop_pid pid, void *arg)
 {
     (void)arg;
@@ -154,10 +162,7 @@ static int kv_partitions(int argc, char **argv)
         .crashes = cop_sim_choose(20),
         .pauses = cop_sim_choose(10),
         .is_victim = is_partition });
-    for (int64_t i = 0; i < CLIENTS; i++)
-        cop_spawn_link(client, cop("{Self, I}", cop_self(), i));
-    for (int64_t i = 0; i < CLIENTS; i++)
-        cop_receive_match("done");
+    run_clients(client);
     cop_sim_set_faults(NULL);
     cop_sleep(1000);
     for (size_t i = 0; i < (size_t)config.partitions; i++)
@@ -279,10 +284,7 @@ static int kv_server(int argc, char **argv)
         .pause_max_ms = 100,
         .delay_max_ms = 1 + cop_sim_choose(20),
         .is_victim = is_partition });
-    for (int64_t i = 0; i < CLIENTS; i++)
-        cop_spawn_link(remote_client, cop("{Self, I}", cop_self(), i));
-    for (int64_t i = 0; i < CLIENTS; i++)
-        cop_receive_match("done");
+    run_clients(remote_client);
     return 0;
 }
 
