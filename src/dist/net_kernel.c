@@ -351,7 +351,21 @@ static cop_step handle_info(void *memory, cop_term message)
     return cop_noreply();
 }
 
-/* Every connection ends, and whoever is tied over it hears of it; then this is no node any more. */
+/* The socket of the registration closes before the keeper's exit is seen. */
+static void give_up_the_name(const struct net_kernel *state)
+{
+    cop_ref ref;
+
+    if (!state->keeper.id)
+        return;
+    ref = cop_monitor(state->keeper);
+    cop_exit_signal(state->keeper, cop("shutdown"));
+    cop_receive_match_within(COP__EPMD_TIMEOUT_MS, "{'DOWN', Ref, _, _, _}", ref);
+}
+
+/* The name is free before anyone hears that the node is gone, so that who asks epmd then is told
+ * the truth (D-163). Every connection ends, and whoever is tied over it hears of it; then this is
+ * no node any more. */
 static void terminate(void *memory, cop_term reason)
 {
     struct net_kernel *state = memory;
@@ -359,6 +373,7 @@ static void terminate(void *memory, cop_term reason)
     (void)reason;
     cop__store_release(server, 0);
     close_transport();
+    give_up_the_name(state);
     if (state->listens)
         cop_tcp_close(state->listener);
     cop__enter();
