@@ -17,6 +17,7 @@
 #include <coppice/gen.h>
 #include <coppice/sys.h>
 #include <coppice/gen_server.h>
+#include <coppice/isolate.h>
 #include <coppice/supervisor.h>
 #include <coppice/dynamic_supervisor.h>
 #include <coppice/partition_supervisor.h>

@@ -17,6 +17,7 @@
 #define COPPICE_SUPERVISOR_H
 
 #include <coppice/gen_server.h>
+#include <coppice/isolate.h>
 
 COP_BEGIN_DECLS
 
@@ -60,9 +61,11 @@ typedef struct cop_child {
     int64_t shutdown_ms; /* 0: 5000, a supervisor's infinity. COP_BRUTAL_KILL, COP_INFINITY,
                             COP_AT_ONCE: asked with shutdown, killed when it is not gone then */
     bool significant;
-    bool anonymous;       /* name is only the id; nothing is registered */
-    bool type_supervisor; /* for start: type => supervisor */
-    bool is_set;          /* COP_CHILDREN's end marker has none of the above */
+    bool anonymous;           /* name is only the id; nothing is registered */
+    bool type_supervisor;     /* for start: type => supervisor */
+    bool isolate;             /* in an operating-system process of its own: coppice/isolate.h */
+    struct cop_limits limits; /* of that process */
+    bool is_set;              /* COP_CHILDREN's end marker has none of the above */
 } cop_child;
 
 #define COP_CHILDREN(...) \
@@ -74,8 +77,6 @@ typedef struct cop_child {
         }                 \
     }
 
-/* A supervisor, and what it points to, must live as long as the process made of it, and any that
- * restarts it: a static const. */
 /* How long to wait before a restart; OTP does not wait. The first time min_ms, then factor times as
  * long each time, at most max_ms, less a random part of up to jitter of it. A child that has run
  * for reset_after_ms begins anew. Every restart still counts for the intensity. */
@@ -87,6 +88,8 @@ struct cop_backoff {
     int64_t reset_after_ms; /* 0: 10 times max_ms */
 };
 
+/* A supervisor, and what it points to, must live as long as the process made of it, and any that
+ * restarts it: a static const. */
 struct cop_supervisor {
     const char *name; /* registered name, or NULL */
     enum cop_strategy strategy;

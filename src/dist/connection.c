@@ -17,6 +17,7 @@
 #include "dist/frame.h"
 #include "dist/nodes.h"
 #include "dist/wire.h"
+#include "io/fd_table.h"
 #include "proc/bounded.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -196,7 +197,8 @@ static void await_settled(struct cop__peer *peer)
 
 static COP_NORETURN void up(struct connection *connection)
 {
-    uint64_t flags = connection->theirs.flags & cop__net.flags;
+    bool is_node = connection->peer->kind == COP__PEER_NODE;
+    uint64_t flags = connection->theirs.flags & (is_node ? cop__net.flags : UINT64_MAX);
     cop_term arg = cop("{Number, Socket, Stream}", cop_uint(connection->number),
         cop_from_socket(connection->wire.socket),
         cop_uint((uint64_t)(uintptr_t)connection->wire.stream));
@@ -213,15 +215,45 @@ static COP_NORETURN void up(struct connection *connection)
     cop__enter();
     is_up = cop__peer_up(
         connection->peer, connection->number, connection->self, flags, connection->theirs.creation);
-    if (is_up)
+    if (is_up && is_node)
         cop__nodes_changed(connection->peer->name, true, flags & COP__DF_PUBLISHED, 0);
     cop__leave();
     if (!is_up)
         give_up();
     cop__wire_hold(&connection->wire); /* the writer's */
     cop_spawn_with(cop__writer_main, arg,
-        &(struct cop_spawn_options){ .link = true, .stack_size = cop__wire_stack() }, NULL);
+        &(struct cop_spawn_options){ .link = true, .stack_size = is_node ? cop__wire_stack() : 0 },
+        NULL);
+    if (!is_node)
+        cop_init_ack(cop("ok"));
     run(connection);
+}
+
+/* --- Without a handshake
+ * ---------------------------------------------------------------------------------- */
+
+void cop__joined_main(cop_term arg)
+{
+    struct connection *connection = new_connection();
+    uint64_t index, creation, fd;
+    cop_term terms[3];
+    int error;
+
+    cop_must(cop_match(arg, "{Peer, Creation, Fd}", &terms[0], &terms[1], &terms[2]));
+    cop_to_uint(&index, terms[0]);
+    cop_to_uint(&creation, terms[1]);
+    cop_to_uint(&fd, terms[2]);
+    cop__enter();
+    error = cop__fd_open(&connection->wire.socket.id, (int)fd, COP__FD_STREAM, NULL);
+    connection->peer = cop__peer_of_connection(index);
+    if (error == 0)
+        connection->number = cop__peer_attempt(connection->peer, connection->self, false);
+    cop__leave();
+    if (!connection->number)
+        cop_exit(cop("system_limit"));
+    connection->theirs.creation = (uint32_t)creation;
+    connection->theirs.flags = COP__DF_ANNOUNCED;
+    up(connection);
 }
 
 /* --- As the one who connects
@@ -585,6 +617,9 @@ static COP_NORETURN void run(struct connection *connection)
         .connection = connection->number,
         .handle = connection->handle,
         .headers = connection->frames->headers };
+    /* A part that ends closes the connection, and one that hangs is its supervisor's affair. */
+    int64_t look_ms =
+        connection->peer->kind == COP__PEER_NODE ? cop__net.ticktime_ms / CHECKS : COP_INFINITY;
     int silent = 0;
 
     for (;;) {
@@ -592,7 +627,7 @@ static COP_NORETURN void run(struct connection *connection)
 
         make_room(connection, take_frames(connection, &end));
         count = cop__wire_recv(&connection->wire, connection->buffer + connection->end,
-            connection->room - connection->end, cop__net.ticktime_ms / CHECKS);
+            connection->room - connection->end, look_ms);
         if (count == -COP_ETIMEOUT) {
             if (++silent >= CHECKS)
                 end_with(connection, COP__ATOM_net_tick_timeout);

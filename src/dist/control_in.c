@@ -73,6 +73,8 @@ static bool send_received(struct incoming *in)
         return breach(in, "a message to what is no pid");
     if (!pid.node)
         deliver(pid.id, in->payload);
+    else if (in->end->peer->kind == COP__PEER_PART)
+        cop_send(pid, in->payload); /* a part reaches other nodes through this one */
     return true;
 }
 
@@ -94,7 +96,7 @@ static bool alias_send_received(struct incoming *in, cop_term alias, bool priori
 {
     if (cop_type_of(alias) != COP_TYPE_REFERENCE)
         return breach(in, "a message to an alias that is no reference");
-    if (cop__is_local_ref(alias))
+    if (cop__is_local_ref(alias) || in->end->peer->kind == COP__PEER_PART)
         cop_send_flags(cop_dest_term(alias), in->payload, priority ? COP_SEND_PRIORITY : 0);
     return true;
 }
@@ -174,9 +176,7 @@ static bool exit_received(struct incoming *in, cop_term reason)
 /* exit/2: an exit signal like one of this node, but for where it comes from. */
 static bool exit2_received(struct incoming *in, cop_term reason)
 {
-    const cop_term items[3] = { cop__atom(COP__ATOM_EXIT), in->items[1], reason };
     struct cop__thr *self;
-    struct cop__msg *msg;
     uint64_t to;
 
     if (!is_theirs(in, in->items[1]) || !is_ours(in, &to, in->items[2]))
@@ -184,11 +184,7 @@ static bool exit2_received(struct incoming *in, cop_term reason)
     if (!to || cop__keeps_the_node(to))
         return true;
     self = (struct cop__thr *)cop__enter();
-    msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-    if (!cop__push(self, to, msg))
-        cop__msg_free(self, msg);
-    else
-        cop__kill_running(to);
+    cop__exit_as(self, to, in->items[1], reason);
     cop__leave();
     return true;
 }
@@ -435,6 +431,8 @@ bool cop__control_received(
     struct incoming in = { .end = end, .payload = COP_NONE };
     cop_term control;
     int64_t op = 0;
+
+    reader->here = cop__name_toward(end->peer);
 
     if (!read_term(&in, reader, &control)) {
         *ret_wrong = reader->wrong;

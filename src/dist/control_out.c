@@ -50,6 +50,7 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     unsigned char local[COP__ETF_LOCAL_SIZE], *at;
     size_t control, begin = LENGTH + HEADER;
 
+    writer.here = cop__name_toward(peer);
     cop__etf_writer_local(&writer, local);
     at = cop__etf_room(&writer, LENGTH + HEADER);
     at[LENGTH] = headers ? COP__ETF_VERSION : COP__PASS_THROUGH;
@@ -62,6 +63,8 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     if (!cop_is_none(payload)) {
         if (!headers)
             *cop__etf_room(&writer, 1) = COP__ETF_VERSION;
+        if (peer->kind == COP__PEER_WHOLE)
+            writer.shown = cop__part_shown(&writer.shown_as); /* in what a user sees */
         cop__etf_write(&writer, payload);
     }
     entered = cop__enter_unless_inside();
@@ -87,6 +90,10 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
 
 static struct cop__peer *peer_of(cop_dest to)
 {
+    struct cop__peer *whole = cop__whole();
+
+    if (whole)
+        return whole; /* which passes it on */
     switch (cop_dest_kind_of(to)) {
     case COP_DEST_PID:
         return cop__peer_find(cop__node_of(cop_dest_pid_of(to).node).name, true);

@@ -41,8 +41,6 @@ struct net_kernel {
 
 static _Atomic(uint64_t) server; /* id of the process that runs; 0: none */
 
-static const struct cop__remote cluster;
-
 /* --- The way to other nodes
  * ----------------------------------------------------------------------------- */
 
@@ -73,8 +71,12 @@ void cop__nodes_want(uint32_t name)
 
 static uint64_t join(uint32_t node, uint64_t process)
 {
-    struct cop__peer *peer = node == cop__local_name() ? NULL : cop__peer_find(node, true);
+    struct cop__peer *peer, *whole = cop__whole();
 
+    if (whole)
+        peer = node == whole->name ? whole : NULL;
+    else
+        peer = node == cop__local_name() ? NULL : cop__peer_find(node, true);
     return peer ? cop__peer_join(peer, process) : 0;
 }
 
@@ -98,6 +100,11 @@ static const struct cop__remote cluster = {
     .leave = leave,
     .nodes = nodes,
 };
+
+void cop__serve_remote(void)
+{
+    cop__store_release(cop__remote_now, &cluster);
+}
 
 /* --- Beginning
  * ------------------------------------------------------------------------------------------- */
@@ -312,7 +319,7 @@ static cop_step init(void *memory, cop_term arg)
     cop__local_node_set(cop_atom_new(cop__net.name).index, cop__net.creation);
     if (!atomic_compare_exchange_strong(&server, &nobody, cop_self().id))
         return cop_init_error(cop("{already_started, Name}", cop_node()));
-    cop__store_release(cop__remote_now, &cluster);
+    cop__serve_remote();
     cop__releases_start();
     cop__services_start();
     start_acceptor(state);
@@ -378,8 +385,10 @@ static void terminate(void *memory, cop_term reason)
         cop_tcp_close(state->listener);
     cop__enter();
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
-        cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
-    cop__store_release(cop__remote_now, &cop__unreachable);
+        if (peer->kind == COP__PEER_NODE)
+            cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
+    if (!cop__has_parts())
+        cop__store_release(cop__remote_now, &cop__unreachable);
     cop__local_node_set(COP__ATOM_nonode_at_nohost, 0);
     cop__leave();
 }
@@ -450,6 +459,7 @@ static void node_stopped(void)
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
         cop__peer_reset(peer);
     cop__store(cop__handshakes, 0);
+    cop__parts_forget();
     cop__store_release(cop__remote_now, &cop__unreachable);
     cop__local_node_set(COP__ATOM_nonode_at_nohost, 0);
 }

@@ -6,7 +6,8 @@
 #include <coppice/net_kernel.h>
 #include <coppice/socket.h>
 
-#include "dist/handshake.h"
+#include "dist/peer.h"
+#include "term/node.h"
 
 struct cop__far_signal;
 
@@ -53,6 +54,10 @@ void cop__connect_main(cop_term arg);  /* {Node, Number}: an attempt that was as
 void cop__accepted_main(cop_term arg); /* Socket, which is given to it with the message `go` */
 extern _Atomic(int) cop__handshakes;   /* unfinished ones of others */
 
+/* {Peer, Creation, Descriptor}: over a socket that needs no handshake, since this program
+ * has both ends (parts.c). Says ok to its starter once it is up. */
+void cop__joined_main(cop_term arg);
+
 /* Attempts with a wrong cookie, by address (failures.c). rt even. */
 void cop__failure_note(cop_socket socket);
 bool cop__failures_too_many(cop_socket socket);
@@ -64,6 +69,27 @@ void cop__writer_main(cop_term arg); /* {Number, Socket, Stream} (writer.c) */
 
 enum cop_send_result cop__dist_send(cop_dest to, cop_term message, unsigned flags);
 void cop__dist_signal(const struct cop__far_signal *signal);
+
+/* --- Parts of this node with an operating-system process of their own (parts.c)
+ * ------------------------------------ */
+
+/* From now on other nodes, and parts, are reached over their connections. */
+void cop__serve_remote(void);
+/* A peer of this name, which is not a node of the cluster; NULL: no memory. */
+struct cop__peer *cop__part_peer(uint32_t name, enum cop__peer_kind kind);
+/* Has there been one? */
+bool cop__has_parts(void);
+void cop__parts_forget(void);
+/* In a part: the node that it is of; NULL elsewhere. */
+struct cop__peer *cop__whole(void);
+/* In a part: the child of process `parent` that is running now or next is the one that the node
+ * knows as process `as`. */
+void cop__part_shows(uint64_t parent, cop_pid as);
+/* Its number, and how it is shown; 0: there is none yet. rt even. */
+uint64_t cop__part_shown(cop_pid *ret_as);
+/* How this node is called at the other end; name 0: as it is. A part knows the node that it is of
+ * by one name, whatever name the node has or gets. */
+struct cop__node_id cop__name_toward(const struct cop__peer *peer);
 
 /* --- Services
  * -------------------------------------------------------------------------------------------- */

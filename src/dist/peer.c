@@ -170,18 +170,8 @@ bool cop__peer_claim(struct cop__peer *peer, uint64_t connection, uint64_t contr
 
 static void end_process(uint64_t id, uint32_t reason)
 {
-    struct cop__thr *self = cop__self_thr();
-    cop_term items[3] = { cop__atom(COP__ATOM_EXIT), cop__atom(COP__ATOM_undefined),
-        cop__atom(reason) };
-    struct cop__msg *msg;
-
-    if (!id)
-        return;
-    msg = cop__msg_tuple(self, COP__EXIT, items, 3);
-    if (!cop__push(self, id, msg))
-        cop__msg_free(self, msg);
-    else
-        cop__kill_running(id);
+    if (id)
+        cop__exit_as(cop__self_thr(), id, cop__atom(COP__ATOM_undefined), cop__atom(reason));
 }
 
 /* What was queued and who is registered stay: for them it is the same attempt. */
@@ -275,7 +265,7 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     cop__map_free(&members);
     wake_suspended(&suspended);
     end_process(writer, COP__ATOM_kill);
-    if (was_up)
+    if (was_up && peer->kind == COP__PEER_NODE)
         cop__nodes_changed(
             peer->name, false, visible, reason ? (uint32_t)reason : COP__ATOM_connection_closed);
     cop__spin_lock(&peer->lock);

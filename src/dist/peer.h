@@ -11,11 +11,16 @@
 #include "dist/handshake.h"
 #include "dist/queue.h"
 
+/* Another node; a part of this one that has an operating-system process of its own; or, in such a
+ * part, the node that it is of (parts.c). */
+enum cop__peer_kind { COP__PEER_NODE, COP__PEER_PART, COP__PEER_WHOLE };
+
 enum cop__peer_state { COP__PEER_DOWN, COP__PEER_PENDING, COP__PEER_UP };
 
 struct cop__peer {
-    uint32_t index; /* in the number of each of its connections */
-    uint32_t name;  /* atom */
+    uint32_t index;           /* in the number of each of its connections */
+    uint32_t name;            /* atom */
+    enum cop__peer_kind kind; /* never changes for a name */
     struct cop__spinlock lock;
     /* All below with the lock held. */
     enum cop__peer_state state;

@@ -9,6 +9,7 @@
 #include "proc/proc.h"
 
 enum { PIECES_MAX = 16 };
+static const uint64_t NEVER_NS = UINT64_MAX / 2; /* parts need no ticks */
 
 struct writer {
     struct cop__resource resource; /* first */
@@ -110,7 +111,7 @@ static bool begin(struct writer *writer)
 void cop__writer_main(cop_term arg)
 {
     static const unsigned char tick[4];
-    uint64_t interval_ns = (uint64_t)cop__net.ticktime_ms * 1000000 / 4, wrote_ns = cop__now_ns();
+    uint64_t interval_ns, wrote_ns = cop__now_ns();
     struct writer *writer = calloc(1, sizeof *writer);
     cop_term number, socket, stream;
     uint64_t address = 0;
@@ -127,6 +128,9 @@ void cop__writer_main(cop_term arg)
     writer->peer = cop__peer_of_connection(writer->number);
     if (!begin(writer))
         stop();
+    interval_ns = writer->peer->kind == COP__PEER_NODE
+                      ? (uint64_t)cop__net.ticktime_ms * 1000000 / 4
+                      : NEVER_NS;
     for (;;) {
         struct cop__fragment fragment;
         bool quiet = false;

@@ -5,6 +5,7 @@
 #include <coppice/gen.h>
 
 #include "otp/gen_int.h"
+#include "otp/hooks.h"
 
 cop_atom cop__gen_call_label(void)
 {
@@ -80,6 +81,7 @@ enum cop_call_outcome cop__gen_call(
     if (cop_dest_kind_of(server) == COP_DEST_PID) {
         pid = cop_dest_pid_of(server);
     } else if (!cop_whereis_to(&pid, server)) {
+        server = cop__dest_or_elsewhere(server);
         if (is_far(&node, server))
             return call_far(ret, server, node, label, request, timeout_ms);
         *ret = cop("noproc"); /* GS-36 */
@@ -138,10 +140,11 @@ static enum cop_send_result cast_with(cop_dest server, cop_term request, unsigne
 
     if (cop_dest_kind_of(server) == COP_DEST_NONE)
         cop_error(cop("function_clause")); /* GS-46 */
+    if (cop_dest_kind_of(server) != COP_DEST_REMOTE_NAME && cop_whereis_to(&pid, server))
+        return cop_process_cast(pid, cop__gen_cast_label(), request, flags);
+    server = cop__dest_or_elsewhere(server);
     if (cop_dest_kind_of(server) == COP_DEST_REMOTE_NAME)
         return cop_send_flags(server, cop("{'$gen_cast', Request}", request), flags);
-    if (cop_whereis_to(&pid, server))
-        return cop_process_cast(pid, cop__gen_cast_label(), request, flags);
     return COP_SEND_OK; /* GS-45: who is not there is not told of */
 }
 

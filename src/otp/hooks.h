@@ -10,6 +10,9 @@ int cop__node_run(cop_main *fn, int argc, char **argv, const struct cop_options 
 void cop__serve_reports(void (*process_error)(cop_pid pid, cop_term exit_reason),
     void (*crash)(enum cop_class class, cop_term reason, cop_term stack));
 
+/* The destination, or that name of the node that this is a part of, if it may be known there. */
+cop_dest cop__dest_or_elsewhere(cop_dest dest);
+
 /* The running process never waits for room in the mailbox of another (coppice/mailbox.h). */
 void cop__never_waits(void);
 

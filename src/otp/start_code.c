@@ -25,10 +25,18 @@ static size_t bucket_of(cop_atom module)
     return (module.index * UINT32_C(2654435761)) >> 24;
 }
 
+static bool same_limits(const struct cop_limits *a, const struct cop_limits *b)
+{
+    return a->memory_max_bytes == b->memory_max_bytes && a->cpu_max_s == b->cpu_max_s &&
+           a->open_files_max == b->open_files_max && a->seccomp == b->seccomp &&
+           a->seccomp_filter == b->seccomp_filter && a->schedulers == b->schedulers;
+}
+
 static bool same(const struct cop__entry *a, const struct cop__entry *b)
 {
     return a->kind == b->kind && a->module.index == b->module.index && a->object == b->object &&
-           a->process == b->process && a->start == b->start && a->context == b->context;
+           a->process == b->process && a->start == b->start && a->context == b->context &&
+           a->isolate == b->isolate && same_limits(&a->limits, &b->limits);
 }
 
 /* Between head and end (NULL: all). */
@@ -74,6 +82,9 @@ const struct cop__entry *cop__entry_of_child(const cop_child *child, cop_atom mo
 {
     struct cop__entry wanted = { .module = module };
 
+    wanted.isolate = child->isolate;
+    if (child->isolate)
+        wanted.limits = child->limits;
     if (child->gen_server) {
         wanted.kind = COP__ENTRY_GEN_SERVER;
         wanted.object = child->gen_server;

@@ -30,6 +30,8 @@ struct cop__entry {
     cop_process_main *process;
     cop_child_start (*start)(cop_term arg, const void *context);
     const void *context;
+    bool isolate; /* it runs in an operating-system process of its own, with these limits */
+    struct cop_limits limits;
     cop_gen_server unnamed;  /* the gen_server as it is, but without its registered name */
     struct cop__entry *next; /* in its bucket */
 };

@@ -167,6 +167,11 @@ struct cop__start {
     cop_term reason;
 };
 struct cop__start cop__start_one(const struct cop__spec *spec, cop_term args);
+/* Without the process that .isolate asks for, in this one; arg is what the start function gets. */
+struct cop__start cop__start_here(const struct cop__spec *spec, cop_term arg);
+/* How a child with .isolate is started; NULL until cop_isolate_prepare. */
+typedef struct cop__start cop__isolated_start(const struct cop__spec *spec, cop_term arg);
+extern cop__isolated_start *cop__start_isolated;
 cop_term cop__start_reply(const struct cop__start *started); /* what the start function said */
 /* Start first and all after it, in order. false: *ret_failed could not be, for *ret_reason. */
 bool cop__start_from(struct cop__sup *sup, struct cop__child *first, struct cop__child **ret_failed,

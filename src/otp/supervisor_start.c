@@ -116,25 +116,40 @@ static struct cop__start start_function(const struct cop__spec *spec, cop_term a
     return failed(cop_int((int64_t)said.result));
 }
 
+cop__isolated_start *cop__start_isolated;
+
+struct cop__start cop__start_here(const struct cop__spec *spec, cop_term arg)
+{
+    switch (spec->code->kind) {
+    case COP__ENTRY_GEN_SERVER:
+        return start_gen_server(spec, arg);
+    case COP__ENTRY_SUPERVISOR:
+        return start_supervisor(spec, arg);
+    case COP__ENTRY_PROCESS:
+        return start_process(spec, arg);
+    default:
+        return start_function(spec, arg);
+    }
+}
+
+static struct cop__start start_isolated(const struct cop__spec *spec, cop_term arg)
+{
+    if (cop__start_isolated)
+        return cop__start_isolated(spec, arg);
+    cop_log(COP_LOG_ERROR,
+        "child %s has .isolate, and nothing was prepared for that: call cop_isolate_prepare() in "
+        "main, before the node starts",
+        cop_show(spec->id));
+    return failed(cop("{isolate, not_prepared}"));
+}
+
 static void start_now(void *ptr)
 {
     struct starting *s = ptr;
     cop_term arg = single(s->args);
 
-    switch (s->spec->code->kind) {
-    case COP__ENTRY_GEN_SERVER:
-        s->result = start_gen_server(s->spec, arg);
-        break;
-    case COP__ENTRY_SUPERVISOR:
-        s->result = start_supervisor(s->spec, arg);
-        break;
-    case COP__ENTRY_PROCESS:
-        s->result = start_process(s->spec, arg);
-        break;
-    default:
-        s->result = start_function(s->spec, arg);
-        break;
-    }
+    s->result =
+        s->spec->code->isolate ? start_isolated(s->spec, arg) : cop__start_here(s->spec, arg);
 }
 
 /* A thrown value is as good as a returned one: SUP-17 */

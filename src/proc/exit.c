@@ -268,6 +268,17 @@ static void exit_signal(cop_pid to, cop_term reason, uint16_t flags)
     cop__leave();
 }
 
+void cop__exit_as(struct cop__thr *self, uint64_t to, cop_term from, cop_term reason)
+{
+    const cop_term items[3] = { cop__atom(COP__ATOM_EXIT), from, reason };
+    struct cop__msg *msg = cop__msg_tuple(self, COP__EXIT, items, 3);
+
+    if (!cop__push(self, to, msg))
+        cop__msg_free(self, msg);
+    else
+        cop__kill_running(to);
+}
+
 void cop_exit_signal(cop_pid to, cop_term reason)
 {
     exit_signal(to, reason, 0);

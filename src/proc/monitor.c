@@ -103,14 +103,20 @@ static void down_noproc(
 cop_ref cop_monitor_with(cop_dest target, const struct cop_monitor_options *options)
 {
     static const struct cop_monitor_options none;
-    enum cop_dest_kind kind = cop_dest_kind_of(target);
-    bool remote = cop__dest_is_remote(target);
-    uint64_t id = cop__dest_local(target); /* P-71: bound now */
-    struct cop__thr *self = (struct cop__thr *)cop__enter();
-    struct cop__proc *proc = self->current;
+    enum cop_dest_kind kind;
     struct cop__monitor *monitor;
+    struct cop__proc *proc;
+    struct cop__thr *self;
+    bool remote;
+    uint64_t id;
     cop_ref ref;
 
+    target = cop__dest_or_elsewhere(target);
+    kind = cop_dest_kind_of(target);
+    remote = cop__dest_is_remote(target);
+    id = cop__dest_local(target); /* P-71: bound now */
+    self = (struct cop__thr *)cop__enter();
+    proc = self->current;
     if (!options)
         options = &none;
     if (!proc || kind == COP_DEST_NONE || kind == COP_DEST_ALIAS) {

@@ -193,6 +193,9 @@ static inline void cop__turn_clear(struct cop__thr *self, struct cop__proc *proc
         cop__heap_reset(&proc->stack->heap);
 }
 
+/* An exit signal that says to be from `from`: a pid, or undefined (exit.c). rt odd. */
+void cop__exit_as(struct cop__thr *self, uint64_t to, cop_term from, cop_term reason);
+
 /* --- life (spawn.c, exit.c, raise.c)
  * ------------------------------------------------------------------ */
 
@@ -312,6 +315,11 @@ static inline const struct cop__remote *cop__cluster(void)
 /* --- destinations (send.c) */
 
 bool cop__dest_is_remote(cop_dest dest);
+/* In a part of a node (dist/parts.c): the atom of the node that it is of, where names that are not
+ * known here may be; else 0. */
+extern _Atomic(uint32_t) cop__names_elsewhere;
+/* The destination, or, if it is a name that only the whole node may know, that name there. */
+cop_dest cop__dest_or_elsewhere(cop_dest dest);
 uint64_t cop__dest_local(
     cop_dest dest); /* id of the process it means now, or 0; calls via modules: rt even */
 

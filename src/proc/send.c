@@ -109,6 +109,18 @@ bool cop__dest_is_remote(cop_dest dest)
            (kind == COP_DEST_REMOTE_NAME && cop_dest_node_of(dest).index != cop_node().index);
 }
 
+_Atomic(uint32_t) cop__names_elsewhere;
+
+cop_dest cop__dest_or_elsewhere(cop_dest dest)
+{
+    uint32_t node = cop__load(cop__names_elsewhere);
+
+    if (!node || cop_dest_kind_of(dest) != COP_DEST_NAME ||
+        cop__whereis(cop_dest_name_of(dest).index))
+        return dest;
+    return make(COP_DEST_REMOTE_NAME, dest.what, node);
+}
+
 /* The local process a destination means now: its id, or 0. */
 uint64_t cop__dest_local(cop_dest dest)
 {
@@ -211,6 +223,8 @@ static __attribute__((noinline)) enum cop_send_result send_elsewhere(
 
     if (kind == COP_DEST_NONE)
         cop__badarg("send"); /* P-20 */
+    to = cop__dest_or_elsewhere(to);
+    kind = cop_dest_kind_of(to);
     if (cop__dest_is_remote(to))
         return cop__cluster()->send(to, message, flags);
     id = cop__dest_local(to);

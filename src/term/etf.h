@@ -7,6 +7,7 @@
 #include <coppice/etf.h>
 
 #include "term/layout.h"
+#include "term/node.h"
 
 enum { COP__ETF_VERSION = 131 };
 enum cop__etf_tag {
@@ -50,7 +51,8 @@ struct cop__etf_reader {
     size_t depth_max, integer_max;
     const cop_term *cache; /* the atoms of ATOM_CACHE_REF; NULL: there are none */
     size_t cache_count;
-    const char *wrong; /* after a failure: what is wrong, at `at` */
+    struct cop__node_id here; /* how this node is called there; name 0: as it is called */
+    const char *wrong;        /* after a failure: what is wrong, at `at` */
 };
 
 /* Read one term, without the version before it. */
@@ -94,9 +96,12 @@ static inline uint64_t cop__etf_take(struct cop__etf_reader *reader, unsigned si
 enum { COP__ETF_LOCAL_SIZE = 512 };
 struct cop__etf_writer {
     unsigned char *base, *at, *end;
-    unsigned char *local; /* the caller's; NULL: there are none */
-    int minor_version;    /* 0 to 2 */
-    bool unordered;       /* large maps in any order */
+    unsigned char *local;     /* the caller's; NULL: there are none */
+    int minor_version;        /* 0 to 2 */
+    bool unordered;           /* large maps in any order */
+    struct cop__node_id here; /* as in the reader */
+    uint64_t shown;           /* the word of a pid of this node that is written as another: */
+    cop_pid shown_as;
 };
 
 static inline void cop__etf_writer_local(

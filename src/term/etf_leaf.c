@@ -281,9 +281,9 @@ static bool take_creation(struct cop__etf_reader *reader, unsigned size, uint32_
            cop__etf_wrong(reader, "a creation of more than two bits");
 }
 
-static bool is_here(cop_term node, uint32_t creation)
+static bool is_here(const struct cop__etf_reader *reader, cop_term node, uint32_t creation)
 {
-    struct cop__node_id here = cop__local_node();
+    struct cop__node_id here = reader->here.name ? reader->here : cop__local_node();
 
     return cop__atom_index(node) == here.name && creation == here.creation;
 }
@@ -312,7 +312,7 @@ static bool take_pid(struct cop__etf_reader *reader, unsigned creation_size, cop
     serial = (uint32_t)cop__etf_take(reader, 4);
     if (!take_creation(reader, creation_size, &creation))
         return false;
-    if (is_here(node, creation)) {
+    if (is_here(reader, node, creation)) {
         *ret_term = cop__word(cop__pid_word(id, serial));
         return cop__pid_slot(ret_term->word) == id || cop__etf_wrong(reader, "no pid of this node");
     }
@@ -334,7 +334,7 @@ static bool take_port(
     id = cop__etf_take(reader, id_size);
     if (!take_creation(reader, creation_size, &creation))
         return false;
-    if (is_here(node, creation)) {
+    if (is_here(reader, node, creation)) {
         *ret_term = cop__port(id);
         return ret_term->word >> 4 == id || cop__etf_wrong(reader, "no port of this node");
     }
@@ -352,7 +352,7 @@ static bool reference_of(struct cop__etf_reader *reader, cop_term node, uint32_t
     uint32_t local[REFERENCE_IDS_MAX] = { 0 }, again[3];
     uint64_t word;
 
-    if (is_here(node, creation)) {
+    if (is_here(reader, node, creation)) {
         if (count == 0 || ids[0] >> 18)
             return cop__etf_wrong(reader, "no reference of this node");
         memcpy(local, ids, count * sizeof *ids);

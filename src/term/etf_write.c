@@ -197,8 +197,10 @@ static void put_bits(struct cop__etf_writer *writer, cop_term bitstring)
 /* The node of an identifier; gives its creation. */
 static uint32_t put_node(struct cop__etf_writer *writer, cop_term identifier)
 {
-    struct cop__node_id node =
-        cop__node_of(cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0);
+    bool local = !cop__is_boxed(identifier);
+    struct cop__node_id node = local && writer->here.name
+                                   ? writer->here
+                                   : cop__node_of(local ? 0 : cop__box(identifier)[1]);
 
     put_atom(writer, node.name);
     return node.creation;
@@ -212,7 +214,15 @@ static void put_pid(struct cop__etf_writer *writer, cop_term pid)
     uint32_t creation;
 
     put_tag(writer, COP__ETF_NEW_PID, 0, 0);
-    creation = put_node(writer, pid);
+    if (pid.word == writer->shown && writer->shown) {
+        struct cop__node_id node = cop__node_of(writer->shown_as.node);
+
+        put_atom(writer, node.name);
+        creation = node.creation;
+        number = writer->shown_as.id;
+    } else {
+        creation = put_node(writer, pid);
+    }
     put(writer, (uint32_t)number, 4);
     put(writer, number >> 32, 4);
     put(writer, creation, 4);

@@ -692,6 +692,14 @@ def has_tls():
 
 
 @test
+def isolated(cluster):
+    """ISO-23: the table again, with counter and echo in operating-system processes of their own."""
+    cluster.coppice("c", "--isolated")
+    results = [cluster.table("a", group, "c") for group in (("table",) if is_sanitized() else ("table", "groups", "ours", "zz"))]
+    return total(results)
+
+
+@test
 def tls(cluster):
     """D-132, D-133, D-134, D-136: the table over TLS, certificates verified both ways."""
     if not has_tls():

@@ -3,12 +3,12 @@
  *
  *   interop_node --name N@HOST | --sname N  --cookie C  [--port P] [--no-epmd] [--hidden]
  *                [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT]
- *                [--connect-all] [--tls DIR]
+ *                [--connect-all] [--isolated] [--tls DIR]
  *
  * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
  * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg
  * group workers in the default scope, and a PubSub named bridge, pool size 4, that answers what
- * comes by topic ping by topic pong. It says "ready PORT" on stdout when it can be connected to. */
+ * comes by topic ping by topic pong. With --isolated counter and echo are isolated. It says "ready PORT" on stdout when it can be connected to. */
 #include <coppice.h>
 #ifdef WITH_TLS
 #include <coppice/tls.h>
@@ -434,6 +434,25 @@ static const cop_supervisor sup = {
         { .name = "w2", .gen_server = &worker }, { .name = "w3", .gen_server = &worker }, ),
 };
 
+/* With --isolated: two of them are not in this operating-system process. */
+static const cop_supervisor isolated_sup = {
+    .name = "sup",
+    .intensity = 100000,
+    .children = COP_CHILDREN({ .name = "counter", .gen_server = &counter, .isolate = true },
+        { .name = "echo", .gen_server = &echo, .isolate = true },
+        { .name = "w1", .gen_server = &worker }, { .name = "w2", .gen_server = &worker },
+        { .name = "w3", .gen_server = &worker }, ),
+};
+
+static const cop_supervisor isolated_tree = {
+    .children = COP_CHILDREN(
+        { .name = "net_kernel", .start = cop_net_kernel_start_child, .context = &options },
+        { .name = "pg", .start = cop_pg_start_child, .arg = "pg" },
+        { .name = "bridge_sup", .supervisor = &bridge_sup },
+        { .name = "sup", .supervisor = &isolated_sup },
+        { .name = "ready", .start = start_ready }, ),
+};
+
 static const cop_supervisor tree = {
     .children = COP_CHILDREN(
         { .name = "net_kernel", .start = cop_net_kernel_start_child, .context = &options },
@@ -446,7 +465,7 @@ static int usage(void)
 {
     fputs("usage: interop_node --name N@HOST | --sname N --cookie C [--port P] [--no-epmd] "
           "[--hidden] [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT] "
-          "[--connect-all] [--tls DIR: cert.pem, key.pem, ca.pem]\n",
+          "[--connect-all] [--isolated] [--tls DIR: cert.pem, key.pem, ca.pem]\n",
         stderr);
     return 2;
 }
@@ -533,6 +552,8 @@ static bool take_option(const char *option, const char *value)
 
 int main(int argc, char **argv)
 {
+    bool isolated = false;
+
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--no-epmd") == 0)
             options.epmd = COP_EPMD_NONE;
@@ -540,6 +561,8 @@ int main(int argc, char **argv)
             options.hidden = true;
         else if (strcmp(argv[i], "--connect-all") == 0)
             options.connect_all = true;
+        else if (strcmp(argv[i], "--isolated") == 0)
+            isolated = true;
         else if (i + 1 >= argc || !take_option(argv[i], argv[i + 1]))
             return usage();
         else
@@ -568,5 +591,5 @@ int main(int argc, char **argv)
     cop_export("demo", "count_to", 2, demo_count_to);
     cop_export("demo", "large_then_small", 2, demo_large_then_small);
     cop_export("demo", "erpc", 4, demo_erpc);
-    return cop_run(&tree);
+    return cop_run(isolated ? &isolated_tree : &tree);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cop_run: a program that is one tree. Layer 5. The first process starts the tree, and turns
+/* cop_run: a program that is one tree. Layer 8. The first process starts the tree, and turns
  * SIGTERM, SIGINT and cop_stop_node into the end of it. */
-#include "application_int.h"
+#include "otp/application_int.h"
+#include "program/zygote.h"
 
 #include <coppice/runtime.h>
 #include <signal.h>
@@ -94,12 +95,26 @@ static int run_main(int argc, char **argv)
     return serve(run);
 }
 
+/* As far as it can be seen without running anything. */
+static bool isolates(const cop_supervisor *tree)
+{
+    for (const cop_child *child = tree->children; child && !cop__child_is_end(child); child++)
+        if (child->isolate || (child->supervisor && isolates(child->supervisor)))
+            return true;
+    return false;
+}
+
 int cop_run_with(const cop_supervisor *tree, const struct cop_options *options)
 {
     struct run run = { .tree = tree, .drain_ms = options ? options->drain_ms : 0 };
-    int status = cop_run_main_with(run_main, 0, (char **)(void *)&run, options);
+    int error = isolates(tree) ? cop_isolate_prepare() : 0, status;
 
+    if (error < 0)
+        fprintf(stderr, "coppice: no process for isolated children can be forked: %s\n",
+            cop_error_name(error));
+    status = cop_run_main_with(run_main, 0, (char **)(void *)&run, options);
     cop__node_stop_runner((cop_pid){ 0, 0 });
+    cop__zygote_stop();
     return status;
 }
 
