@@ -34,6 +34,7 @@ benchmark bench_blocked;
 benchmark bench_remote_node, bench_remote_call, bench_remote_call_many, bench_remote_bulk,
     bench_codec;
 benchmark bench_kill, bench_crash, bench_enter, bench_context;
+benchmark bench_isolated_call, bench_isolated_restart;
 
 /* The parameter as a positive number, or as text; ends the program when it is not there. */
 int64_t param_number(struct params params, int index);

@@ -49,9 +49,11 @@ static void spin(void)
         spun++;
 }
 
+/* In a loop, since the look at a process ends the call that it is in. */
 static void wait_in_system(void)
 {
-    usleep(1000 * 1000 * 1000);
+    for (;;)
+        usleep(1000 * 1000 * 1000);
 }
 
 static void print_for_ever(void)

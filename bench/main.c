@@ -63,6 +63,8 @@ static const struct {
     { "blocked", bench_blocked },
     { "crash", bench_crash },
     { "kill", bench_kill },
+    { "isolated_call", bench_isolated_call },
+    { "isolated_restart", bench_isolated_restart },
     { "enter", bench_enter },
     { "context", bench_context },
 };
@@ -217,5 +219,7 @@ int main(int argc, char **argv)
         printf("benchmark=%s peer=coppice skip=1\n", argv[1]);
         return 0;
     }
+    if (strncmp(argv[1], "isolated", 8) == 0 && cop_isolate_prepare() < 0)
+        return 1;
     return cop_run_main_with(run, argc, argv, &options);
 }

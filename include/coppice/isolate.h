@@ -13,7 +13,8 @@
  * node's log. Messages are copied through a socket, so a call costs two switches between
  * operating-system processes (docs/PERFORMANCE.md). What is not shared: memory that the program
  * changes after cop_run began, tables (ets), registries and persistent terms; cop_whereis knows
- * only names of its own process; cop_node() is a name for this process alone.
+ * only names of its own process; cop_node() is a name for this process alone. Descriptors that were
+ * open before cop_run are open there too; its code and context must have been there by then.
  *
  * It ends with the reason it would have; when its operating-system process ends first, with
  * {signal, Name}, such as {signal, sigkill}, or {exit_status, Status}.

@@ -197,7 +197,7 @@ static void await_settled(struct cop__peer *peer)
 
 static COP_NORETURN void up(struct connection *connection)
 {
-    bool is_node = connection->peer->kind == COP__PEER_NODE;
+    bool is_node = cop__load(connection->peer->kind) == COP__PEER_NODE;
     uint64_t flags = connection->theirs.flags & (is_node ? cop__net.flags : UINT64_MAX);
     cop_term arg = cop("{Number, Socket, Stream}", cop_uint(connection->number),
         cop_from_socket(connection->wire.socket),
@@ -618,8 +618,9 @@ static COP_NORETURN void run(struct connection *connection)
         .handle = connection->handle,
         .headers = connection->frames->headers };
     /* A part that ends closes the connection, and one that hangs is its supervisor's affair. */
-    int64_t look_ms =
-        connection->peer->kind == COP__PEER_NODE ? cop__net.ticktime_ms / CHECKS : COP_INFINITY;
+    int64_t look_ms = cop__load(connection->peer->kind) == COP__PEER_NODE
+                          ? cop__net.ticktime_ms / CHECKS
+                          : COP_INFINITY;
     int silent = 0;
 
     for (;;) {

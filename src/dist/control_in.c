@@ -73,7 +73,7 @@ static bool send_received(struct incoming *in)
         return breach(in, "a message to what is no pid");
     if (!pid.node)
         deliver(pid.id, in->payload);
-    else if (in->end->peer->kind == COP__PEER_PART)
+    else if (cop__load(in->end->peer->kind) == COP__PEER_PART)
         cop_send(pid, in->payload); /* a part reaches other nodes through this one */
     return true;
 }
@@ -96,7 +96,7 @@ static bool alias_send_received(struct incoming *in, cop_term alias, bool priori
 {
     if (cop_type_of(alias) != COP_TYPE_REFERENCE)
         return breach(in, "a message to an alias that is no reference");
-    if (cop__is_local_ref(alias) || in->end->peer->kind == COP__PEER_PART)
+    if (cop__is_local_ref(alias) || cop__load(in->end->peer->kind) == COP__PEER_PART)
         cop_send_flags(cop_dest_term(alias), in->payload, priority ? COP_SEND_PRIORITY : 0);
     return true;
 }

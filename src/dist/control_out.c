@@ -63,7 +63,7 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     if (!cop_is_none(payload)) {
         if (!headers)
             *cop__etf_room(&writer, 1) = COP__ETF_VERSION;
-        if (peer->kind == COP__PEER_WHOLE)
+        if (cop__load(peer->kind) == COP__PEER_WHOLE)
             writer.shown = cop__part_shown(&writer.shown_as); /* in what a user sees */
         cop__etf_write(&writer, payload);
     }

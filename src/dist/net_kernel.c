@@ -385,7 +385,7 @@ static void terminate(void *memory, cop_term reason)
         cop_tcp_close(state->listener);
     cop__enter();
     for (struct cop__peer *peer = NULL; (peer = cop__peer_next(peer)) != NULL;)
-        if (peer->kind == COP__PEER_NODE)
+        if (cop__load(peer->kind) == COP__PEER_NODE)
             cop__peer_disconnect(peer, 0, COP__ATOM_disconnect);
     if (!cop__has_parts())
         cop__store_release(cop__remote_now, &cop__unreachable);

@@ -17,7 +17,7 @@ cop_term cop_nodes_of(unsigned kinds)
         struct cop__peer_view view = cop__peer_look(peer);
         unsigned kind = view.visible ? COP_NODES_VISIBLE : COP_NODES_HIDDEN;
 
-        if (peer->kind != COP__PEER_NODE)
+        if (cop__load(peer->kind) != COP__PEER_NODE)
             continue;
         if (kinds & COP_NODES_KNOWN || (view.state == COP__PEER_UP && kinds & kind))
             list = cop_cons(cop__atom(peer->name), list);

@@ -19,7 +19,8 @@ struct cop__peer *cop__part_peer(uint32_t name, enum cop__peer_kind kind)
 
     if (!peer)
         return NULL;
-    peer->kind = kind;
+    if (cop__load(peer->kind) != kind)
+        cop__store(peer->kind, (uint8_t)kind);
     atomic_store(&has_parts, true);
     if (kind == COP__PEER_WHOLE)
         cop__store_release(whole, peer);
@@ -72,6 +73,7 @@ uint64_t cop__part_shown(cop_pid *ret_as)
 
 struct cop__node_id cop__name_toward(const struct cop__peer *peer)
 {
-    return (
-        struct cop__node_id){ peer->kind == COP__PEER_PART ? COP__ATOM_nonode_at_nohost : 0, 0 };
+    return (struct cop__node_id){
+        cop__load(peer->kind) == COP__PEER_PART ? COP__ATOM_nonode_at_nohost : 0, 0
+    };
 }

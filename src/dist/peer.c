@@ -265,7 +265,7 @@ void cop__peer_down(struct cop__peer *peer, uint64_t connection, uint64_t contro
     cop__map_free(&members);
     wake_suspended(&suspended);
     end_process(writer, COP__ATOM_kill);
-    if (was_up && peer->kind == COP__PEER_NODE)
+    if (was_up && cop__load(peer->kind) == COP__PEER_NODE)
         cop__nodes_changed(
             peer->name, false, visible, reason ? (uint32_t)reason : COP__ATOM_connection_closed);
     cop__spin_lock(&peer->lock);

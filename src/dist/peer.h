@@ -18,9 +18,9 @@ enum cop__peer_kind { COP__PEER_NODE, COP__PEER_PART, COP__PEER_WHOLE };
 enum cop__peer_state { COP__PEER_DOWN, COP__PEER_PENDING, COP__PEER_UP };
 
 struct cop__peer {
-    uint32_t index;           /* in the number of each of its connections */
-    uint32_t name;            /* atom */
-    enum cop__peer_kind kind; /* never changes for a name */
+    uint32_t index;        /* in the number of each of its connections */
+    uint32_t name;         /* atom */
+    _Atomic(uint8_t) kind; /* enum cop__peer_kind; never changes once it is not a node */
     struct cop__spinlock lock;
     /* All below with the lock held. */
     enum cop__peer_state state;

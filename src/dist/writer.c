@@ -128,7 +128,7 @@ void cop__writer_main(cop_term arg)
     writer->peer = cop__peer_of_connection(writer->number);
     if (!begin(writer))
         stop();
-    interval_ns = writer->peer->kind == COP__PEER_NODE
+    interval_ns = cop__load(writer->peer->kind) == COP__PEER_NODE
                       ? (uint64_t)cop__net.ticktime_ms * 1000000 / 4
                       : NEVER_NS;
     for (;;) {

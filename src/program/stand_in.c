@@ -61,13 +61,12 @@ static struct cop__peer *peer_of(uint32_t place)
 
 struct stand_in {
     struct cop__resource resource; /* first */
-    uint32_t place;
+    uint32_t place, creation;
     struct cop__peer *peer;
     cop_atom node;
     cop_socket news;
     cop_pid parent, child;
     cop_ref key, down; /* of its messages, of the connection */
-    int os_pid;
     bool child_gone, said_ended, connection_gone;
     cop_term reason; /* kept: why the child has ended */
 };
@@ -117,7 +116,10 @@ static struct stand_in *take_place(void)
         }
         cop__spin_unlock(&lock);
         if (!taken) {
-            *me = (struct stand_in){ .place = place, .peer = peer, .node = { peer->name } };
+            *me = (struct stand_in){ .place = place,
+                .creation = places[place].creation,
+                .peer = peer,
+                .node = { peer->name } };
             me->resource.release = release;
             cop__resource_add(&me->resource);
         }
@@ -170,15 +172,21 @@ static int own_socket(cop_socket *ret_socket, int fd)
 /* Why an operating-system process ended. */
 static cop_term reason_of(int status)
 {
-    char name[32] = "";
-    const char *text = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = { { SIGKILL, "sigkill" }, { SIGTERM, "sigterm" }, { SIGSEGV, "sigsegv" },
+        { SIGABRT, "sigabrt" }, { SIGBUS, "sigbus" }, { SIGFPE, "sigfpe" }, { SIGILL, "sigill" },
+        { SIGTRAP, "sigtrap" }, { SIGSYS, "sigsys" }, { SIGXCPU, "sigxcpu" },
+        { SIGXFSZ, "sigxfsz" }, { SIGPIPE, "sigpipe" }, { SIGALRM, "sigalrm" },
+        { SIGUSR1, "sigusr1" }, { SIGUSR2, "sigusr2" } };
 
     if (WIFEXITED(status))
         return cop("{exit_status, Status}", WEXITSTATUS(status));
-    snprintf(name, sizeof name, "SIG%s", text ? text : "?");
-    for (char *at = name; *at; at++)
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 'a' - 'A' : *at);
-    return cop("{signal, Name}", cop_atom_new(name));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].number == WTERMSIG(status))
+            return cop("{signal, Name}", cop_atom_new(names[i].name));
+    return cop("{signal, Number}", WTERMSIG(status));
 }
 
 /* The next piece of news; false: none comes. */
@@ -206,10 +214,11 @@ static cop_term why_gone(const struct stand_in *me)
 static void request_fork(
     const struct stand_in *me, const struct cop__entry *code, int connection, int status)
 {
-    struct cop__zygote_request request = { .place = me->place, .limits = code->limits };
+    struct cop__zygote_request request = {
+        .place = me->place, .creation = me->creation, .limits = code->limits
+    };
     int error;
 
-    request.creation = places[me->place].creation;
     snprintf(request.name, sizeof request.name, "%.*s", COP_STR(cop_atom_text(code->module)));
     while ((error = cop__zygote_fork(&request, connection, status)) == -EAGAIN)
         cop_receive_match_within(BUSY_MS, "never");
@@ -247,7 +256,11 @@ static int fork_part(struct stand_in *me, const struct cop__entry *code)
         close(connection[0]);
         refused("fork", -news.value);
     }
-    me->os_pid = places[me->place].os_pid = news.value;
+    cop__enter();
+    cop__spin_lock(&lock);
+    places[me->place].os_pid = news.value;
+    cop__spin_unlock(&lock);
+    cop__leave();
     return connection[0];
 }
 
@@ -259,8 +272,7 @@ static void connect_part(struct stand_in *me, int fd)
 
     me->key = cop_make_ref();
     if (cop_start_process(&result, &pid, NULL, cop__joined_main,
-            cop("{Peer, Creation, Fd}", cop_uint(me->peer->index),
-                cop_uint(places[me->place].creation), fd),
+            cop("{Peer, Creation, Fd}", cop_uint(me->peer->index), cop_uint(me->creation), fd),
             &none) != COP_STARTED)
         refused("connection", -COP_ESYSTEMLIMIT);
     /* in the form of its messages */
@@ -307,8 +319,8 @@ static cop_term await_start(struct stand_in *me)
             uint64_t id = 0;
 
             cop_to_uint(&id, a);
-            me->child = cop_pid_remote(me->node, places[me->place].creation,
-                (uint32_t)cop__pid_slot(id), (uint32_t)cop__pid_generation(id));
+            me->child = cop_pid_remote(me->node, me->creation, (uint32_t)cop__pid_slot(id),
+                (uint32_t)cop__pid_generation(id));
             return cop_match(b, "{ok, Info}", &info) ? cop("{ok, Info}", info) : cop("ok");
         }
         if (cop_match(what, "log"))

@@ -82,7 +82,7 @@ static bool make_room(struct zygote *zygote)
 
 static void tell(int fd, enum cop__zygote_news_kind kind, int value)
 {
-    const struct cop__zygote_news news = { kind, value };
+    const struct cop__zygote_news news = { (int32_t)kind, value };
 
     (void)!send(fd, &news, sizeof news, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

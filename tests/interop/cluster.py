@@ -693,7 +693,7 @@ def has_tls():
 
 @test
 def isolated(cluster):
-    """ISO-23: the table again, with counter and echo in operating-system processes of their own."""
+    """The table again (also: ISO-23), with counter and echo in operating-system processes of their own."""
     cluster.coppice("c", "--isolated")
     results = [cluster.table("a", group, "c") for group in (("table",) if is_sanitized() else ("table", "groups", "ours", "zz"))]
     return total(results)

@@ -8,7 +8,8 @@
  * A gen_server counter (calls incr, get, {add, N}, sleep; cast {add, N}; crash), a gen_server echo,
  * a supervisor sup with counter, echo, w1, w2 and w3, exported functions of the module demo, a pg
  * group workers in the default scope, and a PubSub named bridge, pool size 4, that answers what
- * comes by topic ping by topic pong. With --isolated counter and echo are isolated. It says "ready PORT" on stdout when it can be connected to. */
+ * comes by topic ping by topic pong. With --isolated counter and echo have operating-system
+ * processes of their own. It says "ready PORT" on stdout when it can be connected to. */
 #include <coppice.h>
 #ifdef WITH_TLS
 #include <coppice/tls.h>
