@@ -32,6 +32,7 @@
 #include <coppice/pg.h>
 #include <coppice/global.h>
 #include <coppice/runtime.h>
+#include <coppice/heart.h>
 #include <coppice/log.h>
 #include <coppice/socket.h>
 #include <coppice/os_process.h>

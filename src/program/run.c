@@ -2,6 +2,7 @@
 /* cop_run: a program that is one tree. Layer 8. The first process starts the tree, and turns
  * SIGTERM, SIGINT and cop_stop_node into the end of it. */
 #include "otp/application_int.h"
+#include "program/heart.h"
 #include "program/zygote.h"
 
 #include <coppice/runtime.h>
@@ -86,6 +87,7 @@ static int run_main(int argc, char **argv)
     cop__node_stop_prepare();
     cop_must(cop_os_signal(SIGTERM, cop_self()));
     cop_must(cop_os_signal(SIGINT, cop_self()));
+    cop__heart_start();
     if (cop__supervisor_start(&run->top, tree,
             tree->name ? cop_atom_new(tree->name) : (cop_atom){ 0 }, cop_nil(), true, &error) < 0) {
         cop_log(COP_LOG_ERROR, "the tree did not start: %s",
