@@ -342,11 +342,13 @@ static bool add_rows(
         return false;
     }
     if (lines->sequence_count == index->room) {
-        index->room = index->room ? index->room * 2 : 64;
-        larger = realloc(lines->sequences, index->room * sizeof *larger);
+        size_t room = index->room ? index->room * 2 : 64;
+
+        larger = realloc(lines->sequences, room * sizeof *larger);
         if (!larger)
-            return true;
+            return true; /* these have no lines */
         lines->sequences = larger;
+        index->room = room;
     }
     lines->sequences[lines->sequence_count++] =
         (struct cop__sequence){ from->address, to->address, unit->begin };
