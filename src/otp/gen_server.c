@@ -479,13 +479,19 @@ static void go_on(void *arg)
         cop__gs_end(on->gs, on->reason, on->stack, COP_NONE);
 }
 
-/* A continue may follow, and raise in its turn; here nobody would hear of it: so it is caught. */
+/* A continue may follow, and raise in its turn; here nobody would hear of it: so it is caught. The
+ * end of the server is not gone on with: it is the last thing, also when memory fails in it. */
 static void go_on_until_idle(struct going_on *on)
 {
     cop_term reason, stack;
 
-    while ((on->kind = cop_try(go_on, on, &reason, &stack)) != COP_CLASS_NONE) {
-        if (on->gs->terminating)
+    for (;;) {
+        bool ends = on->kind == COP_CLASS_ERROR || on->kind == COP_CLASS_EXIT;
+
+        on->kind = cop_try(go_on, on, &reason, &stack);
+        if (on->kind == COP_CLASS_NONE)
+            return;
+        if (on->gs->terminating || ends)
             cop_raise(on->kind, reason, stack); /* outside of the try */
         on->reason = reason;
         on->stack = stack;

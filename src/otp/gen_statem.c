@@ -468,13 +468,19 @@ static void go_on(void *arg)
     serve(sm);
 }
 
-/* Outside of the loop's turns nobody hears of what a callback raises: so it is caught. */
+/* Outside of the loop's turns nobody hears of what a callback raises: so it is caught. The end of
+ * the machine is not gone on with. */
 static void go_on_until_idle(struct going_on *on)
 {
     cop_term reason, stack;
 
-    while ((on->kind = cop_try(go_on, on, &reason, &stack)) != COP_CLASS_NONE) {
-        if (on->sm->terminating)
+    for (;;) {
+        bool ends = on->kind == COP_CLASS_ERROR || on->kind == COP_CLASS_EXIT;
+
+        on->kind = cop_try(go_on, on, &reason, &stack);
+        if (on->kind == COP_CLASS_NONE)
+            return;
+        if (on->sm->terminating || ends)
             cop_raise(on->kind, reason, stack);
         on->reason = reason;
         on->stack = stack;
