@@ -10,6 +10,7 @@
 
 #include "base/lock.h"
 #include "base/pages.h"
+#include "base/reserve.h"
 
 static const uint32_t class_size[COP__BLOCK_CLASSES] = { 64, 128, 256, 512, 1024, 4096 };
 enum { CHUNK_SIZE = 256 * 1024, SMALL_CHUNKS_MAX = 16 };
@@ -65,7 +66,12 @@ static char *map_chunk(uint8_t class, size_t *ret_size)
     }
     *ret_size = batch_size > CHUNK_SIZE ? batch_size : CHUNK_SIZE / batch_size * batch_size;
     chunk = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return chunk == MAP_FAILED ? NULL : chunk;
+    if (chunk != MAP_FAILED) {
+        cop__reserve_renew();
+        return chunk;
+    }
+    *ret_size = batch_size;
+    return cop__must_have(batch_size);
 }
 
 /* A fresh chunk: one batch for the caller, the rest for everyone. */
@@ -169,18 +175,20 @@ void *cop__block_large(size_t size)
 {
     void *memory = NULL;
 
-    return posix_memalign(&memory, COP__BLOCK_ALIGN, size) == 0 ? memory : NULL;
+    return posix_memalign(&memory, COP__BLOCK_ALIGN, size) == 0 ? memory : cop__must_have(size);
 }
 
 size_t cop__block_bytes(const void *block, uint8_t class)
 {
-    return class == COP__BLOCK_LARGE ? malloc_usable_size((void *)block) : cop__block_size(class);
+    if (class != COP__BLOCK_LARGE)
+        return cop__block_size(class);
+    return cop__reserve_has(block) ? cop__reserve_size(block) : malloc_usable_size((void *)block);
 }
 
 void cop__block_put_slow(struct cop__thread *self, void *memory, uint8_t class)
 {
     if (class == COP__BLOCK_LARGE) {
-        free(memory);
+        cop__must_free(memory);
         return;
     }
     if (self && self->blocks) { /* the list is full */

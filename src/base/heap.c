@@ -11,6 +11,7 @@
 #include "base/raise.h"
 #include "base/scratch.h"
 #include "base/thread.h"
+#include "base/reserve.h"
 
 struct cop__chunk {
     struct cop__chunk *next;
@@ -21,6 +22,25 @@ struct cop__chunk {
 enum { CHUNK_WORDS_MIN = 1022, CHUNK_WORDS_DOUBLED_MAX = 1 << 17 };
 
 void (*cop__heap_grow_hook)(struct cop__heap *heap, size_t bytes);
+
+static void add_chunk(struct cop__heap *heap, struct cop__chunk *chunk, size_t words)
+{
+    chunk->words = words;
+    chunk->next = heap->chunks;
+    heap->chunks = chunk;
+    heap->top = chunk->data;
+    heap->end = chunk->data + words;
+}
+
+/* For the reason that is raised now. */
+static void add_spare(struct cop__heap *heap)
+{
+    enum { SPARE_WORDS = 256 };
+    struct cop__chunk *chunk = cop__reserve_take(sizeof *chunk + SPARE_WORDS * sizeof(uint64_t));
+
+    if (chunk)
+        add_chunk(heap, chunk, SPARE_WORDS);
+}
 
 uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
 {
@@ -39,17 +59,15 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
         cop__heap_grow_hook(heap, size * sizeof(uint64_t));
     entered = cop__enter_unless_inside(); /* one step for an exit signal */
     chunk = malloc(sizeof(*chunk) + size * sizeof(uint64_t));
-    if (chunk) {
-        chunk->words = size;
-        chunk->next = heap->chunks;
-        heap->chunks = chunk;
-        heap->top = chunk->data + words;
-        heap->end = chunk->data + size;
-    }
+    if (chunk)
+        add_chunk(heap, chunk, size);
+    else
+        add_spare(heap);
     if (entered)
         cop__leave();
     if (!chunk)
         cop__raise("system_limit", "no memory for a term");
+    heap->top = chunk->data + words;
     return chunk->data;
 }
 
@@ -83,7 +101,7 @@ void cop__heap_reset_slow(struct cop__heap *heap)
     while (chunk) {
         struct cop__chunk *next = chunk->next;
 
-        free(chunk);
+        cop__must_free(chunk);
         chunk = next;
     }
     heap->chunks = NULL;
@@ -108,7 +126,7 @@ void cop__heap_back(struct cop__heap *heap, const struct cop__heap_mark *mark)
         struct cop__chunk *chunk = heap->chunks;
 
         heap->chunks = chunk->next;
-        free(chunk);
+        cop__must_free(chunk);
     }
     heap->top = mark->top;
     heap->end = mark->end;

@@ -6,7 +6,7 @@
  * gives them back. */
 #include "base/map.h"
 
-#include <stdlib.h>
+#include "base/reserve.h"
 
 enum { BITS_MIN = 2, BITS_KEPT = 6 };
 
@@ -34,7 +34,7 @@ static bool grow(struct cop__map *map)
 {
     struct cop__map old = *map;
     uint8_t bits = (uint8_t)(old.bits ? old.bits + 1 : BITS_MIN);
-    struct cop__map_entry *entries = calloc((size_t)1 << bits, sizeof *entries);
+    struct cop__map_entry *entries = cop__must_alloc(sizeof *entries << bits);
 
     if (!entries)
         return false;
@@ -42,7 +42,7 @@ static bool grow(struct cop__map *map)
     for (uint32_t i = 0; i < cop__map_capacity(&old); i++)
         if (old.entries[i].key)
             insert_new(map, old.entries[i].key, old.entries[i].value);
-    free(old.entries);
+    cop__must_free(old.entries);
     return true;
 }
 
@@ -124,6 +124,6 @@ bool cop__map_remove(struct cop__map *map, uint64_t key, uint64_t *ret_value)
 
 void cop__map_free(struct cop__map *map)
 {
-    free(map->entries);
+    cop__must_free(map->entries);
     *map = (struct cop__map){ 0 };
 }

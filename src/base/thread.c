@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/reserve.h"
 #include "base/lock.h"
 #include "base/raise.h"
 
@@ -51,7 +52,7 @@ static void foreign_free(void *value)
     if (cop__thread_current == &foreign->thread)
         cop__thread_current = NULL;
     cop__heap_reset(&foreign->heap);
-    free(foreign);
+    cop__must_free(foreign);
 }
 
 static void make_key(void)
@@ -62,7 +63,7 @@ static void make_key(void)
 
 struct cop__thread *cop__thread_new_foreign(void)
 {
-    struct foreign *foreign = calloc(1, sizeof(*foreign));
+    struct foreign *foreign = cop__must_alloc(sizeof(*foreign));
 
     if (!foreign)
         cop__raise("system_limit", "no memory for a thread");

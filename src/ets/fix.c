@@ -4,6 +4,7 @@
  * when it ends. Layer 4. */
 #include <stdlib.h>
 
+#include "base/reserve.h"
 #include "base/raise.h"
 #include "ets/ets_int.h"
 #include "ets/tables.h"
@@ -44,7 +45,7 @@ static void release(struct cop__resource *resource)
     cop__spin_unlock(&table->lock);
     let_go(self, table, (uint32_t)fixer->count);
     cop__table_release(self, table);
-    free(fixer);
+    cop__must_free(fixer);
 }
 
 void cop__ets_fix(struct cop__table *table)
@@ -58,7 +59,7 @@ void cop__ets_fix(struct cop__table *table)
         fixer->count++;
     cop__spin_unlock(&table->lock);
     if (!fixer) {
-        fixer = calloc(1, sizeof *fixer);
+        fixer = cop__must_alloc(sizeof *fixer);
         if (!fixer)
             cop__out_of_memory("a table that is walked over");
         *fixer = (struct cop__fixer){
@@ -95,7 +96,7 @@ void cop__ets_unfix(struct cop__thr *self, struct cop__table *table)
     let_go(self, table, 1);
     if (gone) {
         cop__table_release(self, table);
-        free(gone);
+        cop__must_free(gone);
     }
 }
 

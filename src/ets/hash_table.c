@@ -15,6 +15,7 @@
  * odd while entries move, or somebody writes to a bag: a reader looks again when it has changed. */
 #include <stdlib.h>
 
+#include "base/reserve.h"
 #include "base/pages.h"
 #include "ets/table.h"
 #include "proc/retire.h"
@@ -207,6 +208,8 @@ static bool init(struct cop__table *table)
     struct rows *rows = aligned_alloc(64, (size + 63) & ~(size_t)63);
 
     if (!rows)
+        rows = cop__must_have(size);
+    if (!rows)
         return false;
     memset(rows, 0, size);
     rows->count = count;
@@ -251,7 +254,7 @@ static bool free_rows(struct cop__thr *self, struct cop__table *table, size_t bu
         drop_array(array);
         atomic_store(&rows->stripes[i].array, NULL);
     }
-    free(rows);
+    cop__must_free(rows);
     table->rows = NULL;
     return true;
 }

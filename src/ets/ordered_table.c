@@ -15,6 +15,7 @@
  * out; others are not merged. */
 #include <stdlib.h>
 
+#include "base/reserve.h"
 #include "ets/table.h"
 #include "proc/retire.h"
 #include "term/copy.h"
@@ -271,7 +272,7 @@ static bool new_separator(struct cop__thr *self, struct separator **ret, cop_ter
 
 static bool init(struct cop__table *table)
 {
-    struct tree *tree = calloc(1, sizeof *tree);
+    struct tree *tree = cop__must_alloc(sizeof *tree);
     struct leaf *leaf = new_node(cop__self_thr(), sizeof *leaf, true);
 
     table->rows = tree;
@@ -328,7 +329,7 @@ static bool free_rows(struct cop__thr *self, struct cop__table *table, size_t bu
 
     if (root && !free_below(self, root, false, &budget))
         return false;
-    free(tree);
+    cop__must_free(tree);
     table->rows = NULL;
     return true;
 }

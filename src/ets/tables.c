@@ -5,6 +5,7 @@
  * that readers walk without a lock. Its end comes in three steps: it is marked, so that nobody
  * begins with it; all who write have finished when all its locks have been held once; then the
  * reaper, a process of its own, frees the rows bit by bit, however many there are (ETS-50). */
+#include "base/reserve.h"
 #include "ets/tables.h"
 
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static void free_struct(struct cop__thr *self, void *object)
 
     if (table->heir_data)
         cop__row_free(self, table->heir_data);
-    free(table);
+    cop__must_free(table);
 }
 
 void cop__table_release(struct cop__thr *self, struct cop__table *table)
@@ -279,7 +280,7 @@ static void owner_ended(struct cop__resource *resource)
         cop__table_delete(self, table);
     }
     cop__table_release(self, table);
-    free(hold);
+    cop__must_free(hold);
 }
 
 /* In the new owner. */
@@ -293,7 +294,7 @@ static void adopted(struct cop__resource *resource)
     }
     cop__resource_remove(resource);
     cop__table_release(cop__self_thr(), hold->table);
-    free(hold);
+    cop__must_free(hold);
 }
 
 /* The table has just been deleted; if it is the running process's, it need not remember it. */
@@ -306,7 +307,7 @@ void cop__table_forget_hold(struct cop__thr *self, struct cop__table *table)
         return;
     cop__resource_remove(&hold->resource);
     cop__table_release(self, table);
-    free(hold);
+    cop__must_free(hold);
 }
 
 bool cop__table_give(struct cop__thr *self, struct cop__table *table, cop_pid to, cop_term data)
@@ -373,8 +374,8 @@ bool cop__table_rename(struct cop__thr *self, struct cop__table *table, cop_term
 static struct cop__table *new_table(
     struct cop__thr *self, cop_term name, uint64_t id, const struct cop_table_options *options)
 {
-    struct cop__table *table = calloc(1, sizeof *table);
-    struct cop__hold *hold = calloc(1, sizeof *hold);
+    struct cop__table *table = cop__must_alloc(sizeof *table);
+    struct cop__hold *hold = cop__must_alloc(sizeof *hold);
     cop_term data = cop_is_none(options->heir_data) ? cop_nil() : options->heir_data;
 
     if (!table || !hold)
@@ -434,7 +435,7 @@ cop_term cop_ets_new_with(const char *name, const struct cop_table_options *opti
     self = (struct cop__thr *)cop__enter();
     table = new_table(self, atom, id.word, options);
     if (!cop__table_add(self, table, &memory)) {
-        free(table->hold);
+        cop__must_free(table->hold);
         table->kind->free(self, table, SIZE_MAX);
         free_struct(self, table);
         cop__leave();

@@ -222,6 +222,8 @@ struct cop__thr *cop__obey_slow(struct cop__thr *self, struct cop__proc *proc)
 
         if (flags & COP__P_EXITING)
             return self;
+        if (flags & COP__P_SHORT)
+            cop__exit_process(self, proc, cop__atom(COP__ATOM_system_limit));
         if (flags & COP__P_DOOMED)
             cop__exit_process(self, proc, proc->ext->exit_reason);
         if (!(flags & COP__P_SUSPENDED))

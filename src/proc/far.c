@@ -3,6 +3,7 @@
  *
  * What goes out goes through cop__cluster()->signal, in the order in which it is done here, behind
  * all that the process has sent to that node before (D-77, D-158). */
+#include "base/reserve.h"
 #include "proc/far.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static struct cop__far *far_of(struct cop__proc *proc)
 {
     struct cop__ext *ext = cop__ext_of(proc);
 
-    if (!ext->far && !(ext->far = calloc(1, sizeof *ext->far)))
+    if (!ext->far && !(ext->far = cop__must_alloc(sizeof *ext->far)))
         cop__out_of_memory("ties to another node");
     return ext->far;
 }
@@ -27,7 +28,7 @@ static const struct cop__far *far_if_any(const struct cop__proc *proc)
 
 static void *new_record(size_t size)
 {
-    void *record = calloc(1, size);
+    void *record = cop__must_alloc(size);
 
     if (!record)
         cop__out_of_memory("ties to another node");
@@ -142,7 +143,7 @@ static void remove_link(struct cop__far *far, struct cop__far_link *link)
     } else {
         cop__map_remove_at(&far->links, place);
     }
-    free(link);
+    cop__must_free(link);
 }
 
 /* {'EXIT', Pid, Reason}, as a link's end brings it. */
@@ -441,7 +442,7 @@ static void links_down(struct cop__thr *self, struct cop__proc *proc, uint64_t c
             cop__map_remove_at(&far->links, place);
         if (!link->unlinking)
             exit_by_link(self, proc, link->pid, COP__ATOM_noconnection);
-        free(link);
+        cop__must_free(link);
     }
 }
 
@@ -502,7 +503,7 @@ static void node_down(struct cop__thr *self, struct cop__proc *proc, uint64_t co
 
         cop__queue_message(proc, cop__msg_tuple(self, COP__PLAIN, items, 2));
     }
-    free(join);
+    cop__must_free(join);
 }
 
 /* --- Signals ------------------------------------------------------------------------------------
@@ -600,14 +601,14 @@ void cop__far_free(struct cop__thr *self, struct cop__proc *proc)
     while ((join = far->joins)) {
         far->joins = join->next;
         cop__cluster()->leave(join->connection, cop__id_of(proc));
-        free(join);
+        cop__must_free(join);
     }
     for (uint32_t i = 0; (entry = cop__map_each(&far->links, &i));) {
         struct cop__far_link *link = (struct cop__far_link *)(uintptr_t)entry->value, *next;
 
         for (; link; link = next) {
             next = link->next;
-            free(link);
+            cop__must_free(link);
         }
     }
     for (uint32_t i = 0; (entry = cop__map_each(&far->watchers, &i));) {
@@ -620,7 +621,7 @@ void cop__far_free(struct cop__thr *self, struct cop__proc *proc)
     }
     cop__map_free(&far->links);
     cop__map_free(&far->watchers);
-    free(far);
+    cop__must_free(far);
 }
 
 /* --- What is asked of it ------------------------------------------------------------------------

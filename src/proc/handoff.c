@@ -13,6 +13,7 @@
 #include "proc/handoff.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -420,8 +421,10 @@ void cop__monitor_start(void)
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (pthread_create(&monitor.thread, NULL, monitor_main, NULL) != 0)
-        cop__out_of_memory("the monitor");
+    if (pthread_create(&monitor.thread, NULL, monitor_main, NULL) != 0) {
+        fputs("coppice: the node cannot start: no thread for the monitor\n", stderr);
+        cop_halt(1);
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     monitor.running = true;
 }

@@ -2,6 +2,7 @@
 /* Process memory: what cop_alloc and cop_keep give lives in a list of the process and goes with it.
  * A kept term is one block with its tree; the place that keeps it points at its root, from which
  * the block is found again. */
+#include "base/reserve.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/copy.h"
@@ -211,7 +212,7 @@ static void memory_free(struct cop__thr *self, struct cop__proc *proc, struct co
 
     disown(proc, memory);
     if (class == CLASS_SYSTEM)
-        free(memory);
+        cop__must_free(memory);
     else
         cop__block_put(&self->base, memory, class);
 }
@@ -253,7 +254,7 @@ static void release_kept(struct cop__shared *shared)
     struct kept *kept = (struct kept *)shared;
 
     cop__counted_release_all(kept->counted);
-    free(memory_of(kept));
+    cop__must_free(memory_of(kept));
 }
 
 static void let_go(struct cop__proc *proc, struct kept *kept)

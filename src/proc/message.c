@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Message blocks: one allocation with the whole tree of the term inside. A tree of five words or
  * more may hold counted binaries, so the word before it is kept for their list. */
+#include "base/raise.h"
+#include "base/reserve.h"
 #include "proc/proc.h"
 #include "term/copy.h"
 #include "term/layout.h"
@@ -20,6 +22,33 @@ void cop__out_of_memory(const char *what)
     abort();
 }
 
+/* What was asked for is from the reserve (base/reserve.h), so it will be done; but whoever asked is
+ * to know, and ends as soon as it comes to where a signal would end it. */
+static void end_who_asks(void)
+{
+    struct cop__thr *self = cop__own_thr(); /* none: a thread that has yet to get its record */
+    struct cop__proc *proc = self ? self->current : NULL;
+    uint32_t flags = proc ? cop__load(proc->flags) : COP__P_EXITING;
+
+    if (flags & (COP__P_DOOMED | COP__P_EXITING))
+        return;
+    cop__store(proc->flags, flags | COP__P_DOOMED | COP__P_SHORT);
+    self->budget = 0;
+}
+
+__attribute__((constructor)) static void serve_short(void)
+{
+    cop__short_hook = end_who_asks;
+}
+
+/* Too large for the reserve. A message of a user's is not sent; a signal must be. */
+static COP_NORETURN void no_block(const struct cop__thr *self, enum cop__msg_kind kind)
+{
+    if (self->current && (kind == COP__PLAIN || kind == COP__CAST || kind == COP__CALL))
+        cop__raise("system_limit", "no memory for a message");
+    cop__out_of_memory("a message");
+}
+
 static struct cop__msg *block_for(
     struct cop__thr *self, enum cop__msg_kind kind, size_t words, uint64_t **ret_tree)
 {
@@ -29,7 +58,7 @@ static struct cop__msg *block_for(
         &self->base, cop__msg_head_size(kind) + (words + reserve) * sizeof(uint64_t), &class);
 
     if (cop__unlikely(!msg))
-        cop__out_of_memory("a message");
+        no_block(self, kind);
     msg->head = cop__msg_head(kind, class);
     if (kind > COP__CAST)
         msg->from = msg->ref = 0;

@@ -3,6 +3,7 @@
  * program work: each starts from nothing and gives all back. */
 #include <coppice/runtime.h>
 
+#include "base/reserve.h"
 #include "base/clock.h"
 #include "base/poller.h"
 #include "proc/activation.h"
@@ -101,7 +102,7 @@ static void stop_schedulers(void)
 static void start_failed(const char *what)
 {
     fprintf(stderr, "coppice: the node cannot start: no memory for %s\n", what);
-    exit(1);
+    cop_halt(1); /* some threads may run already */
 }
 
 static void start_node(const struct cop_options *options)
@@ -114,6 +115,8 @@ static void start_node(const struct cop_options *options)
         cop__choices_start();
     cop__clock_virtual(options->virtual_time || cop__simulated);
     cop__node.origin_ns = cop__now_ns();
+    if (!cop__reserve_start())
+        start_failed("what is set aside");
     if (!cop__table_start(processes))
         start_failed("the process table");
     if (!cop__stacks_start(processes))

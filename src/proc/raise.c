@@ -4,6 +4,7 @@
  * Catching is a jump within the process's own stack. What nobody catches ends the process; in a
  * loop the loop's handle_crash hears of it first, on the same stack started anew. */
 #include "base/raise.h"
+#include "base/reserve.h"
 #include "proc/backtrace.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
@@ -29,7 +30,7 @@ void cop_defer(void (*fn)(void *ptr), void *ptr)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
     struct cop__ext *ext;
-    struct cop__defer *defer = malloc(sizeof *defer);
+    struct cop__defer *defer = cop__must_alloc(sizeof *defer);
 
     if (!self->current) {
         cop__leave();
@@ -54,7 +55,7 @@ void cop_defer_cancel(void (*fn)(void *ptr), void *ptr)
             struct cop__defer *defer = *place;
 
             *place = defer->next;
-            free(defer);
+            cop__must_free(defer);
             break;
         }
     }
@@ -68,7 +69,7 @@ void cop__defers_run(struct cop__proc *proc, struct cop__defer *until)
         struct cop__defer *defer = proc->ext->defers, taken = *defer;
 
         proc->ext->defers = defer->next;
-        free(defer);
+        cop__must_free(defer);
         cop__leave();
         taken.fn(taken.ptr);
         cop__enter();
@@ -94,6 +95,8 @@ static COP_NORETURN void end_raised(
 {
     cop_term exit_reason = reason_of(class, reason, stack);
 
+    proc->ext->reporting = true;
+    proc->ext->exit_reason = exit_reason;
     cop__leave();
     if (cop__load(proc->flags) & COP__P_PROC_LIB) {
         if (cop__report_crash)
@@ -144,6 +147,8 @@ static COP_NORETURN void raise_inside(struct cop__thr *self, struct cop__proc *p
         cop__switch_out(self, COP__ACT_RESTART);
         __builtin_unreachable();
     }
+    if (ext->reporting)
+        cop__exit_process(self, proc, ext->exit_reason);
     end_raised(proc, class, reason, stack);
 }
 

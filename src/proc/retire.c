@@ -4,7 +4,9 @@
 #include "proc/retire.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/reserve.h"
 #include "base/lock.h"
 #include "proc/idle.h"
 #include "proc/message.h"
@@ -52,7 +54,7 @@ static void begin_to_wait(struct limbo *limbo)
     struct batch batch = limbo->waiting;
 
     if (!limbo->seen) {
-        limbo->seen = malloc(THREADS_SEEN_MAX * sizeof *limbo->seen);
+        limbo->seen = cop__must_alloc(THREADS_SEEN_MAX * sizeof *limbo->seen);
         if (!limbo->seen)
             return; /* it goes on filling */
     }
@@ -67,10 +69,13 @@ static void add(struct batch *batch, struct item item)
 {
     if (batch->count == batch->room) {
         size_t room = batch->room ? 2 * batch->room : BATCH;
-        struct item *items = realloc(batch->items, room * sizeof *items);
+        struct item *items = cop__must_alloc(room * sizeof *items);
 
         if (!items)
             cop__out_of_memory("what is to be freed");
+        if (batch->count)
+            memcpy(items, batch->items, batch->count * sizeof *items);
+        cop__must_free(batch->items);
         batch->items = items;
         batch->room = room;
     }
@@ -113,9 +118,9 @@ static void free_all(void)
     for (struct limbo *limbo = limbos; limbo < limbos + LIMBOS; limbo++) {
         free_batch(self, &limbo->waiting);
         free_batch(self, &limbo->filling);
-        free(limbo->waiting.items);
-        free(limbo->filling.items);
-        free(limbo->seen);
+        cop__must_free(limbo->waiting.items);
+        cop__must_free(limbo->filling.items);
+        cop__must_free(limbo->seen);
         *limbo = (struct limbo){ .lock = { 0 } };
     }
 }

@@ -4,6 +4,7 @@
  *
  * The hard idea: records outlive threads. The monitor may look at the record of a thread that has
  * just ended, so a record is used again but not freed while the node runs. */
+#include "base/reserve.h"
 #include "proc/idle.h"
 
 #include <signal.h>
@@ -87,7 +88,7 @@ static void put_ended(struct cop__thr *thr, bool joinable)
 static void *thread_main(void *arg)
 {
     struct cop__thr *self = arg;
-    uint64_t *lent = malloc(OWN_HEAP_WORDS * sizeof *lent);
+    uint64_t *lent = cop__must_alloc(OWN_HEAP_WORDS * sizeof *lent);
 
     if (!lent)
         cop__out_of_memory("a thread");
@@ -111,7 +112,7 @@ static void *thread_main(void *arg)
     cop__faults_thread_stop(self);
     cop__thread_current = NULL;
     cop__heap_reset(&self->heap);
-    free(lent);
+    cop__must_free(lent);
     put_ended(self, true);
     return NULL;
 }

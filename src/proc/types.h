@@ -159,6 +159,7 @@ enum {
     COP__P_FAULTED = 2048,     /* next run is fault_main */
     COP__P_OWES = 16384,       /* has calls that somebody else may answer; cleared late */
     COP__P_NEVER_WAITS = 8192, /* for room in a mailbox: a supervisor */
+    COP__P_SHORT = 32768,      /* doomed: the system had no memory for what it did */
     COP__P_FAULT_TOLD = 4096,  /* it has ended with a fault, and the reason is in ext */
 };
 
@@ -296,6 +297,7 @@ struct cop__ext {
     uint32_t child_refs;              /* references to it that are ours to give to children */
     uint8_t class;                    /* of this block */
     bool crashing;                    /* handle_crash runs: the next one ends the process */
+    bool reporting;                   /* its crash: one within that ends it without a word */
     /* what was raised, for handle_crash and cop_try */
     enum cop_class raised;
     uint32_t suspend_count;

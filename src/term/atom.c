@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/reserve.h"
 #include "base/raise.h"
 #include "term/utf8.h"
 
@@ -100,6 +101,14 @@ static void put(struct table *table, uint32_t hash, uint32_t index)
     atomic_store_explicit(&table->slots[i], (uint64_t)hash << 32 | index, memory_order_release);
 }
 
+/* Atoms are for ever, so nothing of this is freed. */
+static void *new_memory(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    return memory ? memory : cop__reserve_take(size);
+}
+
 /* Under the lock: a table with room for more, published. NULL when there is no memory. */
 static struct table *table_with_room(void)
 {
@@ -109,7 +118,7 @@ static struct table *table_with_room(void)
 
     if (table && used < table->mask / 2)
         return table;
-    larger = calloc(1, sizeof(*larger) + size * sizeof(larger->slots[0]));
+    larger = new_memory(sizeof(*larger) + size * sizeof(larger->slots[0]));
     if (!larger)
         return NULL;
     larger->mask = (uint32_t)(size - 1);
@@ -146,7 +155,7 @@ static const char *keep_text(cop_bytes text)
     char *copy;
 
     if (text_block_left < text.size + 1) {
-        char *block = malloc(TEXT_BLOCK_BYTES);
+        char *block = new_memory(TEXT_BLOCK_BYTES);
 
         if (!block)
             return NULL;
@@ -171,7 +180,7 @@ static uint32_t insert(uint32_t hash, cop_bytes text)
     if (!table || index >= COP__ATOMS_MAX)
         return 0;
     if (!chunks[index / CHUNK_ENTRIES]) {
-        chunks[index / CHUNK_ENTRIES] = calloc(CHUNK_ENTRIES, sizeof(struct cop__atom_entry));
+        chunks[index / CHUNK_ENTRIES] = new_memory(CHUNK_ENTRIES * sizeof(struct cop__atom_entry));
         if (!chunks[index / CHUNK_ENTRIES])
             return 0;
     }
