@@ -130,18 +130,20 @@ COP_API void cop_sim_invariant(const char *name, bool (*holds)(void *arg), void 
 struct cop_sim_faults {
     unsigned kills;       /* a victim is killed */
     unsigned crashes;     /* a victim raises error:simulated at its next send or call */
+    unsigned shortages;   /* the system has no memory for one of a victim's next allocations: it
+                             ends with system_limit */
     unsigned pauses;      /* the machine stands still: time goes on, and all timers are late */
     int64_t pause_max_ms; /* 0: 1,000 */
     unsigned cuts;        /* a connection is cut: both sides see ECONNRESET */
     int64_t delay_max_ms; /* of what is sent over a connection, in any step; 0: 5 */
-    /* Who may be killed or crash; NULL: nobody. Called as an invariant is. */
+    /* Who may be killed, crash, or be short of memory; NULL: nobody. Called as an invariant is. */
     bool (*is_victim)(cop_pid pid, void *arg);
     void *arg;
 };
 
 /* From now on these; NULL: no more. They may also be brought at a place of the test's choice: a
- * kill by cop_exit_signal, a crash of pid at its next send or call by cop_sim_crash, a pause by
- * cop_sim_pause.
+ * kill by cop_exit_signal, a crash of pid at its next send or call by cop_sim_crash, the failure of
+ * its nth allocation from now by cop_sim_fail_allocation (0: of none), a pause by cop_sim_pause.
  *
  * Parks    no.
  * Options  by_ms: milliseconds.
@@ -150,6 +152,7 @@ struct cop_sim_faults {
  */
 COP_API void cop_sim_set_faults(const struct cop_sim_faults *faults);
 COP_API void cop_sim_crash(cop_pid pid);
+COP_API void cop_sim_fail_allocation(cop_pid pid, uint32_t nth);
 COP_API void cop_sim_pause(int64_t by_ms);
 
 /* A line of the story. Nothing in an ordinary node, or when the story is not told.

@@ -58,7 +58,7 @@ uint64_t *cop__heap_grow(struct cop__heap *heap, size_t words)
     if (cop__heap_grow_hook)
         cop__heap_grow_hook(heap, size * sizeof(uint64_t));
     entered = cop__enter_unless_inside(); /* one step for an exit signal */
-    chunk = malloc(sizeof(*chunk) + size * sizeof(uint64_t));
+    chunk = cop__no_memory_now() ? NULL : malloc(sizeof(*chunk) + size * sizeof(uint64_t));
     if (chunk)
         add_chunk(heap, chunk, size);
     else
@@ -140,7 +140,7 @@ struct cop__shared *cop__shared_new(size_t size)
 
     if (size > SIZE_MAX - sizeof(*shared))
         return NULL;
-    shared = malloc(sizeof(*shared) + size);
+    shared = cop__no_memory_now() ? NULL : malloc(sizeof(*shared) + size);
     if (!shared)
         return NULL;
     atomic_init(&shared->refs, 1);

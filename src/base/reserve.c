@@ -10,6 +10,7 @@
 enum { REGION_SIZE = 1 << 20, REGIONS_MAX = 64, ALIGN = 64 };
 
 void (*cop__short_hook)(void);
+bool (*cop__memory_fails)(void);
 _Atomic(bool) cop__reserve_used;
 
 static struct cop__spinlock lock;

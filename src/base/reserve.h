@@ -17,6 +17,13 @@ bool cop__reserve_start(void);
 /* Set by the process layer: the system had no memory for what is being done now. Any context. */
 extern void (*cop__short_hook)(void);
 
+/* Set by a simulation: does the allocation that is about to be made fail? NULL: none does. */
+extern bool (*cop__memory_fails)(void);
+static inline bool cop__no_memory_now(void)
+{
+    return cop__memory_fails && cop__memory_fails();
+}
+
 /* As calloc, from what is set aside; aligned to 64 bytes. NULL: it is used up. It is never used
  * again: shortages are rare, and what remains is made up for when there is memory again. */
 void *cop__reserve_take(size_t size);
@@ -39,7 +46,7 @@ static inline bool cop__reserve_has(const void *memory)
 /* As calloc and free, for what must be. NULL: the reserve is used up, too. */
 static inline void *cop__must_alloc(size_t size)
 {
-    void *memory = calloc(1, size);
+    void *memory = cop__no_memory_now() ? NULL : calloc(1, size);
 
     return memory ? memory : cop__must_have(size);
 }

@@ -180,7 +180,7 @@ void cop__run_entry(struct cop__thr *self, struct cop__proc *left)
         }
         cop__leave();
         entry(arg_term);
-        self = (struct cop__thr *)cop__enter();
+        self = cop__obey((struct cop__thr *)cop__enter(), proc); /* what came before counts */
         cop__exit_process(self, proc, cop__atom(COP__ATOM_normal));
     }
 }

@@ -104,7 +104,8 @@ static struct cop__memory *memory_of(void *body)
 static struct cop__memory *new_block(struct cop__thr *self, size_t size)
 {
     uint8_t class;
-    struct cop__memory *memory = cop__block_get(&self->base, size, &class);
+    struct cop__memory *memory =
+        cop__no_memory_now() ? NULL : cop__block_get(&self->base, size, &class);
 
     if (!memory)
         return NULL;
@@ -115,7 +116,7 @@ static struct cop__memory *new_block(struct cop__thr *self, size_t size)
 
 static struct cop__memory *new_system(size_t size)
 {
-    struct cop__memory *memory = calloc(1, size);
+    struct cop__memory *memory = cop__no_memory_now() ? NULL : calloc(1, size);
 
     if (memory)
         memory->place = CLASS_SYSTEM;

@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reserve.h"
 #include "base/clock.h"
 #include "base/network.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/hash.h"
 
-enum { INVARIANTS_MAX = 32, OF = 1000 };
+enum { INVARIANTS_MAX = 32, OF = 1000, ALLOCATIONS = 8 };
 
 struct invariant {
     const char *name;
@@ -39,8 +40,22 @@ static struct {
     struct invariant invariants[INVARIANTS_MAX];
     uint32_t invariant_count;
     uint64_t crash;                /* id of who is to crash at its next send or call; 0: nobody */
+    uint64_t short_of_memory;      /* id of whose allocation is to fail; 0: nobody's */
+    uint32_t allocations;          /* of it until then */
     struct cop__schedule schedule; /* of the environment */
 } sim;
+
+/* Of the running process, whether of the runtime for it or its own. */
+static bool allocation_fails(void)
+{
+    struct cop__thr *self = cop__own_thr();
+
+    if (cop__likely(!sim.short_of_memory) || !self || !self->current ||
+        cop__id_of(self->current) != sim.short_of_memory || --sim.allocations)
+        return false;
+    sim.short_of_memory = 0;
+    return true;
+}
 
 /* --- Begin and end -------------------------------------------------------------------------------
  */
@@ -88,12 +103,14 @@ void cop__sim_begin(void)
     cop__hash_secret_set(run->seed);
     cop__choices_simulate(run->seed, run->schedule, run->recording);
     cop__network_simulate(true);
+    cop__memory_fails = allocation_fails;
 }
 
 void cop__sim_end(void)
 {
     struct cop__sim_run *run = sim.run;
 
+    cop__memory_fails = NULL;
     if (!cop__simulated)
         return;
     run->trace = cop__choices();
@@ -331,6 +348,16 @@ static void crash_one(void)
     sim.crash = victim;
 }
 
+static void shorten(uint64_t victim, uint32_t nth)
+{
+    char text[160];
+
+    if (victim)
+        tell("FAULT: allocation %u of %s from here on fails", nth, who(text, victim));
+    sim.short_of_memory = victim;
+    sim.allocations = nth;
+}
+
 static void jump(int64_t by_ms)
 {
     if (by_ms <= 0)
@@ -348,6 +375,8 @@ static void bring_faults(struct cop__thr *self)
         kill_one(self);
     if (faults->is_victim && draw(faults->crashes))
         crash_one();
+    if (faults->is_victim && draw(faults->shortages))
+        shorten(choose_victim(), 1 + cop__choose(COP__CHOOSE_FAULT, ALLOCATIONS));
     if (draw(faults->cuts) && cop__network_cut())
         tell("FAULT: a connection is cut");
     if (draw(faults->pauses))
@@ -385,9 +414,12 @@ void cop__sim_step(struct cop__thr *self, struct cop__proc *next)
     cop__heap_reset(&self->heap);
 }
 
-/* As a fault in its code would end it, between this send or call and the next line. */
+/* A message counts as an allocation, though its block may be one of those that are kept. */
 void cop__sim_crash_point(struct cop__thr *self, struct cop__proc *proc)
 {
+    if (cop__unlikely(sim.short_of_memory) && self->current == proc && allocation_fails())
+        cop__short_hook();
+    /* As a fault in its code would end it, between this send or call and the next line. */
     if (cop__likely(sim.crash != cop__id_of(proc)) || self->current != proc)
         return;
     sim.crash = 0;
@@ -435,6 +467,14 @@ void cop_sim_crash(cop_pid pid)
 {
     if (cop__simulated && !pid.node)
         sim.crash = pid.id;
+}
+
+void cop_sim_fail_allocation(cop_pid pid, uint32_t nth)
+{
+    cop__enter();
+    if (cop__simulated && !pid.node)
+        shorten(nth ? pid.id : 0, nth);
+    cop__leave();
 }
 
 void cop_sim_pause(int64_t by_ms)
