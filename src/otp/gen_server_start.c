@@ -36,8 +36,12 @@ struct initialising {
 static void run_init(void *arg)
 {
     struct initialising *initialising = arg;
+    const cop_gen_server *module = initialising->gs->module;
 
-    initialising->step = initialising->gs->module->init(initialising->gs->state, initialising->arg);
+    if (!module->init)
+        cop_raise(COP_CLASS_ERROR, cop("undef"),
+            cop("[{Module, init, [Arg], []}]", cop__gs_module_name(module), initialising->arg));
+    initialising->step = module->init(initialising->gs->state, initialising->arg);
 }
 
 static COP_NORETURN void init_failed(struct gs *gs, cop_term result, cop_term reason)

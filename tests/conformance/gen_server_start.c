@@ -223,6 +223,19 @@ CLAUSE(GS_13)
     CHECK(strncmp(exit_of(order), "{oops,[", 7) == 0);
 }
 
+/* A module without init is one whose init is undefined. */
+CLAUSE(GS_13_undef)
+{
+    static const cop_gen_server empty = { .module = "empty" };
+    cop_term reason;
+    cop_pid pid;
+
+    cop_trap_exit(true);
+    CHECK_EQ_INT(
+        cop_gen_server_start_with(&pid, NULL, &empty, cop("x"), 0, NULL, &reason), -COP_EEXIT);
+    CHECK_TERM(reason, "{undef,[{empty,init,[x],[]}]}");
+}
+
 /* exit(R): {error, R}, and exit reason R, also normal. */
 CLAUSE(GS_14)
 {
