@@ -279,9 +279,11 @@ static void block_in_read(void)
         ;
 }
 
+/* In a loop, since the look at a process ends the call that it is in. */
 static void block_in_sleep(void)
 {
-    usleep(100 * 1000 * 1000);
+    for (;;)
+        usleep(100 * 1000 * 1000);
 }
 
 /* Nearly always inside the C library, and most of that with its lock. */

@@ -96,7 +96,7 @@ static void time_some(void)
 
 static void build_some(void)
 {
-    cop_term list = cop_nil(), map = cop_map_new(), kept = COP_NONE, back;
+    cop_term list = cop_nil(), map = cop_map_new(), kept = COP_NONE, back = COP_NONE;
     struct cop_parse_error error;
     cop_bytes binary;
 
