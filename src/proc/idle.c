@@ -33,6 +33,7 @@ static struct {
     _Atomic(uint32_t) spares;
     _Atomic(uint32_t) polling;          /* a thread waits in the poller */
     _Atomic(uint32_t) watching;         /* it looks at the rings now and then */
+    _Atomic(int32_t) waits_short;       /* how the last waits there went: look_first */
     _Atomic(uint32_t) kicked;           /* it was kicked, and has not looked since */
     _Atomic(uint32_t) polled;           /* somebody has looked at it since the monitor asked */
     _Atomic(uint64_t) poll_deadline_ms; /* until when */
@@ -508,6 +509,53 @@ static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
     return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);
 }
 
+/* --- Looking before sleeping
+ *
+ * A thread that sleeps needs some 50 us to wake up, which is longer than many a peer takes to
+ * answer. So where the last waits were short it looks for a while before it sleeps. A look that
+ * finds nothing was lost, and may have kept the peer from the processor: then many waits must be
+ * short before the next. A node without traffic never looks. */
+
+enum { LOOK_FOR_NS = 30000, SHORT_NS = 100000, LOOKS_FROM = 2, LOOK_LOST = -16, WELL_MAX = 8 };
+
+static void rate_wait(int32_t change)
+{
+    int32_t rate = cop__load(idle.waits_short) + change;
+
+    cop__store(idle.waits_short, rate > WELL_MAX ? WELL_MAX : rate < LOOK_LOST ? LOOK_LOST : rate);
+}
+
+static int look_first(struct cop__poll_event *events, uint64_t until_ns)
+{
+    uint64_t end_ns = cop__now_ns() + LOOK_FOR_NS;
+    int happened;
+
+    if (cop__load(idle.waits_short) < LOOKS_FROM || !cop__poller_in_use())
+        return 0;
+    if (until_ns < end_ns)
+        end_ns = until_ns;
+    do {
+        happened = cop__poller_wait(events, COP__POLL_MAX, 0);
+        if (atomic_load(&idle.kicked))
+            return happened;
+    } while (!happened && cop__now_ns() < end_ns);
+    rate_wait(happened ? 1 : LOOK_LOST - WELL_MAX);
+    return happened;
+}
+
+static int wait_in_poller(struct cop__poll_event *events, uint64_t until_ns)
+{
+    int happened = look_first(events, until_ns);
+    uint64_t since_ns;
+
+    if (happened)
+        return happened;
+    since_ns = cop__now_ns();
+    happened = cop__poller_wait(events, COP__POLL_MAX, until_ns);
+    rate_wait(happened && cop__now_ns() - since_ns < SHORT_NS ? 1 : -1);
+    return happened;
+}
+
 /* Wait in the poller until something happens. True: we have a scheduler again. */
 static bool poll_wait(struct cop__thr *self)
 {
@@ -534,9 +582,8 @@ static bool poll_wait(struct cop__thr *self)
         if (work == WORK_WORTH)
             break;
         count(&idle.polls);
-        happened = cop__clock_is_virtual() && work == WORK_NONE
-                       ? virtual_wait(events, due_ns)
-                       : cop__poller_wait(events, COP__POLL_MAX, until_ns);
+        happened = cop__clock_is_virtual() && work == WORK_NONE ? virtual_wait(events, due_ns)
+                                                                : wait_in_poller(events, until_ns);
         cop__polled();
         atomic_exchange(&idle.kicked, 0); /* before the look: see kick */
         now_ns = cop__now_ns();
@@ -608,6 +655,7 @@ void cop__idle_start(uint32_t searching)
     cop__store(idle.polling, 0);
     cop__store(idle.watching, 0);
     cop__store(idle.kicked, 0);
+    cop__store(idle.waits_short, 0);
     cop__store(idle.polled, 0);
     cop__store(idle.detached, 0);
     cop__store(idle.spares, 0);
