@@ -167,6 +167,8 @@ struct cop__start {
     cop_term reason;
 };
 struct cop__start cop__start_one(const struct cop__spec *spec, cop_term args);
+/* The running process, which is being started as a child, has this name, or fails to start. */
+void cop__child_take_name(cop_atom name);
 /* Without the process that .isolate asks for, in this one; arg is what the start function gets. */
 struct cop__start cop__start_here(const struct cop__spec *spec, cop_term arg);
 /* How a child with .isolate is started; NULL until cop_isolate_prepare. */

@@ -59,23 +59,29 @@ static struct cop__start start_supervisor(const struct cop__spec *spec, cop_term
     return started_or_not(result, pid, error);
 }
 
+void cop__child_take_name(cop_atom name)
+{
+    cop_term error;
+    cop_pid holder;
+
+    if (cop_register_atom(name, cop_self()) == 0)
+        return;
+    error = cop_whereis(&holder, name) ? cop("{already_started, Pid}", holder)
+                                       : cop("{badarg, Name}", name);
+    cop_init_fail(cop("{error, Reason}", error), cop("normal"));
+}
+
 /* The first thing a named process does is to take its name: nothing runs without it, and the
  * supervisor goes on only then. */
 static void run_named(cop_term arg)
 {
     uint64_t main;
     cop_atom name;
-    cop_pid holder;
     cop_term inner = cop_tuple_at(arg, 2);
 
     cop_must(cop_to_uint(&main, cop_tuple_at(arg, 0)));
     cop_must(cop_to_atom(&name, cop_tuple_at(arg, 1)));
-    if (cop_register_atom(name, cop_self()) < 0) {
-        cop_term error = cop_whereis(&holder, name) ? cop("{already_started, Pid}", holder)
-                                                    : cop("{badarg, Name}", name);
-
-        cop_init_fail(cop("{error, Reason}", error), cop("normal"));
-    }
+    cop__child_take_name(name);
     cop_init_ack(cop("ok"));
     ((cop_process_main *)(uintptr_t)main)(inner);
 }

@@ -66,8 +66,8 @@ struct stand_in {
     cop_atom node;
     cop_socket news;
     cop_pid parent, child;
-    cop_ref key, down; /* of its messages, of the connection */
-    bool child_gone, said_ended, connection_gone;
+    cop_ref key; /* of its messages */
+    bool child_gone, said_ended;
     cop_term reason; /* kept: why the child has ended */
 };
 
@@ -211,7 +211,7 @@ static cop_term why_gone(const struct stand_in *me)
     return cop("{isolate, zygote_lost}");
 }
 
-static void request_fork(
+static int request_fork(
     const struct stand_in *me, const struct cop__entry *code, int connection, int status)
 {
     struct cop__zygote_request request = {
@@ -222,8 +222,7 @@ static void request_fork(
     snprintf(request.name, sizeof request.name, "%.*s", COP_STR(cop_atom_text(code->module)));
     while ((error = cop__zygote_fork(&request, connection, status)) == -EAGAIN)
         cop_receive_match_within(BUSY_MS, "never");
-    if (error)
-        refused("the process that others are forked from does not answer", error);
+    return error;
 }
 
 static void close_both(const int fds[2])
@@ -237,7 +236,7 @@ static int fork_part(struct stand_in *me, const struct cop__entry *code)
 {
     enum { FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK };
     struct cop__zygote_news news;
-    int connection[2], status[2];
+    int connection[2], status[2], error;
 
     if (socketpair(AF_UNIX, FLAGS, 0, connection) < 0)
         refused("no socket", -errno);
@@ -245,9 +244,14 @@ static int fork_part(struct stand_in *me, const struct cop__entry *code)
         close_both(connection);
         refused("no socket", -errno);
     }
-    request_fork(me, code, connection[1], status[1]);
+    error = request_fork(me, code, connection[1], status[1]);
     close(connection[1]);
     close(status[1]);
+    if (error) {
+        close(connection[0]);
+        close(status[0]);
+        refused("the process that others are forked from does not answer", error);
+    }
     if (own_socket(&me->news, status[0]) < 0 || !next_news(me, &news, FORK_MS)) {
         close(connection[0]);
         refused("nothing was forked", -EIO);
@@ -276,7 +280,7 @@ static void connect_part(struct stand_in *me, int fd)
             &none) != COP_STARTED)
         refused("connection", -COP_ESYSTEMLIMIT);
     /* in the form of its messages */
-    me->down = cop_monitor_with(
+    cop_monitor_with(
         cop_dest_pid(pid), &(struct cop_monitor_options){ .tag = cop_from_ref(me->key) });
 }
 
@@ -423,12 +427,8 @@ static void stand_in_main(cop_term start)
     code = cop__entry_at(index);
     if (name.index == COP__ATOM_undefined)
         name.index = 0;
-    if (name.index && cop_register_atom(name, cop_self()) < 0) {
-        cop_pid holder;
-
-        fail(cop_whereis(&holder, name) ? cop("{already_started, Pid}", holder)
-                                        : cop("{badarg, Name}", name));
-    }
+    if (name.index)
+        cop__child_take_name(name);
     me = take_place();
     me->reason = COP_NONE;
     me->parent = parent;
