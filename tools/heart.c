@@ -37,7 +37,6 @@ static struct {
     pid_t pid;       /* 0: it does not run */
     bool has_beaten, aborted, killed;
     bool stopping; /* somebody told us to end, and we told it */
-    int stop_signal;
     int64_t started_ms, beat_ms, aborted_ms;
     int64_t delay_ms;                  /* before the next start */
     int64_t restarts_ms[RESTARTS_MAX]; /* a ring */

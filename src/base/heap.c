@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #include "base/raise.h"
+#include "base/reserve.h"
 #include "base/scratch.h"
 #include "base/thread.h"
-#include "base/reserve.h"
 
 struct cop__chunk {
     struct cop__chunk *next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory set aside for when the system has none. What the runtime must have to go on (a message, a
  * link, the news of an end) comes from here then, so that no half-made change has to be taken back,
- * and whoever asked for it is told: the process layer ends that process (BASE-12). Layer 0. */
+ * and whoever asked for it is told: the process layer ends that process (BASE-13). Layer 0. */
 #ifndef COP_BASE_RESERVE_H
 #define COP_BASE_RESERVE_H
 

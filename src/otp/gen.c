@@ -96,6 +96,25 @@ enum cop_call_outcome cop__gen_call(
     return cop_process_call(ret, pid, label, request, timeout_ms);
 }
 
+/* A callback may follow, and raise in its turn; here nobody would hear of it: so it is caught. The
+ * end of the process is not gone on with: it is the last thing, also when memory fails in it. */
+void cop__gen_go_on(struct cop__going_on *on)
+{
+    cop_term reason, stack;
+
+    for (;;) {
+        bool ends = on->kind == COP_CLASS_ERROR || on->kind == COP_CLASS_EXIT;
+
+        on->kind = cop_try(on->go_on, on, &reason, &stack);
+        if (on->kind == COP_CLASS_NONE)
+            return;
+        if (*on->terminating || ends)
+            cop_raise(on->kind, reason, stack); /* outside of the try */
+        on->reason = reason;
+        on->stack = stack;
+    }
+}
+
 /* {Reason, {Module, Function, [Server, Request]}}, with the time-out when one was given: GS-35. */
 static COP_NORETURN void call_failed(
     cop_term reason, cop_dest server, cop_term request, int64_t timeout_ms)

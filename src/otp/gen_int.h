@@ -14,6 +14,17 @@ int64_t cop__gen_timeout(int64_t timeout_ms);
 enum cop_call_outcome cop__gen_call(
     cop_term *ret, cop_dest server, cop_atom label, cop_term request, int64_t timeout_ms);
 
+/* What a behaviour goes on with outside of its loop's turns: its start, or what a callback raised.
+ */
+struct cop__going_on {
+    void (*go_on)(void *on); /* gets this struct, which is the first of a larger one */
+    const bool *terminating;
+    enum cop_class kind; /* of what was raised; none: nothing was */
+    cop_term reason, stack;
+};
+/* Go on, also with what is raised meanwhile, until the loop is idle or the process ends. */
+void cop__gen_go_on(struct cop__going_on *on);
+
 /* Is reason one for which nothing is logged and no transient child restarted (P-38)? */
 bool cop__gen_expected(cop_term reason);
 

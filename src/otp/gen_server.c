@@ -456,12 +456,10 @@ static COP_NORETURN void end_again(enum cop_class class, cop_term reason, cop_te
 /* --- Outside of the loop's turns
  * --------------------------------------------------------------------- */
 
-/* What is to be gone on with: what init asked for, or what a callback raised. */
 struct going_on {
+    struct cop__going_on with; /* first */
     struct gs *gs;
-    cop_step step;       /* class none */
-    enum cop_class kind; /* of what was raised */
-    cop_term reason, stack;
+    cop_step step; /* nothing was raised: what init asked for */
 };
 
 static void go_on(void *arg)
@@ -469,52 +467,37 @@ static void go_on(void *arg)
     const struct going_on *on = arg;
     cop_step step = on->step;
 
-    if (on->kind == COP_CLASS_THROW && !thrown_step(&step, on->reason))
-        bad_return(on->gs, on->reason);
-    if (on->kind == COP_CLASS_NONE || on->kind == COP_CLASS_THROW)
+    if (on->with.kind == COP_CLASS_THROW && !thrown_step(&step, on->with.reason))
+        bad_return(on->gs, on->with.reason);
+    if (on->with.kind == COP_CLASS_NONE || on->with.kind == COP_CLASS_THROW)
         cop__gs_obey(on->gs, step);
-    else if (on->kind == COP_CLASS_ERROR) /* GS-72, GS-104 */
-        cop__gs_end(on->gs, cop("{Reason, Stack}", on->reason, on->stack), on->stack, COP_NONE);
+    else if (on->with.kind == COP_CLASS_ERROR) /* GS-72, GS-104 */
+        cop__gs_end(on->gs, cop("{Reason, Stack}", on->with.reason, on->with.stack), on->with.stack,
+            COP_NONE);
     else
-        cop__gs_end(on->gs, on->reason, on->stack, COP_NONE);
-}
-
-/* A continue may follow, and raise in its turn; here nobody would hear of it: so it is caught. The
- * end of the server is not gone on with: it is the last thing, also when memory fails in it. */
-static void go_on_until_idle(struct going_on *on)
-{
-    cop_term reason, stack;
-
-    for (;;) {
-        bool ends = on->kind == COP_CLASS_ERROR || on->kind == COP_CLASS_EXIT;
-
-        on->kind = cop_try(go_on, on, &reason, &stack);
-        if (on->kind == COP_CLASS_NONE)
-            return;
-        if (on->gs->terminating || ends)
-            cop_raise(on->kind, reason, stack); /* outside of the try */
-        on->reason = reason;
-        on->stack = stack;
-    }
+        cop__gs_end(on->gs, on->with.reason, on->with.stack, COP_NONE);
 }
 
 static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
 {
-    struct going_on on = { .gs = state, .kind = class, .reason = reason, .stack = stack };
+    struct gs *gs = state;
+    struct going_on on = { { go_on, &gs->terminating, class, reason, stack }, .gs = gs };
 
-    if (on.gs->terminating)
+    if (gs->terminating)
         end_again(class, reason, stack);
-    go_on_until_idle(&on);
+    cop__gen_go_on(&on.with);
 }
 
 void cop__gs_become(struct gs *gs, cop_step step)
 {
-    struct going_on on = { .gs = gs, .step = step };
+    struct going_on on = {
+        .with = { .go_on = go_on, .terminating = &gs->terminating }, .gs = gs, .step = step
+    };
 
     if (cop_is_none(step.then) && cop_is_none(step.timeout))
         cop__gs_obey(gs, step);
     else
-        go_on_until_idle(&on);
+        cop__gen_go_on(&on.with);
     cop_become(&cop__gs_loop, gs);
 }
 

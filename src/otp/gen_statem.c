@@ -427,10 +427,9 @@ static void handle_timeout(void *state)
 
 /* What is to be gone on with. */
 struct going_on {
+    struct cop__going_on with; /* first */
     struct sm *sm;
-    cop_step start;      /* class none: of init */
-    enum cop_class kind; /* of what was raised */
-    cop_term reason, stack;
+    cop_step start; /* nothing was raised: of init */
 };
 
 /* The event {internal, init_state} is what OTP begins with: it shows in a report. */
@@ -456,45 +455,27 @@ static void go_on(void *arg)
     struct sm *sm = on->sm;
     cop_step step;
 
-    if (on->kind == COP_CLASS_NONE) {
+    if (on->with.kind == COP_CLASS_NONE) {
         begin(sm, &on->start);
         return;
     }
-    if (on->kind != COP_CLASS_THROW)
-        cop__sm_end(sm, on->kind, on->reason, on->stack, sm->state);
-    if (!cop__sm_thrown_step(&step, on->reason))
-        cop__sm_error(sm, cop("{bad_return_from_state_function, Value}", on->reason)); /* SM-22 */
+    if (on->with.kind != COP_CLASS_THROW)
+        cop__sm_end(sm, on->with.kind, on->with.reason, on->with.stack, sm->state);
+    if (!cop__sm_thrown_step(&step, on->with.reason))
+        cop__sm_error(
+            sm, cop("{bad_return_from_state_function, Value}", on->with.reason)); /* SM-22 */
     obey(sm, &step);
     serve(sm);
-}
-
-/* Outside of the loop's turns nobody hears of what a callback raises: so it is caught. The end of
- * the machine is not gone on with. */
-static void go_on_until_idle(struct going_on *on)
-{
-    cop_term reason, stack;
-
-    for (;;) {
-        bool ends = on->kind == COP_CLASS_ERROR || on->kind == COP_CLASS_EXIT;
-
-        on->kind = cop_try(go_on, on, &reason, &stack);
-        if (on->kind == COP_CLASS_NONE)
-            return;
-        if (on->sm->terminating || ends)
-            cop_raise(on->kind, reason, stack);
-        on->reason = reason;
-        on->stack = stack;
-    }
 }
 
 static void handle_crash(void *state, enum cop_class class, cop_term reason, cop_term stack)
 {
     struct sm *sm = state;
-    struct going_on on = { .sm = sm, .kind = class, .reason = reason, .stack = stack };
+    struct going_on on = { { go_on, &sm->terminating, class, reason, stack }, .sm = sm };
 
     if (sm->terminating)
         cop_raise(class, reason, stack);
-    go_on_until_idle(&on);
+    cop__gen_go_on(&on.with);
 }
 
 static const cop_loop loop = {
@@ -506,8 +487,10 @@ static const cop_loop loop = {
 
 void cop__sm_become(struct sm *sm, cop_step start)
 {
-    struct going_on on = { .sm = sm, .start = start };
+    struct going_on on = {
+        .with = { .go_on = go_on, .terminating = &sm->terminating }, .sm = sm, .start = start
+    };
 
-    go_on_until_idle(&on);
+    cop__gen_go_on(&on.with);
     cop_become(&loop, sm);
 }

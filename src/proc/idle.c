@@ -527,11 +527,12 @@ static void rate_wait(int32_t change)
 
 static int look_first(struct cop__poll_event *events, uint64_t until_ns)
 {
-    uint64_t end_ns = cop__now_ns() + LOOK_FOR_NS;
+    uint64_t end_ns;
     int happened;
 
     if (cop__load(idle.waits_short) < LOOKS_FROM || !cop__poller_in_use())
         return 0;
+    end_ns = cop__now_ns() + LOOK_FOR_NS;
     if (until_ns < end_ns)
         end_ns = until_ns;
     do {

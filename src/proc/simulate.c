@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/reserve.h"
 #include "base/clock.h"
 #include "base/network.h"
+#include "base/reserve.h"
 #include "proc/proc.h"
 #include "term/atoms.h"
 #include "term/hash.h"

@@ -29,11 +29,6 @@ struct inside {
     cop_term key; /* kept */
 };
 
-static COP_NORETURN void end(int status)
-{
-    cop_halt(status);
-}
-
 static void say(const struct inside *inside, const char *what, cop_term a, cop_term b, cop_term c)
 {
     cop_send(
@@ -74,7 +69,7 @@ static void open_connection(struct inside *inside)
     if (!whole ||
         cop_start_process(&result, &pid, NULL, cop__joined_main,
             cop("{Peer, 0, Fd}", cop_uint(whole->index), inside->connection), &none) != COP_STARTED)
-        end(1);
+        cop_halt(1);
     inside->down = cop_monitor(pid);
 }
 
@@ -120,7 +115,7 @@ static void say_started(struct inside *inside, const struct cop__start *started)
 
 static void start(struct inside *inside, cop_term message)
 {
-    struct cop__start started = { .result = COP__START_ERROR };
+    struct cop__start started;
     struct cop__spec spec = { .id = cop("isolated") };
     cop_term key, code, arg;
     cop_atom name, module;
@@ -168,7 +163,7 @@ static void handle(struct inside *inside, cop_term message)
     else if (cop_match(message, "{log, Level, What, Metadata}", &level, &what, &metadata))
         say(inside, "log", level, what, metadata);
     else if (cop_match(message, "{'DOWN', Ref, process, _, _}", inside->down))
-        end(0); /* the node is gone, or has given this up */
+        cop_halt(0); /* the node is gone, or has given this up */
     else if (inside->child.id &&
              cop_match(message, "{'EXIT', Child, Reason}", inside->child, &reason)) {
         fflush(NULL);
@@ -186,7 +181,7 @@ static int inside_main(int argc, char **argv)
     inside->key = cop_nil();
     open_connection(inside);
     if (cop__limit_now(&inside->request->limits) < 0)
-        end(1);
+        cop_halt(1);
     for (;; cop_turn_end())
         handle(inside, cop_receive());
 }

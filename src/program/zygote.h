@@ -24,7 +24,7 @@ struct cop__zygote_news {
 /* What a process forked from it runs: its end of the first descriptor; gives its exit status. */
 typedef int cop__zygote_inside(const struct cop__zygote_request *request, int connection);
 
-/* Fork it. This program must have one thread. 0, also when it is there already, or -errno. */
+/* Fork it. This program must have one thread. It must not be there yet. 0 or -errno. */
 int cop__zygote_start(cop__zygote_inside *inside);
 bool cop__zygote_is_there(void);
 /* It ends, and all that were forked from it. No node runs. */

@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/reserve.h"
 #include "base/raise.h"
+#include "base/reserve.h"
 #include "term/utf8.h"
 
 enum {
