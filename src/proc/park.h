@@ -55,6 +55,7 @@ struct cop__node_hook {
 };
 void cop__node_hook_add(struct cop__node_hook *hook);
 
-uint64_t cop__now_ns(void); /* monotonic; through the seam (S1) */
+uint64_t cop__now_ns(void);   /* monotonic; through the seam (S1) */
+uint64_t cop__ahead_ns(void); /* the same or a little later, for time-outs (base/clock.h) */
 
 #endif

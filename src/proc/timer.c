@@ -14,7 +14,8 @@
  *
  * Timers toward a process that ends count as cancelled at once (P-56), but who ends does not know
  * them. A cursor goes round the higher levels and drops such nodes: two steps for each timer put
- * there, so that at most as many as the others and those since the last round are kept. */
+ * there, some at a time, so that at most as many as the others and those since the last round are
+ * kept. */
 #include "base/bug.h"
 #include "proc/proc.h"
 
@@ -24,7 +25,7 @@
 #include <string.h>
 #include "term/atoms.h"
 
-enum { NEAR = COP__WHEEL_NEAR, FAR = 64, HIGHER = COP__WHEEL_SLOTS - NEAR };
+enum { NEAR = COP__WHEEL_NEAR, FAR = 64, HIGHER = COP__WHEEL_SLOTS - NEAR, SWEEP_MIN = 32 };
 
 static uint64_t ms_of(uint64_t ns)
 {
@@ -34,6 +35,11 @@ static uint64_t ms_of(uint64_t ns)
 uint64_t cop__now_ns(void)
 {
     return cop__clock_now_ns();
+}
+
+uint64_t cop__ahead_ns(void)
+{
+    return cop__clock_ahead_ns(&cop__self_thr()->clock);
 }
 
 /* --- The wheel
@@ -369,6 +375,11 @@ void cop__timers_sweep(struct cop__thr *self, unsigned count)
 {
     struct cop__wheel *wheel = &self->sched->wheel;
 
+    wheel->owed += count;
+    if (wheel->owed < SWEEP_MIN)
+        return;
+    count = wheel->owed < wheel->count ? wheel->owed : (unsigned)wheel->count;
+    wheel->owed = 0;
     for (; count; count--) {
         struct cop__timer *timer = wheel->cursor;
 
@@ -420,7 +431,7 @@ uint64_t cop__deadline_in(int64_t timeout_ms)
         cop__leave();
         cop_error(cop__atom(COP__ATOM_timeout_value));
     }
-    return timeout_ms ? cop__now_ns() + (uint64_t)timeout_ms * 1000000 : COP__PAST;
+    return timeout_ms ? cop__ahead_ns() + (uint64_t)timeout_ms * 1000000 : COP__PAST;
 }
 
 /* The first tick that is not before the deadline. */

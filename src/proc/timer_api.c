@@ -108,7 +108,7 @@ static cop_ref start(uint64_t when_ns, uint64_t now_ns, cop_dest to, cop_term me
 static cop_ref start_in(
     int64_t time_ms, cop_dest to, cop_term message, bool wrap, const char *function)
 {
-    uint64_t now_ns = cop__now_ns();
+    uint64_t now_ns = cop__ahead_ns();
 
     if (time_ms < 0 || time_ms > INT64_MAX / 2000000)
         cop__badarg(function);
@@ -148,7 +148,7 @@ cop_ref cop_start_timer_at_to(int64_t monotonic_ms, cop_dest to, cop_term messag
 
 static int64_t remaining_ms(const struct cop__timer *timer)
 {
-    uint64_t now_ns = cop__now_ns();
+    uint64_t now_ns = cop__ahead_ns();
 
     return timer->when_ms * 1000000 <= now_ns ? 0 : (int64_t)(timer->when_ms - now_ns / 1000000);
 }

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/block.h"
 #include "base/choose.h"
 #include "base/heap.h"
@@ -333,6 +334,7 @@ struct cop__wheel {
     uint64_t count;
     struct cop__timer *cursor; /* the next to be swept; NULL: the first of the next slot */
     unsigned swept;            /* slot of the higher levels, counted from the first of these */
+    unsigned owed;             /* steps of the sweep */
     uint64_t occupied[COP__WHEEL_SLOTS / 64]; /* a bit per slot */
     struct cop__timer *slots[COP__WHEEL_SLOTS];
 };
@@ -390,7 +392,8 @@ struct cop__thr {
     enum cop__act act; /* what who ran before wants, when it is settled */
     int32_t budget;    /* what the running process may still do before it yields */
     bool searching;
-    uint8_t refusal;          /* enum cop__refusal: why the last push did not succeed */
+    uint8_t refusal; /* enum cop__refusal: why the last push did not succeed */
+    struct cop__clock_memo clock;
     _Atomic(uint32_t) wake;   /* futex */
     struct cop__sched *given; /* with wake */
     struct cop__thr *next;    /* in the list of spares, or of ended threads */
