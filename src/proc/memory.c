@@ -28,6 +28,7 @@ struct kept {
     uint64_t seal[COP__SEAL_WORDS];
     uint64_t tree[];
 };
+enum { HEADS = sizeof(struct cop__memory) + sizeof(struct kept) };
 
 /* Threads without a process allocate and keep too: nothing ends there but the program. */
 static struct cop__memory *foreign_memory;
@@ -134,6 +135,13 @@ static void own(struct cop__memory **list, struct cop__memory *memory)
     }
 }
 
+static size_t size_of(struct cop__memory *memory)
+{
+    uint8_t class = (uint8_t)(memory->place & CLASS_MASK);
+
+    return class == CLASS_SYSTEM ? malloc_usable_size(memory) : cop__block_size(class);
+}
+
 /* --- The limit of spawn's heap_size_max and of the flag max_heap_size (P-40)
  * --------------------------- */
 
@@ -142,9 +150,7 @@ static size_t list_size(struct cop__memory *memory)
     size_t size = 0;
 
     for (; memory; memory = memory->next)
-        size += (memory->place & CLASS_MASK) == CLASS_SYSTEM
-                    ? malloc_usable_size(memory)
-                    : cop__block_size((uint8_t)(memory->place & CLASS_MASK));
+        size += size_of(memory);
     return size;
 }
 
@@ -258,20 +264,72 @@ static void release_kept(struct cop__shared *shared)
     cop__must_free(memory_of(kept));
 }
 
-static void let_go(struct cop__proc *proc, struct kept *kept)
+static bool is_small(struct kept *kept)
 {
-    disown(proc, memory_of(kept));
-    cop__shared_release(&kept->shared);
+    return (memory_of(kept)->place & CLASS_MASK) != CLASS_SYSTEM;
 }
 
-static void keep_clear(struct cop__proc *proc, cop_term *place)
+static void let_go(struct cop__thr *self, struct cop__proc *proc, struct kept *kept)
 {
-    cop_term old = *place;
+    if (is_small(kept)) {
+        cop__counted_release_all(kept->counted);
+        memory_free(self, proc, memory_of(kept));
+    } else {
+        disown(proc, memory_of(kept));
+        cop__shared_release(&kept->shared);
+    }
+}
+
+/* What *place keeps; NULL: nothing that takes memory. */
+static struct kept *kept_at(const cop_term *place)
+{
+    return cop_is_none(*place) || cop__is_immediate(*place) ? NULL : kept_of(*place);
+}
+
+static void keep_clear(struct cop__thr *self, cop_term *place)
+{
+    struct kept *kept = kept_at(place);
 
     place->word = 0;
-    if (cop_is_none(old) || cop__is_immediate(old))
-        return;
-    let_go(proc, kept_of(old));
+    if (kept)
+        let_go(self, self->current, kept);
+}
+
+/* Over what was kept there: neither memory nor lists are touched. By way of the stack, since the
+ * term may be made of what it replaces. */
+static bool keep_in_place(cop_term *place, cop_term term, size_t words)
+{
+    struct kept *kept = kept_at(place);
+    uint64_t staged[SHARED_WORDS_MIN];
+    struct cop__counted *counted = NULL;
+
+    if (!kept || words >= SHARED_WORDS_MIN || !is_small(kept) ||
+        words > (size_of(memory_of(kept)) - HEADS) / sizeof(uint64_t))
+        return false;
+    term = cop__term_copy(term, staged, &counted);
+    cop__counted_release_all(kept->counted);
+    kept->counted = NULL;
+    *place = cop__term_copy(term, kept->tree, &kept->counted);
+    cop__counted_release_all(counted);
+    return true;
+}
+
+/* NULL: there is no memory. */
+static struct kept *kept_new(struct cop__thr *self, size_t words)
+{
+    size_t size = HEADS + words * sizeof(uint64_t);
+    /* what is shared is freed with a message, by whoever: not a block */
+    struct cop__memory *memory =
+        words < SHARED_WORDS_MIN ? new_block(self, size) : new_system(size);
+    struct kept *kept;
+
+    if (!memory)
+        return NULL;
+    own(self->current ? &cop__ext_of(self->current)->kept : NULL, memory);
+    kept = (struct kept *)memory->body;
+    atomic_init(&kept->shared.refs, 1);
+    kept->shared.release = release_kept;
+    return kept;
 }
 
 void cop_keep(cop_term *place, cop_term term)
@@ -281,25 +339,22 @@ void cop_keep(cop_term *place, cop_term term)
     cop_term copy = term;
 
     check_limit(self, words * sizeof(uint64_t));
+    if (words && keep_in_place(place, term, words)) {
+        cop__leave();
+        return;
+    }
     if (words) {
-        /* perhaps freed with a message, by whoever: not a block */
-        struct cop__memory *memory =
-            new_system(sizeof *memory + sizeof(struct kept) + words * sizeof(uint64_t));
-        struct kept *kept;
+        struct kept *kept = kept_new(self, words);
 
-        if (!memory) {
+        if (!kept) {
             cop__leave();
             cop_error(cop__atom(COP__ATOM_system_limit));
         }
-        own(self->current ? &cop__ext_of(self->current)->kept : NULL, memory);
-        kept = (struct kept *)memory->body;
-        atomic_init(&kept->shared.refs, 1);
-        kept->shared.release = release_kept;
         copy = cop__term_copy(term, kept->tree, &kept->counted);
         if (words >= SHARED_WORDS_MIN)
             cop__seal(kept->tree, &kept->shared);
     }
-    keep_clear(self->current, place); /* after the copy: term may lie in what was kept */
+    keep_clear(self, place); /* after the copy: term may lie in what was kept */
     *place = copy;
     cop__leave();
 }
@@ -308,7 +363,7 @@ void cop_keep_clear(cop_term *place)
 {
     struct cop__thr *self = (struct cop__thr *)cop__enter();
 
-    keep_clear(self->current, place);
+    keep_clear(self, place);
     cop__leave();
 }
 
@@ -317,7 +372,7 @@ void cop__memory_free_all(struct cop__thr *self, struct cop__proc *proc)
     while (proc->memory)
         memory_free(self, proc, proc->memory);
     while (proc->ext && proc->ext->kept)
-        let_go(proc, (struct kept *)proc->ext->kept->body);
+        let_go(self, proc, (struct kept *)proc->ext->kept->body);
 }
 
 cop_term cop__turn_copy(cop_term term)

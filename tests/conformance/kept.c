@@ -3,6 +3,8 @@
  * the messages that hold it (docs/adr/0009). No clause of OTP's speaks of it; nothing may show. */
 #include "conformance/node.h"
 
+#include <string.h>
+
 enum { ITEMS = 100, READERS = 4, ROUNDS = 50 };
 
 static const char text[] = "a binary that is too long for its place in a heap, and so is counted";
@@ -113,4 +115,50 @@ CLAUSE(bytes_before_a_term_are_no_seal)
     cop_send(cop_self(), cop("{Tuple, Binary}", tuple, binary));
     cop_turn_end();
     EXPECT("{{after, {the, {binary, [x]}}}, _}");
+}
+
+static cop_term kept_small;
+
+/* What replaces a kept term may be made of it, as a state mostly is of the one before. */
+CLAUSE(a_kept_term_may_replace_what_it_is_made_of)
+{
+    cop_term left, right, tail;
+    cop_bytes bytes;
+
+    cop_keep(&kept_small, cop("{[1, 2], {a, Text}}", cop_binary(text, sizeof text)));
+    for (int i = 0; i < ROUNDS; i++, cop_turn_end()) {
+        cop_must(cop_match(kept_small, "{Left, Right}", &left, &right));
+        cop_keep(&kept_small, cop("{Right, Left}", right, left));
+    }
+    CHECK(cop_match(kept_small, "{[1, 2], {a, Text}}", &bytes));
+    CHECK_EQ_INT(bytes.size, sizeof text);
+    CHECK(memcmp(bytes.data, text, sizeof text) == 0);
+
+    cop_keep(&kept_small, cop("[]"));
+    for (int64_t i = 0; i < ROUNDS; i++, cop_turn_end()) /* grows out of its place */
+        cop_keep(&kept_small, cop("[I | Kept]", i, kept_small));
+    for (int64_t i = ROUNDS; i-- > 0; cop_turn_end()) { /* and back into it */
+        CHECK(cop_match(kept_small, "[I | Tail]", i, &tail));
+        cop_keep(&kept_small, tail);
+    }
+    CHECK(cop_match(kept_small, "[]"));
+}
+
+/* A binary that was in what was replaced lives on in the messages that have it. also: P-24 */
+CLAUSE(a_binary_outlives_the_kept_term_that_is_replaced)
+{
+    cop_bytes bytes;
+
+    for (int i = 0; i < ROUNDS; i++, cop_turn_end()) {
+        cop_keep(&kept_small, cop("{I, Text}", i, cop_binary(text, sizeof text)));
+        cop_send(cop_self(), kept_small);
+        cop_keep(&kept_small, cop("{I, none}", i));
+        CHECK(cop_match(kept_small, "{I, none}", i));
+    }
+    for (int i = 0; i < ROUNDS; i++, cop_turn_end()) {
+        CHECK(cop_match(cop_receive(), "{I, Text}", i, &bytes));
+        CHECK_EQ_INT(bytes.size, sizeof text);
+        CHECK(memcmp(bytes.data, text, sizeof text) == 0);
+    }
+    cop_keep_clear(&kept_small);
 }
