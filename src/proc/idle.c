@@ -516,7 +516,7 @@ static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
  * finds nothing was lost, and may have kept the peer from the processor: then many waits must be
  * short before the next. A node without traffic never looks. */
 
-enum { LOOK_FOR_NS = 30000, SHORT_NS = 100000, LOOKS_FROM = 2, LOOK_LOST = -16, WELL_MAX = 8 };
+enum { LOOK_FOR_NS = 50000, SHORT_NS = 100000, LOOKS_FROM = 2, LOOK_LOST = -16, WELL_MAX = 8 };
 
 static void rate_wait(int32_t change)
 {
