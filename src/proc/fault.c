@@ -46,8 +46,8 @@ int cop__look_signal(void)
 
 void cop__look_at(const struct cop__thr *thr)
 {
-    if (policy != COP_ON_FAULT_OFF && thr->tid)
-        syscall(SYS_tgkill, getpid(), thr->tid, cop__look_signal());
+    if (policy != COP_ON_FAULT_OFF && cop__load(thr->tid))
+        syscall(SYS_tgkill, getpid(), cop__load(thr->tid), cop__look_signal());
 }
 
 /* --- Contexts ------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ void cop__faults_thread_start(struct cop__thr *self)
     stack_t stack;
 
     cop__store(self->in_fault, 0);
-    self->tid = (pid_t)syscall(SYS_gettid);
+    cop__store(self->tid, (pid_t)syscall(SYS_gettid));
     if (policy == COP_ON_FAULT_OFF)
         return;
 #if defined(_SC_SIGSTKSZ)
@@ -358,7 +358,7 @@ void cop__faults_thread_stop(struct cop__thr *self)
 {
     stack_t none = { .ss_flags = SS_DISABLE };
 
-    self->tid = 0;
+    cop__store(self->tid, 0);
     if (!self->signal_stack)
         return;
     sigaltstack(&none, NULL);

@@ -20,6 +20,8 @@
 
 #include "base/clock.h"
 #include "base/poller.h"
+#include "proc/attend.h"
+#include "proc/crowd.h"
 #include "proc/fault.h"
 #include "proc/idle.h"
 #include "proc/long_schedule.h"
@@ -394,6 +396,7 @@ static void *monitor_main(void *unused)
         }
         now_ns = cop__now_ns();
         look(now_ns);
+        cop__crowd_look(now_ns);
         cop__kills_repeat();
         cop__long_look_detached(now_ns);
         trim_stacks(now_ns);
@@ -416,6 +419,7 @@ void cop__monitor_start(void)
     monitor.trim_at_ns = monitor.attended_ns + monitor.free_ns;
     monitor.random = cop__clock_seed();
     cop__store(monitor.hand_offs, 0);
+    cop__crowd_start();
     cop__store(cop__monitor_asleep, ASLEEP_NOT);
     if (cop__simulated || (wanted && strcmp(wanted, "off") == 0))
         return;

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/network.h"
-#include "base/poller.h"
+#include "proc/attend.h"
+#include "proc/crowd.h"
 #include "proc/handoff.h"
 #include "proc/run_queue.h"
 
@@ -31,14 +31,8 @@ static struct {
     struct cop__sched *first;
     struct cop__thr *spare;
     _Atomic(uint32_t) spares;
-    _Atomic(uint32_t) polling;          /* a thread waits in the poller */
-    _Atomic(uint32_t) watching;         /* it looks at the rings now and then */
-    _Atomic(int32_t) waits_short;       /* how the last waits there went: look_first */
-    _Atomic(uint32_t) kicked;           /* it was kicked, and has not looked since */
-    _Atomic(uint32_t) polled;           /* somebody has looked at it since the monitor asked */
-    _Atomic(uint64_t) poll_deadline_ms; /* until when */
-    _Atomic(uint32_t) detached;         /* threads in user code that have no scheduler */
-    _Atomic(uint64_t) wakes, waits, polls;
+    _Atomic(uint32_t) detached; /* threads in user code that have no scheduler */
+    _Atomic(uint64_t) wakes, waits;
     bool membarrier;
 } idle;
 
@@ -138,6 +132,11 @@ uint32_t cop__idle_count(void)
     return cop__load(idle.scheds);
 }
 
+bool cop__somebody_is_busy(void)
+{
+    return atomic_load(&idle.detached) || atomic_load(&idle.scheds) < cop__node.scheds;
+}
+
 /* --- Spare threads -------------------------------------------------------------------------------
  */
 
@@ -190,13 +189,6 @@ static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
     cop__futex_wake(&thr->wake, 1);
 }
 
-/* The putter of work has stored it before the exchange; the poller looks after its own. */
-static void kick(void)
-{
-    if (!atomic_exchange(&idle.kicked, 1))
-        cop__poller_kick();
-}
-
 /* --- What is worth stealing (W5)
  * ------------------------------------------------------------------
  *
@@ -205,44 +197,49 @@ static void kick(void)
  * to it. How soon is seen from outside: between two looks it has made so many turns. None at all:
  * it computes, and even a single waiting process is worth the trip. */
 
-enum { LOOK_MIN_NS = 20000, LOOK_MAX_NS = 4000000, WORTH_NS = 30000, NAP_MIN_NS = 100000 };
-enum { OUTSIDE_NS = 1000000 }; /* virtual time waits so long for what comes from outside */
-enum { NAP_MAX_NS = 1000000, QUIET_LOOKS = 8 };
+enum { LOOK_MIN_NS = 20000, LOOK_MAX_NS = 4000000 };
+enum { WORTH_NS = 30000, WORTH_CROWDED_NS = 1000000, BRISK_NS = 15000 };
+
+static void rate(struct cop__sched *sched, uint32_t turns, uint64_t passed_ns)
+{
+    uint64_t done = turns - cop__load(sched->seen_turns);
+    uint64_t window_ns = cop__crowded() ? WORTH_CROWDED_NS : WORTH_NS;
+    uint64_t many = window_ns * done / passed_ns;
+
+    cop__store(sched->worth, many < 1 ? 1 : many > COP__RING ? COP__RING : (uint32_t)many);
+    cop__store(sched->brisk, done * BRISK_NS >= passed_ns);
+}
 
 bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns)
 {
-    uint32_t turns = (uint32_t)cop__load(victim->turns),
-             done = turns - cop__load(victim->seen_turns);
-    uint32_t worth = cop__load(victim->worth), length = cop__ring_length(victim);
+    uint32_t turns = (uint32_t)cop__load(victim->turns), worth, length;
     uint64_t passed_ns = now_ns - cop__load(victim->seen_ns);
 
     if (passed_ns >= LOOK_MIN_NS) {
-        if (passed_ns <= LOOK_MAX_NS) {
-            uint64_t many = (uint64_t)WORTH_NS * done / passed_ns;
-
-            worth = many < 1 ? 1 : many > COP__RING ? COP__RING : (uint32_t)many;
-            cop__store(victim->worth, worth);
-        }
+        if (passed_ns <= LOOK_MAX_NS)
+            rate(victim, turns, passed_ns);
         cop__store(victim->seen_turns, turns);
         cop__store(victim->seen_ns, now_ns);
     }
+    worth = cop__load(victim->worth);
+    length = cop__ring_length(victim);
     return length > 0 && length >= (worth ? worth : COP__RING / 2);
 }
 
-static enum work { WORK_NONE, WORK_SOME, WORK_WORTH } look_around(void)
+enum cop__work cop__look_around(void)
 {
-    enum work work = WORK_NONE;
+    enum cop__work work = COP__WORK_NONE;
     uint64_t now_ns = cop__now_ns();
 
     for (uint32_t i = 0; i < cop__node.scheds; i++) {
         struct cop__sched *sched = cop__node.sched[i];
 
         if (cop__worth_stealing(sched, now_ns))
-            return WORK_WORTH;
+            return COP__WORK_WORTH;
         if (cop__ring_length(sched))
-            work = WORK_SOME;
+            work = COP__WORK_SOME;
     }
-    return cop__global_work() ? WORK_WORTH : work;
+    return cop__global_work() ? COP__WORK_WORTH : work;
 }
 
 /* Nobody can hold it: idle it is, until a thread comes back from user code. Its lifo slot is seen
@@ -264,7 +261,7 @@ static void leave_idle(struct cop__sched *sched)
 static void look_again(void)
 {
     cop__heavy_fence();
-    if (look_around() == WORK_WORTH)
+    if (cop__look_around() == COP__WORK_WORTH)
         cop__wake_idle();
 }
 
@@ -318,7 +315,7 @@ static void put_back(struct cop__sched *sched)
     cop__spin_unlock(&idle.lock);
     atomic_fetch_sub(&idle.searching, 1);
     cop__heavy_fence();
-    if (cop__spare_there() && look_around() != WORK_NONE)
+    if (cop__spare_there() && cop__look_around() != COP__WORK_NONE)
         cop__wake_idle();
 }
 
@@ -334,8 +331,8 @@ static void wake_one(void)
     cop__spin_lock(&idle.lock);
     sched = idle.first;
     if (sched) {
-        /* the last idle scheduler is for the thread in the poller, which knows what is worth it */
-        poller = cop__load(idle.polling) && (!sched->next_idle || !idle.spare);
+        /* the last idle scheduler is for the thread that attends, which knows what is worth it */
+        poller = cop__attended() && (!sched->next_idle || !idle.spare);
         thr = poller ? NULL : take_spare();
         if (!thr && !poller &&
             cop__threads_live() - atomic_load(&idle.detached) >= cop__node.scheds)
@@ -347,7 +344,7 @@ static void wake_one(void)
     if (!sched || poller) {
         atomic_fetch_sub(&idle.searching, 1);
         if (poller)
-            kick();
+            cop__attend_kick();
         return;
     }
     if (thr)
@@ -374,10 +371,10 @@ void cop__wake_for(struct cop__sched *sched)
     if (cop__likely(cop__load(idle.scheds) == 0 || cop__load(idle.searching) > 0))
         return;
     if (cop__ring_length(sched) < cop__load(sched->worth) && !cop__global_work()) {
-        if (cop__load(idle.watching))
+        if (cop__watched())
             return;
-        if (cop__load(idle.polling)) {
-            kick();
+        if (cop__attended()) {
+            cop__attend_kick();
             return;
         }
     }
@@ -388,7 +385,7 @@ void cop__wake_all(void)
 {
     struct cop__thr *thr = NULL;
 
-    kick();
+    cop__attend_kick();
     cop__spin_lock(&idle.lock);
     if (cop__load(cop__node.stopping)) {
         thr = idle.spare;
@@ -449,173 +446,9 @@ bool cop__thread_park(struct cop__thr *self)
     return thread_wait(self, may_end);
 }
 
-/* Of idle schedulers. Others look after theirs, and at these when they go idle. */
-static uint64_t earliest_timer(void)
-{
-    uint64_t earliest = UINT64_MAX;
-
-    for (uint32_t i = 0; i < cop__node.scheds; i++) {
-        uint64_t when = atomic_load(&cop__node.sched[i]->next_timer_ms);
-
-        if (when < earliest && !atomic_load(&cop__node.sched[i]->thr))
-            earliest = when;
-    }
-    return earliest;
-}
-
-/* When the poller must be left for the earliest timer, in ns. */
-static uint64_t poll_deadline(void)
-{
-    uint64_t when = earliest_timer(), again;
-
-    atomic_store(&idle.poll_deadline_ms, when);
-    again = earliest_timer(); /* one that came meanwhile saw the old deadline */
-    if (again < when)
-        atomic_store(&idle.poll_deadline_ms, when = again);
-    return when == UINT64_MAX ? UINT64_MAX : when * 1000000;
-}
-
-/* As long as there is work that is not worth it, naps end the wait, and for some looks more. From
- * `watching` on putters rely on that; who stops watching looks once more, as who goes idle does. */
-static bool watch(enum work *ret_work, uint32_t *quiet)
-{
-    if (*ret_work == WORK_SOME) {
-        *quiet = 0;
-        atomic_store(&idle.watching, 1);
-    } else if (cop__load(idle.watching) && ++*quiet > QUIET_LOOKS) {
-        atomic_store(&idle.watching, 0);
-        cop__heavy_fence();
-        *ret_work = look_around();
-        if (*ret_work == WORK_SOME)
-            atomic_store(&idle.watching, 1);
-    }
-    return cop__load(idle.watching);
-}
-
-/* The same in virtual time, where nothing can run any more: time moves on, unless something comes
- * from outside or is on its way. */
-static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
-{
-    uint64_t nap_end_ns = cop__clock_monotonic_ns() + OUTSIDE_NS, network_ns;
-    int happened = cop__poller_wait(events, COP__POLL_MAX, cop__poller_in_use() ? nap_end_ns : 0);
-
-    if (happened > 0 || atomic_load(&idle.kicked))
-        return happened;
-    if (atomic_load(&idle.detached) || atomic_load(&idle.scheds) < cop__node.scheds)
-        return cop__poller_wait(events, COP__POLL_MAX, nap_end_ns); /* another thread has its say */
-    network_ns = cop__network_due_ns();
-    if (network_ns < due_ns)
-        due_ns = network_ns;
-    return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);
-}
-
-/* --- Looking before sleeping
- *
- * A thread that sleeps needs some 50 us to wake up, which is longer than many a peer takes to
- * answer. So where the last waits were short it looks for a while before it sleeps. A look that
- * finds nothing was lost, and may have kept the peer from the processor: then many waits must be
- * short before the next. A node without traffic never looks. */
-
-enum { LOOK_FOR_NS = 50000, SHORT_NS = 100000, LOOKS_FROM = 2, LOOK_LOST = -16, WELL_MAX = 8 };
-
-static void rate_wait(int32_t change)
-{
-    int32_t rate = cop__load(idle.waits_short) + change;
-
-    cop__store(idle.waits_short, rate > WELL_MAX ? WELL_MAX : rate < LOOK_LOST ? LOOK_LOST : rate);
-}
-
-static int look_first(struct cop__poll_event *events, uint64_t until_ns)
-{
-    uint64_t end_ns;
-    int happened;
-
-    if (cop__load(idle.waits_short) < LOOKS_FROM || !cop__poller_in_use())
-        return 0;
-    end_ns = cop__now_ns() + LOOK_FOR_NS;
-    if (until_ns < end_ns)
-        end_ns = until_ns;
-    do {
-        happened = cop__poller_wait(events, COP__POLL_MAX, 0);
-        if (atomic_load(&idle.kicked))
-            return happened;
-    } while (!happened && cop__now_ns() < end_ns);
-    rate_wait(happened ? 1 : LOOK_LOST - WELL_MAX);
-    return happened;
-}
-
-static int wait_in_poller(struct cop__poll_event *events, uint64_t until_ns)
-{
-    int happened = look_first(events, until_ns);
-    uint64_t since_ns;
-
-    if (happened)
-        return happened;
-    since_ns = cop__now_ns();
-    happened = cop__poller_wait(events, COP__POLL_MAX, until_ns);
-    rate_wait(happened && cop__now_ns() - since_ns < SHORT_NS ? 1 : -1);
-    return happened;
-}
-
-/* Wait in the poller until something happens. True: we have a scheduler again. */
-static bool poll_wait(struct cop__thr *self)
-{
-    struct cop__poll_event events[COP__POLL_MAX];
-    uint64_t nap_ns = NAP_MIN_NS, now_ns = 0;
-    uint32_t quiet = 0;
-    int happened = 0;
-    bool have;
-
-    for (;;) {
-        uint64_t due_ns = poll_deadline(), until_ns = due_ns;
-        enum work work = look_around();
-
-        if (happened > 0 || now_ns >= due_ns || atomic_load(&cop__node.stopping))
-            break;
-        if (work != WORK_WORTH && watch(&work, &quiet)) {
-            uint64_t nap_end_ns = cop__now_ns() + nap_ns;
-
-            if (nap_end_ns < until_ns)
-                until_ns = nap_end_ns;
-            if (nap_ns < NAP_MAX_NS)
-                nap_ns *= 2;
-        }
-        if (work == WORK_WORTH)
-            break;
-        count(&idle.polls);
-        happened = cop__clock_is_virtual() && work == WORK_NONE ? virtual_wait(events, due_ns)
-                                                                : wait_in_poller(events, until_ns);
-        cop__polled();
-        atomic_exchange(&idle.kicked, 0); /* before the look: see kick */
-        now_ns = cop__now_ns();
-    }
-    atomic_store(&idle.watching, 0);
-    atomic_store(&idle.polling, 0);
-    have = cop__take_any(self);
-    cop__polled_events(events, happened);
-    return have;
-}
-
-/* Read before it is written: many look, and the line stays with all of them. */
-void cop__polled(void)
-{
-    if (!cop__load(idle.polled))
-        cop__store(idle.polled, 1);
-}
-
-bool cop__poller_attended(void)
-{
-    bool attended = cop__load(idle.polled) || cop__load(idle.polling);
-
-    cop__store(idle.polled, 0);
-    return attended;
-}
-
 void cop__idle(struct cop__thr *self)
 {
-    uint32_t none = 0;
     bool searched = self->searching;
-    enum work work;
 
     cop__spin_lock(&idle.lock);
     put_idle(self->sched);
@@ -628,17 +461,10 @@ void cop__idle(struct cop__thr *self)
     cop__heavy_fence();
     if (cop__load(cop__node.stopping))
         return;
-    work = look_around();
-    if (work == WORK_WORTH && cop__take_any(self))
+    if (cop__look_around() == COP__WORK_WORTH && cop__take_any(self))
         return;
-    if (atomic_compare_exchange_strong(&idle.polling, &none, 1)) {
-        if (poll_wait(self))
-            return;
-    } else if (earliest_timer() < atomic_load(&idle.poll_deadline_ms) ||
-               (work == WORK_SOME && !atomic_load(&idle.watching))) {
-        kick(); /* it sleeps longer than our timers allow, or does not watch */
-    }
-    cop__thread_park(self);
+    if (!cop__attend(self))
+        cop__thread_park(self);
 }
 
 /* --- Start, and counters -------------------------------------------------------------------------
@@ -653,25 +479,20 @@ void cop__idle_start(uint32_t searching)
     registered = true;
     cop__store(idle.scheds, 0);
     cop__store(idle.searching, searching);
-    cop__store(idle.polling, 0);
-    cop__store(idle.watching, 0);
-    cop__store(idle.kicked, 0);
-    cop__store(idle.waits_short, 0);
-    cop__store(idle.polled, 0);
     cop__store(idle.detached, 0);
     cop__store(idle.spares, 0);
     cop__store(idle.wakes, 0);
     cop__store(idle.waits, 0);
-    cop__store(idle.polls, 0);
     idle.first = NULL;
     idle.spare = NULL;
+    cop__attend_start();
 }
 
 void cop__idle_statistics(struct cop_node_statistics *ret)
 {
     ret->futex_wakes = cop__load(idle.wakes);
     ret->futex_waits = cop__load(idle.waits);
-    ret->polls = cop__load(idle.polls);
+    ret->polls = cop__attend_polls();
     ret->detached = cop__load(idle.detached);
     ret->threads = cop__threads_live();
     ret->hand_offs = cop__hand_offs();

@@ -20,6 +20,8 @@ void cop__idle_start(uint32_t searching);
 void cop__idle(struct cop__thr *self); /* gives the scheduler up; returns with one, or at stop */
 void cop__wake_for(struct cop__sched *sched); /* it has more than it runs now: W2 */
 bool cop__worth_stealing(struct cop__sched *victim, uint64_t now_ns);
+/* What waits in queues: none, some that will be run soon, or what is worth another thread. */
+enum cop__work { COP__WORK_NONE, COP__WORK_SOME, COP__WORK_WORTH } cop__look_around(void);
 bool cop__search_begin(struct cop__thr *self); /* false: enough others are stealing */
 bool cop__thread_park(struct cop__thr *self);  /* wait for a scheduler; false: end */
 void cop__take(struct cop__thr *self, struct cop__sched *sched);
@@ -32,8 +34,7 @@ bool cop__take_any(struct cop__thr *self);         /* an idle scheduler; false: 
 void cop__hand_over(struct cop__sched *sched);     /* what nobody holds, to another thread */
 void cop__detached_count(int32_t change);          /* threads that run on without a scheduler */
 bool cop__all_idle(_Atomic(uint32_t) *ret_asleep); /* then *ret_asleep is 1, before it changes */
-bool cop__poller_attended(void);                   /* since this was asked last */
-void cop__polled(void);                            /* somebody has looked at the poller */
+bool cop__somebody_is_busy(void);                  /* a thread has a scheduler, or runs without */
 void cop__heavy_fence(void);                       /* every thread passes a full fence */
 bool cop__fence_is_heavy(void);                    /* it does: the system has membarrier */
 uint32_t cop__idle_count(void);                    /* schedulers */
@@ -48,6 +49,8 @@ bool cop__threads_start(uint32_t count, uint32_t max);
 bool cop__threads_join(void); /* false: some are in user code that does not return */
 bool cop__thread_start(struct cop__sched *sched, bool searching); /* false: no more threads */
 uint32_t cop__threads_live(void);
+/* What the system says of a thread (/proc); false: nothing. */
+bool cop__thread_file(char *ret_text, size_t size, const struct cop__thr *thr, const char *name);
 /* Note `rt` of every thread; later: has each of them been outside the runtime, or without a
  * process, since (retire.c). */
 uint32_t cop__threads_look(uint32_t *ret_rts, uint32_t max);

@@ -8,7 +8,6 @@
  * bounds of the stack, which is found out afterwards and thrown away. */
 #include "proc/long_schedule.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "proc/backtrace.h"
 #include "proc/fault.h"
 #include "proc/handoff.h"
+#include "proc/idle.h"
 #include "proc/verdict.h"
 #include "term/atoms.h"
 
@@ -130,19 +130,10 @@ static void tell(uint64_t id, uint64_t run_ns, const uintptr_t *pcs, uint32_t co
  * instruction. False: it does not wait, or the system does not say. */
 static bool waits_at(const struct cop__thr *thr, uintptr_t *ret_sp, uintptr_t *ret_pc)
 {
-    char path[64], text[256], *at = text;
-    ssize_t size;
-    int fd;
+    char text[256], *at = text;
 
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)thr->tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    size = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (size <= 0 || text[0] < '0' || text[0] > '9')
+    if (!cop__thread_file(text, sizeof text, thr, "syscall") || text[0] < '0' || text[0] > '9')
         return false; /* "running", "-1 ..." */
-    text[size] = 0;
     for (int i = 0; i < 7; i++)
         strtoull(at, &at, 0);
     *ret_sp = (uintptr_t)strtoull(at, &at, 0);

@@ -6,6 +6,7 @@
  * Search order: every 64th turn the global queue and the poller; due timers; the lifo slot; the
  * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
 #include "proc/activation.h"
+#include "proc/attend.h"
 #include "proc/fault.h"
 #include "proc/handoff.h"
 #include "proc/idle.h"

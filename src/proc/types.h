@@ -343,7 +343,7 @@ struct cop__sched {
     _Alignas(64) _Atomic(uint32_t) head; /* thieves and owner CAS */
     /* Written by whoever looks for work to steal (idle.c): turns at the last look, and when it was;
      * from how many processes in the ring on stealing pays, 0: not known. */
-    _Atomic(uint32_t) seen_turns, worth;
+    _Atomic(uint32_t) seen_turns, worth, brisk; /* brisk: its turns are short */
     _Atomic(uint64_t) seen_ns;
     _Alignas(64) _Atomic(uint32_t) tail; /* owner stores */
     _Atomic(uint64_t) turns;             /* activations */
@@ -402,8 +402,9 @@ struct cop__thr {
     struct cop__heap heap;    /* for terms built outside any process */
     struct cop__fiber fiber;
     pthread_t thread;
-    pid_t tid;         /* for tgkill */
-    uintptr_t base_hi; /* above all frames of its base */
+    pid_t tid;                  /* for tgkill */
+    uintptr_t base_hi;          /* above all frames of its base */
+    uint64_t ran_ns, waited_ns; /* at the monitor's last look (crowd.c) */
     /* where its handlers run (fault.c) */
     void *signal_stack;
     size_t signal_stack_size;
