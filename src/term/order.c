@@ -207,6 +207,27 @@ static bool same_children(
     return true;
 }
 
+/* Small tuples that are not the same mostly differ in an immediate, and others have their parts in
+ * common: that shows without a walk. */
+enum { GLANCE_MAX = 8 };
+static enum glance {
+    GLANCE_SAME,
+    GLANCE_DIFFERENT,
+    GLANCE_WALK
+} glance(const cop_term *a, const cop_term *b, size_t count)
+{
+    enum glance glance = GLANCE_SAME;
+
+    for (size_t i = 0; i < count; i++) {
+        if (a[i].word == b[i].word)
+            continue;
+        if (cop__is_immediate(a[i]) || cop__is_immediate(b[i]))
+            return GLANCE_DIFFERENT; /* where 1 is not 1.0 */
+        glance = GLANCE_WALK;
+    }
+    return glance;
+}
+
 static bool same_step(struct cop__stack *stack, cop_term a, cop_term b, enum rules rules)
 {
     uint64_t *x, *y;
@@ -252,6 +273,12 @@ static bool same_step(struct cop__stack *stack, cop_term a, cop_term b, enum rul
     case COP__MAP_CLASH:
         return same_children(stack, cop__elements(a), cop__elements(b), payload.terms, rules);
     default:
+        if (rules == RULES_EXACT && payload.terms <= GLANCE_MAX) {
+            enum glance seen = glance(cop__elements(a), cop__elements(b), payload.terms);
+
+            if (seen != GLANCE_WALK)
+                return seen == GLANCE_SAME;
+        }
         push_run(stack, cop__elements(a), cop__elements(b), payload.terms, rules);
         return true;
     }
