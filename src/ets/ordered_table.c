@@ -53,6 +53,8 @@ _Static_assert(sizeof(struct inner) <= 1024, "a block");
 struct tree {
     struct cop__spinlock lock;
     _Atomic(uint32_t) changes;
+    uint64_t id;            /* no other tree has had it */
+    _Atomic(uint64_t) gone; /* how often leaves have been taken out */
     struct node *_Atomic root;
     _Atomic(int64_t) size, bytes;
     int64_t rows; /* dead ones too */
@@ -272,12 +274,14 @@ static bool new_separator(struct cop__thr *self, struct separator **ret, cop_ter
 
 static bool init(struct cop__table *table)
 {
+    static _Atomic(uint64_t) trees;
     struct tree *tree = cop__must_alloc(sizeof *tree);
     struct leaf *leaf = new_node(cop__self_thr(), sizeof *leaf, true);
 
     table->rows = tree;
     if (!tree || !leaf)
         return false;
+    tree->id = 1 + atomic_fetch_add_explicit(&trees, 1, memory_order_relaxed);
     atomic_init(&tree->root, &leaf->node);
     return true;
 }
@@ -391,10 +395,42 @@ static bool end_read(const struct cop__table *table, uint64_t hash, uint32_t cha
 
 /* --- Finding ---------------------------------------------------------------------------------- */
 
+/* A thread remembers the leaf of its last look: who goes through a table in order, or at keys that
+ * lie together, needs no way from the root. As long as no leaf has gone since before that look, it
+ * is in the tree, and what lies between its first and its last key lies in it. */
+static const struct leaf *remembered(const struct cop__table *table, cop_term key)
+{
+    const struct cop__look *look = &cop__own_thr()->look;
+    const struct tree *tree = tree_of(table);
+    const struct leaf *leaf = look->at;
+    uint32_t count;
+
+    /* acquire: pairs with the release in leaf_goes */
+    if (look->tree != tree->id ||
+        look->gone != atomic_load_explicit(&tree->gone, memory_order_acquire))
+        return NULL;
+    count = count_of(&leaf->node, LEAF_MAX);
+    if (count == 0 ||
+        compare(cop__word(atomic_load_explicit(&leaf->keys[0], memory_order_acquire)), key) > 0 ||
+        compare(
+            cop__word(atomic_load_explicit(&leaf->keys[count - 1], memory_order_acquire)), key) < 0)
+        return NULL;
+    return leaf;
+}
+
+/* Leaves cannot be reached any more, and will be retired: looks from now on see it. */
+static void leaf_goes(struct tree *tree)
+{
+    atomic_store_explicit(&tree->gone, atomic_load_explicit(&tree->gone, memory_order_relaxed) + 1,
+        memory_order_release);
+}
+
 static const struct leaf *leaf_for(const struct cop__table *table, cop_term key)
 {
+    const struct tree *tree = tree_of(table);
+    uint64_t gone = atomic_load_explicit(&tree->gone, memory_order_acquire); /* before the way */
     /* acquire: pairs with the release of who put it there */
-    const struct node *node = atomic_load_explicit(&tree_of(table)->root, memory_order_acquire);
+    const struct node *node = atomic_load_explicit(&tree->root, memory_order_acquire);
     bool found;
 
     while (!node->leaf) {
@@ -402,13 +438,15 @@ static const struct leaf *leaf_for(const struct cop__table *table, cop_term key)
 
         node = child_at(inner, rank(inner->keys, count_of(node, INNER_MAX), key, true, &found));
     }
+    cop__own_thr()->look = (struct cop__look){ tree->id, gone, node };
     return (const struct leaf *)node;
 }
 
 static struct cop__row *find(
     const struct cop__table *table, cop_term key, uint64_t hash, struct cop__view *space)
 {
-    const struct leaf *leaf = leaf_for(table, key);
+    const struct leaf *known = remembered(table, key);
+    const struct leaf *leaf = known ? known : leaf_for(table, key);
     bool found;
     uint32_t i = rank(leaf->keys, count_of(&leaf->node, LEAF_MAX), key, false, &found);
 
@@ -494,10 +532,14 @@ static struct cop__row *beside(const struct cop__table *table, const struct node
 static struct cop__row *neighbour(
     const struct cop__table *table, cop_term key, uint64_t hash, bool before, bool *ret_known)
 {
+    const struct leaf *known = remembered(table, key);
+    struct cop__row *row = known ? beside(table, &known->node, key, before, 0) : NULL;
+
     (void)hash;
     *ret_known = true; /* any key has neighbours: ETS-29 */
-    return beside(
-        table, atomic_load_explicit(&tree_of(table)->root, memory_order_acquire), key, before, 0);
+    return row ? row
+               : beside(table, atomic_load_explicit(&tree_of(table)->root, memory_order_acquire),
+                     key, before, 0);
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
@@ -800,6 +842,7 @@ static void take_leaf_out(struct cop__thr *self, struct tree *tree, const struct
     if (level == 0)
         return;
     take_out(self, path->inner[level - 1], path->child[level - 1]);
+    leaf_goes(tree);
     cop__retire(self, path->leaf, free_node);
     for (size_t i = level; i < path->depth; i++)
         cop__retire(self, path->inner[i], free_node);
@@ -858,6 +901,7 @@ static void clear(struct cop__thr *self, struct cop__table *table)
     if (!leaf)
         cop__out_of_memory("a table");
     atomic_store_explicit(&tree->root, &leaf->node, memory_order_release);
+    leaf_goes(tree);
     free_below(self, old, true, &all);
     atomic_store_explicit(&tree->size, 0, memory_order_relaxed);
     atomic_store_explicit(&tree->bytes, 0, memory_order_relaxed);

@@ -405,6 +405,10 @@ struct cop__thr {
     pid_t tid;                  /* for tgkill */
     uintptr_t base_hi;          /* above all frames of its base */
     uint64_t ran_ns, waited_ns; /* at the monitor's last look (crowd.c) */
+    struct cop__look {
+        uint64_t tree, gone;
+        const void *at;
+    } look; /* where its last one into an ordered table ended (ets/ordered_table.c) */
     /* where its handlers run (fault.c) */
     void *signal_stack;
     size_t signal_stack_size;

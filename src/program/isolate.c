@@ -19,3 +19,9 @@ int cop_isolate_prepare(void)
         cop__start_isolated = cop__stand_in_start;
     return error;
 }
+
+void cop__isolate_end(void)
+{
+    cop__start_isolated = NULL;
+    cop__zygote_stop();
+}

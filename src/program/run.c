@@ -3,7 +3,7 @@
  * SIGTERM, SIGINT and cop_stop_node into the end of it. */
 #include "otp/application_int.h"
 #include "program/heart.h"
-#include "program/zygote.h"
+#include "program/stand_in.h"
 
 #include <coppice/runtime.h>
 #include <signal.h>
@@ -116,7 +116,7 @@ int cop_run_with(const cop_supervisor *tree, const struct cop_options *options)
             cop_error_name(error));
     status = cop_run_main_with(run_main, 0, (char **)(void *)&run, options);
     cop__node_stop_runner((cop_pid){ 0, 0 });
-    cop__zygote_stop();
+    cop__isolate_end();
     return status;
 }
 

@@ -6,5 +6,7 @@
 #include "otp/supervisor_int.h"
 
 struct cop__start cop__stand_in_start(const struct cop__spec *spec, cop_term arg);
+/* The node has ended: nothing is prepared any more (isolate.c). */
+void cop__isolate_end(void);
 
 #endif

@@ -616,6 +616,37 @@ CLAUSE(ETS_28)
     CHECK_TERM(cop_ets_last_lookup(ordered), "{c,[{c,d}]}");
 }
 
+/* Looks that follow one another go from where the last one was; that may be gone. also: ETS-29 */
+CLAUSE(a_walk_whose_ground_goes)
+{
+    for (int round = 0; round < 3; round++) { /* of tables that follow one another in memory */
+        cop_term table = table_of(COP_ORDERED_SET), other = table_of(COP_ORDERED_SET);
+
+        for (int64_t i = 0; i < 1000; i++) {
+            cop_ets_insert(table, cop("{I, x, Round}", i, round));
+            cop_ets_insert(other, cop("{I, y}", 2 * i));
+        }
+        for (int64_t i = 0; i < 999; i++) {
+            CHECK(cop_match(cop_ets_lookup(table, cop("I", i)), "[{I, x, Round}]", i, round));
+            CHECK(cop_match(cop_ets_next(table, cop("I", i)), "Next", i + 1));
+            CHECK(cop_match(cop_ets_next(other, cop("I", i)), "Next", i - i % 2 + 2));
+            cop_ets_delete(table, cop("I", i));
+            CHECK_TERM(cop_ets_lookup(table, cop("I", i)), "[]");
+            CHECK(cop_match(cop_ets_next(table, cop("I", i)), "Next", i + 1));
+            CHECK_TERM(cop_ets_previous(table, cop("I", i)), "'$end_of_table'");
+            cop_turn_end();
+        }
+        CHECK(cop_match(cop_ets_lookup(other, cop("1998")), "[{1998, y}]"));
+        cop_ets_delete_all(other);
+        CHECK_TERM(cop_ets_lookup(other, cop("1998")), "[]");
+        CHECK_TERM(cop_ets_next(other, cop("1998")), "'$end_of_table'");
+        cop_ets_insert(other, cop("{1998, z}"));
+        CHECK_TERM(cop_ets_lookup(other, cop("1998")), "[{1998,z}]");
+        cop_ets_delete_table(table);
+        cop_ets_delete_table(other);
+    }
+}
+
 /* An ordered table is in order, and keys that are not there have neighbours. */
 CLAUSE(ETS_29)
 {

@@ -5,6 +5,7 @@
  * call is answered first. */
 #include <coppice/gen_statem.h>
 
+#include "conformance/printed.h"
 #include "conformance/told_server.h"
 
 struct told {
@@ -934,6 +935,39 @@ CLAUSE(SM_49)
                      " {start_timer, {state_timeout, 0, t, []}, s1},"
                      " {in, {state_timeout, t}, s1}, {consume, {state_timeout, t}, s1, s1},"
                      " {in, {{call, _}, x}, s1}, {consume, {{call, _}, x}, s1, s1} | _]}");
+}
+
+/* And how trace prints them, the words being OTP's. also: SM-49, SYS-31 */
+CLAUSE(trace_prints_what_sys_sees)
+{
+    cop_pid machine = start(&entering, "{ok, s1}"), plain = start(&told, "{ok, s1}");
+    const char *self = cop_show(cop_from_pid(cop_self()));
+    const char *name = cop_show(cop_from_pid(machine)), *end = cop_show(cop_from_pid(plain));
+    struct printed printed = printed_begin();
+    char expected[2048];
+    const char *text;
+
+    cop_sys_trace(machine, true);
+    CHECK_TERM(cop_gen_statem_call(machine, cop("x")), "done");
+    cop_send(machine, cop("news"));
+    cop_cast(machine, cop("{do, {next_state, s2, data}}"));
+    cop_sys_get_state(machine);
+    cop_sys_trace(machine, false);
+    cop_send(machine, cop("unheard"));
+    cop_sys_get_state(machine);
+    cop_sys_trace(plain, true);
+    cop_stop_server(plain, cop("normal"), COP_INFINITY);
+    text = printed_end(printed);
+    snprintf(expected, sizeof expected,
+        "*DBG* %s receive call x from %s in state s1\n"
+        "*DBG* %s consume call x from %s in state s1\n"
+        "*DBG* %s receive info news in state s1\n"
+        "*DBG* %s consume info news in state s1\n"
+        "*DBG* %s receive cast {do,{next_state,s2,data}} in state s1\n"
+        "*DBG* %s consume cast {do,{next_state,s2,data}} in state s1 => s2\n"
+        "*DBG* %s terminate normal in state s1\n",
+        name, self, name, self, name, name, name, name, end);
+    CHECK_EQ_STR(text, expected);
 }
 
 /* The report of an end, and none for expected ones. */

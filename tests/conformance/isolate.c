@@ -337,6 +337,34 @@ TEST(ISO_19)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void stopping_main(cop_term arg)
+{
+    (void)arg;
+    cop_stop_node(0);
+    cop_receive_match("never");
+}
+
+static const cop_supervisor stopping = {
+    .children =
+        COP_CHILDREN({ .name = "server", .gen_server = &server, .arg = "0", .isolate = true },
+            { .name = "stopper", .process = stopping_main }, )
+};
+
+/* Nor for the nodes after the one it was there for (also: ISO-19). */
+TEST(ISO_19_after)
+{
+    int status;
+    pid_t node = fork();
+
+    if (node == 0) {
+        cop_log_set_level(COP_LOG_EMERGENCY);
+        status = cop_run(&stopping);
+        _exit(status ? 2 : cop_run_main(unprepared_main, 0, NULL));
+    }
+    CHECK_EQ_INT(waitpid(node, &status, 0), node);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static int pipe_to;
 
 static void telling_main(cop_term arg)

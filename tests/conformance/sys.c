@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clauses SYS-01 to SYS-37: looking into a running server and steering it. */
+#include "conformance/printed.h"
 #include "conformance/told_server.h"
 
 #include <unistd.h>
@@ -587,31 +588,6 @@ CLAUSE(SYS_30)
     CHECK_TERM(cop_sys_statistics(server, cop("get")), "{ok,no_statistics}");
 }
 
-/* All that is in the file, in a static buffer. */
-static const char *contents(const char *path)
-{
-    static char text[8192];
-    FILE *file = fopen(path, "r");
-    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-
-    if (file)
-        fclose(file);
-    text[size] = 0;
-    return text;
-}
-
-static const char *temporary(void)
-{
-    static char path[64];
-    int fd;
-
-    memcpy(path, "/tmp/coppice-sys-XXXXXX", sizeof "/tmp/coppice-sys-XXXXXX");
-    fd = mkstemp(path);
-    CHECK(fd >= 0);
-    close(fd);
-    return path;
-}
-
 static void talk(cop_pid server)
 {
     cop_send(server, cop("hello"));
@@ -637,39 +613,25 @@ static void check_lines(const char *text, cop_pid server)
 CLAUSE(SYS_31)
 {
     cop_pid server = probe_new_how(START, "{forget_owner, {ok}}");
-    const char *path = temporary();
-    FILE *file = fopen(path, "w");
-    int saved;
+    struct printed printed = printed_begin();
 
-    fflush(stdout);
-    saved = dup(STDOUT_FILENO);
-    dup2(fileno(file), STDOUT_FILENO);
     cop_sys_trace(server, true);
     CHECK_MATCH(cop_sys_get_status(server), "{status, _, _, [_, _, _, [{trace, true}], _]}");
     talk(server);
     cop_sys_trace(server, false);
     cop_send(server, cop("unheard"));
     cop_sys_get_state(server);
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    fclose(file);
-    check_lines(contents(path), server);
-    unlink(path);
+    check_lines(printed_end(printed), server);
 }
 
 /* The lines of a continue and of a time-out; the events kept are printed on demand. also: SYS-29 */
 CLAUSE(SYS_08)
 {
     cop_pid server = { 0, 0 };
-    const char *path = temporary(), *name;
-    FILE *file = fopen(path, "w");
+    struct printed printed = printed_begin();
+    const char *name, *text;
     char expected[1024];
-    int saved;
 
-    fflush(stdout);
-    saved = dup(STDOUT_FILENO);
-    dup2(fileno(file), STDOUT_FILENO);
     CHECK_EQ_INT(PROBE_START(&server, NULL, START, cop("{ok, 1}"), .debug = cop("[trace]")), 0);
     EXPECT("{info, timeout}");
     cop_send(server, cop("{do, {noreply, {continue, on}}}"));
@@ -679,10 +641,7 @@ CLAUSE(SYS_08)
     cop_cast(server, cop("news"));
     EXPECT("{cast, news}");
     cop_sys_log(server, cop("print"));
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    fclose(file);
+    text = printed_end(printed);
     name = cop_show(cop_from_pid(server));
     snprintf(expected, sizeof expected,
         "*DBG* %s got timeout\n*DBG* %s new state #{note => undefined,terminate_by => 0,value => "
@@ -694,8 +653,7 @@ CLAUSE(SYS_08)
         "*DBG* log got cast news\n"
         "*DBG* log new state #{note => undefined,terminate_by => 0,value => 0}\n",
         name, name, name, name, name, name);
-    CHECK_EQ_STR(contents(path), expected);
-    unlink(path);
+    CHECK_EQ_STR(text, expected);
 }
 
 /* A debug function that is done, or raises, is removed. */
