@@ -292,6 +292,8 @@ static void handle_event(struct sm *sm)
 static void debug_in(struct sm *sm)
 {
     sm->extra->sys.debug.messages_in++;
+    if (sm->event.type == COP_EVENT_CALL)
+        sm->from = caller(sm); /* for the lines after the reply, with which it goes */
     cop__sm_debug(sm, cop("{in, Event, State}", cop__sm_event_term(sm), sm->state));
 }
 

@@ -934,7 +934,7 @@ CLAUSE(SM_49)
     CHECK_MATCH(log, "{ok, [{in, {cast, {do, _}}, s1}, {postpone, {cast, _}, s1, s1},"
                      " {start_timer, {state_timeout, 0, t, []}, s1},"
                      " {in, {state_timeout, t}, s1}, {consume, {state_timeout, t}, s1, s1},"
-                     " {in, {{call, _}, x}, s1}, {consume, {{call, _}, x}, s1, s1} | _]}");
+                     " {in, {{call, _}, x}, s1}, {consume, {{call, {_, _}}, x}, s1, s1} | _]}");
 }
 
 /* And how trace prints them, the words being OTP's. also: SM-49, SYS-31 */
