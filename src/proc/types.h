@@ -402,7 +402,7 @@ struct cop__thr {
     struct cop__heap heap;    /* for terms built outside any process */
     struct cop__fiber fiber;
     pthread_t thread;
-    pid_t tid;                  /* for tgkill */
+    _Atomic(pid_t) tid;         /* for tgkill and what /proc says; 0: it has ended */
     uintptr_t base_hi;          /* above all frames of its base */
     uint64_t ran_ns, waited_ns; /* at the monitor's last look (crowd.c) */
     struct cop__look {
