@@ -225,6 +225,9 @@ def killed_and_restarted(cluster):
         "Up = fun F(0) -> never; F(I) -> case net_adm:ping(N) of pong -> up; pang -> timer:sleep(50), F(I - 1) end end, "
         "C = Up(400), R2 = monitor(process, P), "
         "D = receive {'DOWN', R2, process, P, Y} -> Y after 20000 -> nothing end, "
+        # a node can be connected to before its tree has started
+        "There = fun G() -> case rpc:call(N, erlang, whereis, [counter]) of Q when is_pid(Q) -> Q; "
+        "_ -> timer:sleep(20), G() end end, There(), "
         "E = gen_server:call({counter, N}, incr), io:format(\"~p\", [{A, B, C, D, E}])")
     erl = cluster.start(cluster.erl_command("a", "-eval", script + ", halt()."), text=True,
                         stdout=subprocess.PIPE)
