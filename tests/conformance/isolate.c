@@ -874,6 +874,25 @@ CLAUSE(ISO_18)
     CHECK_TERM(ask("server", cop("incr")), "1");
 }
 
+/* A signal is sent at once, and each thread stops when it comes to that. */
+static void stop_now(int os_pid)
+{
+    char path[32], text[256] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/stat", os_pid);
+    kill(os_pid, SIGSTOP);
+    for (int i = 0; i < WAIT_MS && !strstr(text, ") T "); i++) {
+        FILE *file = fopen(path, "r");
+
+        if (file && !fgets(text, sizeof text, file))
+            text[0] = 0;
+        if (file)
+            fclose(file);
+        cop_sleep(1);
+    }
+    cop_sleep(50);
+}
+
 /* It is stopped: others are served, and its supervisor ends it in time. */
 CLAUSE(ISO_20)
 {
@@ -885,7 +904,7 @@ CLAUSE(ISO_20)
     CHECK_EQ_INT(
         start_with(&pid, (cop_child){ .name = "h", .arg = "0", .shutdown_ms = 50 }, &error), 0);
     os_pid = cop_isolate_os_pid(pid);
-    kill(os_pid, SIGSTOP);
+    stop_now(os_pid);
     CHECK(!cop_try_call(&reply, "h", cop("incr"), .timeout_ms = 50));
     CHECK_TERM(reply, "timeout");
     CHECK_TERM(ask("server", cop("incr")), "1");
