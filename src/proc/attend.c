@@ -81,11 +81,6 @@ bool cop__poller_attended(void)
     return polled_since(POLLED_MONITOR) || cop__load(attend.polling);
 }
 
-static void count(_Atomic(uint64_t) *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
 /* Of idle schedulers. Others look after theirs, and at these when they go idle. */
 static uint64_t earliest_timer(void)
 {
@@ -98,6 +93,11 @@ static uint64_t earliest_timer(void)
             earliest = when;
     }
     return earliest;
+}
+
+static bool timer_is_due(void)
+{
+    return earliest_timer() <= cop__now_ns() / 1000000;
 }
 
 /* When the poller must be left for the earliest timer, in ns. */
@@ -224,7 +224,7 @@ static bool poll_wait(struct cop__thr *self)
         }
         if (work == COP__WORK_WORTH)
             break;
-        count(&attend.polls);
+        cop__tally(&attend.polls);
         happened = cop__clock_is_virtual() && work == COP__WORK_NONE
                        ? virtual_wait(events, due_ns)
                        : wait_in_poller(events, until_ns);
@@ -263,10 +263,7 @@ static bool nap_beside(struct cop__thr *self)
     bool have = false;
 
     for (uint32_t quiet = 0; quiet <= QUIET_LOOKS; quiet = some_are_brisk() ? 0 : quiet + 1) {
-        uint64_t due_ms = earliest_timer();
-
-        if (work == COP__WORK_WORTH || atomic_load(&cop__node.stopping) ||
-            (due_ms != UINT64_MAX && cop__now_ns() / 1000000 >= due_ms))
+        if (work == COP__WORK_WORTH || atomic_load(&cop__node.stopping) || timer_is_due())
             break;
         if (!polled_since(POLLED_BESIDE) && !cop__load(attend.polling)) {
             happened = cop__poller_wait(events, COP__POLL_MAX, 0);
@@ -274,7 +271,7 @@ static bool nap_beside(struct cop__thr *self)
             if (happened > 0)
                 break;
         }
-        count(&attend.polls);
+        cop__tally(&attend.polls);
         cop__futex_wait(&attend.roused, 0, &nap);
         atomic_exchange(&attend.roused, 0); /* before the look: see cop__attend_kick */
         work = cop__look_around();
@@ -283,7 +280,7 @@ static bool nap_beside(struct cop__thr *self)
     atomic_store(&attend.beside, 0);
     cop__heavy_fence();
     if (happened > 0 || work == COP__WORK_WORTH || cop__look_around() == COP__WORK_WORTH ||
-        earliest_timer() <= cop__now_ns() / 1000000 || atomic_load(&cop__node.stopping))
+        timer_is_due() || atomic_load(&cop__node.stopping))
         have = cop__take_any(self);
     cop__polled_events(events, happened);
     return have;

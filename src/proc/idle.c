@@ -36,11 +36,6 @@ static struct {
     bool membarrier;
 } idle;
 
-static void count(_Atomic(uint64_t) *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
 /* The sleeper's side of the pair above. */
 void cop__heavy_fence(void)
 {
@@ -184,7 +179,7 @@ static void give(struct cop__thr *thr, struct cop__sched *sched, bool searching)
 {
     thr->given = sched;
     thr->searching = searching;
-    count(&idle.wakes);
+    cop__tally(&idle.wakes);
     cop__store_release(thr->wake, 1); /* pairs with the acquire in thread_wait */
     cop__futex_wake(&thr->wake, 1);
 }
@@ -410,7 +405,7 @@ static bool thread_wait(struct cop__thr *self, bool may_end)
     static const struct timespec rest = { SPARE_NS / 1000000000, 0 };
     uint64_t since_ns = may_end ? cop__now_ns() : 0;
 
-    count(&idle.waits);
+    cop__tally(&idle.waits);
     while (!cop__load_acquire(self->wake)) {
         cop__futex_wait(&self->wake, 0, may_end ? &rest : NULL);
         if (may_end && !cop__load(self->wake) && cop__now_ns() - since_ns >= SPARE_NS) {

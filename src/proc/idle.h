@@ -6,6 +6,11 @@
 
 #include "proc/proc.h"
 
+static inline void cop__tally(_Atomic(uint64_t) *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 /* sched.c */
 bool cop__global_work(void);
 void cop__global_put(struct cop__proc *proc);

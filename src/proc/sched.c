@@ -4,7 +4,7 @@
  * when there is none.
  *
  * Search order: every 64th turn the global queue and the poller; due timers; the lifo slot; the
- * ring; the global queue; the poller; stealing. Wake rules W1 to W5 are in README.md. */
+ * ring; the global queue; the poller; stealing. Wake rules W1 to W8 are in README.md. */
 #include "proc/activation.h"
 #include "proc/attend.h"
 #include "proc/fault.h"

@@ -8,9 +8,9 @@
 #include <setjmp.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/block.h"
 #include "base/choose.h"
+#include "base/clock.h"
 #include "base/heap.h"
 #include "base/lock.h"
 #include "base/map.h"

@@ -323,18 +323,29 @@ static int unprepared_main(int argc, char **argv)
                : 1;
 }
 
-/* Without what forks it (also: ISO-19). */
-TEST(ISO_19)
+/* In a program of its own, which is to exit with 0. */
+static void check_forked(int (*body)(void))
 {
     int status;
     pid_t node = fork();
 
     if (node == 0) {
         cop_log_set_level(COP_LOG_EMERGENCY);
-        _exit(cop_run_main(unprepared_main, 0, NULL));
+        _exit(body());
     }
     CHECK_EQ_INT(waitpid(node, &status, 0), node);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int unprepared(void)
+{
+    return cop_run_main(unprepared_main, 0, NULL);
+}
+
+/* Without what forks it (also: ISO-19). */
+TEST(ISO_19)
+{
+    check_forked(unprepared);
 }
 
 static void stopping_main(cop_term arg)
@@ -350,19 +361,15 @@ static const cop_supervisor stopping = {
             { .name = "stopper", .process = stopping_main }, )
 };
 
+static int prepared_before(void)
+{
+    return cop_run(&stopping) ? 2 : unprepared();
+}
+
 /* Nor for the nodes after the one it was there for (also: ISO-19). */
 TEST(ISO_19_after)
 {
-    int status;
-    pid_t node = fork();
-
-    if (node == 0) {
-        cop_log_set_level(COP_LOG_EMERGENCY);
-        status = cop_run(&stopping);
-        _exit(status ? 2 : cop_run_main(unprepared_main, 0, NULL));
-    }
-    CHECK_EQ_INT(waitpid(node, &status, 0), node);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_forked(prepared_before);
 }
 
 static int pipe_to;
