@@ -64,6 +64,7 @@ typedef struct cop_sim {
     const char *name; /* NULL ends the list */
     cop_main *main;
     uint64_t steps_max; /* 0: 10,000,000; more is a failure */
+    bool several_nodes; /* it may start others: cop_sim_start_node */
 } cop_sim;
 
 /* The main function of a program of simulations:
@@ -136,6 +137,8 @@ struct cop_sim_faults {
     int64_t pause_max_ms; /* 0: 1,000 */
     unsigned cuts;        /* a connection is cut: both sides see ECONNRESET */
     int64_t delay_max_ms; /* of what is sent over a connection, in any step; 0: 5 */
+    unsigned splits;      /* two nodes are split, for up to split_max_ms (0: 20,000) */
+    int64_t split_max_ms;
     /* Who may be killed, crash, or be short of memory; NULL: nobody. Called as an invariant is. */
     bool (*is_victim)(cop_pid pid, void *arg);
     void *arg;
@@ -154,6 +157,68 @@ COP_API void cop_sim_set_faults(const struct cop_sim_faults *faults);
 COP_API void cop_sim_crash(cop_pid pid);
 COP_API void cop_sim_fail_allocation(cop_pid pid, uint32_t nth);
 COP_API void cop_sim_pause(int64_t by_ms);
+
+/* --- Several nodes ---
+ *
+ * A simulation that says so (several_nodes) may start other nodes of the same program. Each is an
+ * operating-system process with memory of its own, and one of them runs at a time: the seed decides
+ * which goes on, and for how long. They have one clock and one network, and become nodes of a
+ * cluster as ever (coppice/net_kernel.h; without epmd: fixed ports on 127.0.0.1, and routes). Two
+ * can be split: nothing that either sends reaches the other, and nobody is told. The story says in
+ * each line which node it is of; the first is called main. */
+
+/* Start a node whose first process runs fn, with its name as argv[0]. It ends when fn returns, and
+ * the whole run fails when that is not 0. A name may be used again when its node has ended.
+ *
+ * Returns  0; -COP_EALREADY: there is a node of that name; -COP_EBADARG: its name is empty, or
+ *          longer than 31 bytes; -COP_ESYSTEMLIMIT: there are eight; -ENOTSUP: the simulation did
+ *          not say several_nodes, or this is none; -errno of fork.
+ * Parks    no.
+ * Context  any process.
+ * OTP      peer:start/1.
+ */
+COP_API int cop_sim_start_node(const char *name, cop_main *fn);
+
+/* End a node as kill -9 does: the system closes its connections.
+ *
+ * Returns  0; -COP_ENOTFOUND: there is none of that name; -COP_EBADARG: it is the first, or this
+ *          one; -ENOTSUP as above.
+ * Parks    no.
+ * Context  any process.
+ * OTP      none.
+ */
+COP_API int cop_sim_kill_node(const char *name);
+
+/* Is there a node of that name; and the name of this one.
+ *
+ * Parks    no.
+ * Context  any thread. In an ordinary node false, and "main".
+ * OTP      none.
+ */
+COP_API bool cop_sim_node_runs(const char *name);
+COP_API const char *cop_sim_node(void);
+
+/* Split two nodes for so long, COP_INFINITY: until they are healed. What they send meanwhile
+ * arrives afterwards, unless the connection was given up; a connect finds nobody, and times out.
+ *
+ * Returns  0; -COP_ENOTFOUND: a name that no node has; -COP_EBADARG: both are one; -ENOTSUP.
+ * Parks    no.
+ * Options  for_ms: milliseconds of virtual time.
+ * Context  any process.
+ * OTP      none.
+ */
+COP_API int cop_sim_split(const char *name, const char *other, int64_t for_ms);
+COP_API int cop_sim_heal(const char *name, const char *other);
+
+/* Memory that all nodes of the run see, 64 KiB, zeroed when it starts: for what the test knows to
+ * be true, to compare with what nodes believe. No simulated fault touches it.
+ *
+ * Returns  NULL: this is no simulation of several nodes.
+ * Parks    no.
+ * Context  any thread.
+ * OTP      none.
+ */
+COP_API void *cop_sim_memory(void);
 
 /* A line of the story. Nothing in an ordinary node, or when the story is not told.
  *

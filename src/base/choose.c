@@ -17,8 +17,7 @@ bool cop__choosing;
 
 static struct {
     struct cop__spinlock lock; /* schedulers and the monitor choose at any time */
-    uint64_t state, trace;
-    size_t made;
+    struct cop__choices_place at;
     const struct cop__schedule *schedule;
     struct cop__recording *recording;
 } choices;
@@ -26,9 +25,7 @@ static struct {
 static void begin(
     uint64_t seed, const struct cop__schedule *schedule, struct cop__recording *recording)
 {
-    choices.state = seed ? seed : 1;
-    choices.trace = 0xcbf29ce484222325ull;
-    choices.made = 0;
+    choices.at = (struct cop__choices_place){ seed ? seed : 1, 0xcbf29ce484222325ull, 0 };
     choices.schedule = schedule;
     choices.recording = recording;
     cop__choosing = true;
@@ -52,8 +49,6 @@ void cop__choices_start(void)
 void cop__choices_simulate(
     uint64_t seed, const struct cop__schedule *schedule, struct cop__recording *recording)
 {
-    if (recording)
-        recording->count = 0;
     begin(seed, schedule, recording);
 }
 
@@ -67,17 +62,27 @@ void cop__choices_stop(void)
     choices.recording = NULL;
 }
 
+struct cop__choices_place cop__choices_save(void)
+{
+    return choices.at;
+}
+
+void cop__choices_restore(struct cop__choices_place place)
+{
+    choices.at = place;
+}
+
 static void fold(uint64_t what)
 {
-    choices.trace = (choices.trace ^ what) * 0x100000001b3ull;
+    choices.at.trace = (choices.at.trace ^ what) * 0x100000001b3ull;
 }
 
 static uint32_t choose(uint32_t count)
 {
-    size_t place = choices.made++;
+    size_t place = choices.at.made++;
 
     if (!choices.schedule)
-        return (uint32_t)(cop__random_next(&choices.state) >> 32) % count;
+        return (uint32_t)(cop__random_next(&choices.at.state) >> 32) % count;
     return place < choices.schedule->count ? choices.schedule->values[place] % count : 0;
 }
 
@@ -108,7 +113,7 @@ uint64_t cop__choices(void)
     uint64_t value;
 
     cop__spin_lock(&choices.lock);
-    value = cop__choosing ? choices.trace : 0;
+    value = cop__choosing ? choices.at.trace : 0;
     cop__spin_unlock(&choices.lock);
     return value;
 }

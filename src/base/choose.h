@@ -19,6 +19,7 @@ enum cop__choice {
     COP__CHOOSE_HAND_OFF, /* take the scheduler now */
     COP__CHOOSE_FAULT,    /* a simulated fault, and whom it hits */
     COP__CHOOSE_NET,      /* when bytes of a simulated socket arrive, and in which pieces */
+    COP__CHOOSE_NODE,     /* which node of a simulation goes on, and for how long */
     COP__CHOOSE_USER      /* what a simulated program asks for: cop_sim_choose */
 };
 
@@ -45,7 +46,7 @@ struct cop__schedule {
     size_t count;
 };
 
-/* Where the choices of a run are written down; `count` goes on past `max`. */
+/* Where the choices of a run are written down, from `count` on, which goes on past `max`. */
 struct cop__recording {
     uint32_t *values;
     size_t max, count;
@@ -59,6 +60,14 @@ void cop__choices_start(void);
 void cop__choices_simulate(
     uint64_t seed, const struct cop__schedule *schedule, struct cop__recording *recording);
 void cop__choices_stop(void);
+
+/* Where a run stands in its choices, so that another process can go on from there (world.h). */
+struct cop__choices_place {
+    uint64_t state, trace;
+    size_t made;
+};
+struct cop__choices_place cop__choices_save(void);
+void cop__choices_restore(struct cop__choices_place place);
 
 /* A hash of all choices, and what else was noted, since the node started; 0 when it does not
  * choose. With one scheduler, without hand-off and outside events the same seed gives the same

@@ -49,6 +49,13 @@ void cop__clock_jump(uint64_t to_ns)
         atomic_store(&virtual_ns, to_ns);
 }
 
+uint64_t cop__clock_virtual_ms(void)
+{
+    uint64_t now_ns = atomic_load(&virtual_ns);
+
+    return now_ns ? (now_ns - VIRTUAL_START_NS) / 1000000 : 0;
+}
+
 uint64_t cop__clock_now_ns(void)
 {
     uint64_t now_ns = atomic_load_explicit(&virtual_ns, memory_order_relaxed);

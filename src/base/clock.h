@@ -17,6 +17,7 @@ void cop__clock_virtual(bool on);
 bool cop__clock_is_virtual(void);
 void cop__clock_jump(uint64_t to_ns);
 uint64_t cop__clock_now_ns(void);
+uint64_t cop__clock_virtual_ms(void); /* since it began; 0 when time is real */
 int64_t cop__clock_system_ms(void);
 
 /* For time-outs, which are set often and must not end early: the time of the node, or up to

@@ -1,104 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated network, and the way to the real one. Layer 0.
+/* The calls of the simulated network, and the way to the real one. Layer 0.
  *
  * The hard idea: a socket is the bytes that are on their way to it. They lie in its buffer as soon
  * as they are sent, and are seen from their time on; so the order within a connection is kept by
- * itself, and connections are late independently. Everything runs on the one thread of the
- * simulated node. */
-#include "base/network.h"
-
+ * itself, and connections are late independently (network_time.c). One thread of one node runs at a
+ * time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/choose.h"
 #include "base/clock.h"
+#include "base/network_int.h"
 
-enum {
-    ENDS_MAX = 1024,
-    ROOM = 16 << 10,
-    BACKLOG_MAX = 64,
-    PORT_FIRST = 40000,
-    PIECES_MAX = 64,
-    DELAY_MAX_MS = 5
-};
+enum { PORT_FIRST = 40000, FDS_MAX = COP__ENDS_MAX };
+static const uint64_t connect_max_ns = 127000000000; /* so long the system tries */
 
-struct piece {
-    uint64_t at_ns;
-    size_t size;
-};
-
-struct end {
-    bool used, listens, connected, shut, registered;
-    int fd, peer; /* peer -1: none, or gone */
-    int error;
-    struct sockaddr_storage own, other;
-    socklen_t own_size, other_size;
-    uint64_t data;
-    uint32_t news; /* events not told yet */
-    unsigned char bytes[ROOM];
-    size_t held, seen;               /* of these, what has arrived */
-    struct piece pieces[PIECES_MAX]; /* on their way, in order */
-    int piece_count;
-    uint64_t last_ns;            /* nothing comes before what was sent before */
-    uint64_t end_ns, connect_ns; /* 0: none is coming */
-    bool ended;
-    int backlog[BACKLOG_MAX], backlog_count, backlog_max; /* of a listener: ends to be accepted */
-};
+struct cop__network *cop__net_memory;
+#define net cop__net_memory
 
 static bool simulated;
-static struct end *ends;                  /* by descriptor */
-static int ends_max, ends_top, port_next; /* none is used from ends_top on */
-static int64_t delay_max_ms;
+static int end_by_fd[FDS_MAX]; /* of this node: place and 1; 0: none */
+
+/* --- Its memory ----------------------------------------------------------------------------------
+ */
+
+bool cop__network_open(void)
+{
+    void *memory = net;
+
+    if (net)
+        return true;
+    memory = mmap(NULL, sizeof *net, PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    net = memory;
+    net->port_next = PORT_FIRST;
+    cop__network_delays(0);
+    return true;
+}
+
+void cop__network_discard(void)
+{
+    if (net)
+        munmap(net, sizeof *net);
+    net = NULL;
+}
 
 void cop__network_simulate(bool on)
 {
-    for (int i = 0; i < ends_top; i++)
-        if (ends[i].used)
-            close(ends[i].fd);
-    free(ends);
-    ends = NULL;
-    ends_max = ends_top = 0;
-    port_next = PORT_FIRST;
-    delay_max_ms = DELAY_MAX_MS;
+    if (on) {
+        memset(end_by_fd, 0, sizeof end_by_fd);
+        (void)cop__network_open(); /* without it no socket can be had: new_end */
+    }
+    for (int fd = 0; !on && fd < FDS_MAX; fd++)
+        if (end_by_fd[fd])
+            cop__network_close(fd);
+    if (!on && !cop__world)
+        cop__network_discard();
     simulated = on;
-    if (!on)
-        return;
-    ends = calloc(ENDS_MAX, sizeof *ends);
-    ends_max = ends ? ENDS_MAX : 0;
 }
 
-static struct end *end_of(int fd)
+static struct cop__end *end_of(int fd)
 {
-    return __builtin_expect(simulated, 0) && fd >= 0 && fd < ends_max && ends[fd].used ? &ends[fd]
-                                                                                       : NULL;
+    return __builtin_expect(simulated, 0) && fd >= 0 && fd < FDS_MAX && end_by_fd[fd]
+               ? &net->ends[end_by_fd[fd] - 1]
+               : NULL;
+}
+
+static int place_of(const struct cop__end *end)
+{
+    return (int)(end - net->ends);
 }
 
 static int fail(int error)
 {
     errno = error;
     return -1;
-}
-
-void cop__network_delays(int64_t max_ms)
-{
-    delay_max_ms = max_ms > 0 ? max_ms : DELAY_MAX_MS;
-}
-
-/* 0 is at once. */
-static uint64_t arrival(void)
-{
-    uint64_t delay_ms = cop__choose(COP__CHOOSE_NET, 3)
-                            ? cop__choose(COP__CHOOSE_NET, (uint32_t)delay_max_ms + 1)
-                            : 0;
-
-    return cop__clock_now_ns() + delay_ms * 1000000;
 }
 
 /* All of size, or a part of it. */
@@ -111,90 +97,12 @@ static size_t part_of(size_t size)
     return size - less;
 }
 
-/* --- Time ----------------------------------------------------------------------------------------
+/* --- The poller's -------------------------------------------------------------------------------
  */
-
-static void advance(struct end *end, uint64_t now_ns)
-{
-    int done = 0;
-
-    if (end->connect_ns && end->connect_ns <= now_ns) {
-        end->connect_ns = 0;
-        end->news |= EPOLLOUT;
-    }
-    while (done < end->piece_count && end->pieces[done].at_ns <= now_ns) {
-        end->seen += end->pieces[done++].size;
-        end->news |= EPOLLIN;
-    }
-    end->piece_count -= done;
-    memmove(end->pieces, end->pieces + done, (size_t)end->piece_count * sizeof *end->pieces);
-    if (end->end_ns && end->end_ns <= now_ns) {
-        end->end_ns = 0;
-        end->ended = true;
-        end->news |= EPOLLIN | EPOLLRDHUP;
-    }
-}
-
-static void advance_all(void)
-{
-    uint64_t now_ns = cop__clock_now_ns();
-
-    for (int i = 0; i < ends_top; i++)
-        if (ends[i].used)
-            advance(&ends[i], now_ns);
-}
-
-uint64_t cop__network_due_ns(void)
-{
-    uint64_t due_ns = UINT64_MAX;
-
-    for (int i = 0; i < ends_top; i++) {
-        const struct end *end = &ends[i];
-
-        if (!end->used)
-            continue;
-        if (end->connect_ns && end->connect_ns < due_ns)
-            due_ns = end->connect_ns;
-        if (end->piece_count && end->pieces[0].at_ns < due_ns)
-            due_ns = end->pieces[0].at_ns;
-        if (end->end_ns && end->end_ns < due_ns)
-            due_ns = end->end_ns;
-    }
-    return due_ns;
-}
-
-bool cop__network_has_news(void)
-{
-    if (!__builtin_expect(simulated, 0))
-        return false;
-    advance_all();
-    for (int i = 0; i < ends_top; i++)
-        if (ends[i].used && ends[i].registered && ends[i].news)
-            return true;
-    return false;
-}
-
-int cop__network_events(struct cop__poll_event *ret_events, int max)
-{
-    int count = 0;
-
-    if (!__builtin_expect(simulated, 0))
-        return 0;
-    advance_all();
-    for (int i = 0; i < ends_top && count < max; i++) {
-        struct end *end = &ends[i];
-
-        if (!end->used || !end->registered || !end->news)
-            continue;
-        ret_events[count++] = (struct cop__poll_event){ end->data, end->news };
-        end->news = 0;
-    }
-    return count;
-}
 
 bool cop__network_register(int fd, uint64_t data)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (!end)
         return false;
@@ -211,7 +119,7 @@ bool cop__network_register(int fd, uint64_t data)
 
 bool cop__network_unregister(int fd)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (end)
         end->registered = false;
@@ -221,39 +129,55 @@ bool cop__network_unregister(int fd)
 /* --- Opening -------------------------------------------------------------------------------------
  */
 
-static struct end *new_end(void)
+/* Of a node, without a descriptor. */
+static struct cop__end *new_end(int node)
 {
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int place = 0;
 
-    if (fd >= ends_max) {
-        close(fd);
+    while (net && place < net->top && net->ends[place].used)
+        place++;
+    if (!net || place == COP__ENDS_MAX) {
         errno = EMFILE;
         return NULL;
     }
+    if (place == net->top)
+        net->top++;
+    memset(&net->ends[place], 0, sizeof net->ends[place]);
+    net->ends[place].used = true;
+    net->ends[place].node = node;
+    net->ends[place].fd = net->ends[place].peer = -1;
+    return &net->ends[place];
+}
+
+/* Its number in this process. -1: there is none. */
+static int give_number(struct cop__end *end)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (fd >= FDS_MAX) {
+        close(fd);
+        fd = fail(EMFILE);
+    }
     if (fd < 0)
-        return NULL;
-    memset(&ends[fd], 0, sizeof ends[fd]);
-    ends[fd].used = true;
-    if (fd >= ends_top)
-        ends_top = fd + 1;
-    ends[fd].fd = fd;
-    ends[fd].peer = -1;
-    return &ends[fd];
+        return -1;
+    end_by_fd[fd] = place_of(end) + 1;
+    return end->fd = fd;
 }
 
 int cop__network_socket(int family)
 {
-    struct end *end;
+    struct cop__end *end;
 
     if (!simulated)
         return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    end = new_end();
+    end = new_end(cop__world_self());
     if (!end)
         return -1;
     end->own.ss_family = (sa_family_t)family;
     end->own_size = family == AF_INET6  ? sizeof(struct sockaddr_in6)
                     : family == AF_INET ? sizeof(struct sockaddr_in)
                                         : sizeof(sa_family_t);
+    end->used = give_number(end) >= 0;
     return end->fd;
 }
 
@@ -264,13 +188,13 @@ static in_port_t *port_of(struct sockaddr_storage *address)
                                             : NULL;
 }
 
-static struct end *listener_at(const struct sockaddr *address, socklen_t size)
+static struct cop__end *listener_at(const struct sockaddr *address, socklen_t size)
 {
     struct sockaddr_storage wanted = { .ss_family = 0 };
 
     memcpy(&wanted, address, size < sizeof wanted ? size : sizeof wanted);
-    for (int i = 0; i < ends_top; i++) {
-        struct end *end = &ends[i];
+    for (int i = 0; i < net->top; i++) {
+        struct cop__end *end = &net->ends[i];
         in_port_t *port = port_of(&end->own), *other = port_of(&wanted);
 
         if (!end->used || !end->listens || end->own.ss_family != wanted.ss_family)
@@ -283,7 +207,7 @@ static struct end *listener_at(const struct sockaddr *address, socklen_t size)
 
 int cop__network_bind(int fd, const struct sockaddr *address, socklen_t size)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
     in_port_t *port;
 
     if (!end)
@@ -295,49 +219,60 @@ int cop__network_bind(int fd, const struct sockaddr *address, socklen_t size)
     end->own_size = size;
     port = port_of(&end->own);
     if (port && !*port)
-        *port = htons((uint16_t)port_next++);
+        *port = htons((uint16_t)net->port_next++);
     return listener_at((struct sockaddr *)&end->own, size) ? fail(EADDRINUSE) : 0;
 }
 
 int cop__network_listen(int fd, int backlog)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (!end)
         return listen(fd, backlog);
     end->listens = true;
-    end->backlog_max = backlog < BACKLOG_MAX ? backlog : BACKLOG_MAX;
+    end->backlog_max = backlog < COP__BACKLOG_MAX ? backlog : COP__BACKLOG_MAX;
     return 0;
+}
+
+static void join(struct cop__end *end, struct cop__end *other, const struct cop__end *listener)
+{
+    in_port_t *port = port_of(&end->own);
+
+    if (port && !*port)
+        *port = htons((uint16_t)net->port_next++);
+    end->other = other->own = listener->own;
+    end->other_size = other->own_size = listener->own_size;
+    other->other = end->own;
+    other->other_size = end->own_size;
+    end->peer = place_of(other);
+    other->peer = place_of(end);
+    end->peer_node = other->node;
+    other->peer_node = end->node;
+    end->connected = other->connected = true;
 }
 
 int cop__network_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
-    struct end *end = end_of(fd), *listener, *other;
-    in_port_t *port;
+    struct cop__end *end = end_of(fd), *listener, *other;
 
     if (!end)
         return connect(fd, address, size);
     listener = listener_at(address, size);
     if (!listener)
         return fail(ECONNREFUSED);
+    if (net->split_until_ns[end->node][listener->node] > cop__clock_now_ns()) {
+        end->give_up_ns = cop__clock_now_ns() + connect_max_ns; /* nobody answers */
+        return fail(EINPROGRESS);
+    }
     if (listener->backlog_count >= listener->backlog_max)
         return fail(port_of(&listener->own) ? ECONNREFUSED : EAGAIN);
-    other = new_end();
+    other = new_end(listener->node);
     if (!other)
         return -1;
-    port = port_of(&end->own);
-    if (port && !*port)
-        *port = htons((uint16_t)port_next++);
-    end->other = other->own = listener->own;
-    end->other_size = other->own_size = listener->own_size;
-    other->other = end->own;
-    other->other_size = end->own_size;
-    end->peer = other->fd;
-    other->peer = end->fd;
-    end->connected = other->connected = true;
-    listener->backlog[listener->backlog_count++] = other->fd;
+    join(end, other, listener);
+    listener->backlog[listener->backlog_count++] = place_of(other);
     listener->news |= EPOLLIN;
-    end->connect_ns = arrival();
+    end->connect_ns = cop__net_arrival();
     if (end->connect_ns <= cop__clock_now_ns()) {
         end->connect_ns = 0;
         return 0;
@@ -347,14 +282,16 @@ int cop__network_connect(int fd, const struct sockaddr *address, socklen_t size)
 
 int cop__network_accept(int listener)
 {
-    struct end *end = end_of(listener);
+    struct cop__end *end = end_of(listener);
     int fd;
 
     if (!end)
         return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (!end->backlog_count)
         return fail(EAGAIN);
-    fd = end->backlog[0];
+    fd = give_number(&net->ends[end->backlog[0]]);
+    if (fd < 0)
+        return -1;
     end->backlog_count--;
     memmove(end->backlog, end->backlog + 1, (size_t)end->backlog_count * sizeof *end->backlog);
     return fd;
@@ -365,7 +302,7 @@ int cop__network_accept(int listener)
 
 int cop__network_error(int fd, int *ret_error)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
     socklen_t size = sizeof *ret_error;
 
     if (!end)
@@ -377,7 +314,7 @@ int cop__network_error(int fd, int *ret_error)
 
 int cop__network_name(int fd, bool peer, struct sockaddr *ret_address, socklen_t *size)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
     socklen_t whole;
 
     if (!end)
@@ -395,21 +332,21 @@ int cop__network_name(int fd, bool peer, struct sockaddr *ret_address, socklen_t
 
 ssize_t cop__network_read(int fd, void *buffer, size_t size)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
     size_t count;
 
     if (!end)
         return read(fd, buffer, size);
+    cop__net_advance(end);
     if (end->error)
         return fail(end->error);
-    advance(end, cop__clock_now_ns());
     if (!end->seen || !size)
         return end->ended || !size ? 0 : fail(EAGAIN);
     count = part_of(end->seen < size ? end->seen : size);
     memcpy(buffer, end->bytes, count);
     memmove(end->bytes, end->bytes + count, end->held - count);
-    if (end->held == ROOM && end->peer >= 0)
-        ends[end->peer].news |= EPOLLOUT;
+    if (end->held == COP__END_ROOM && end->peer >= 0)
+        net->ends[end->peer].news |= EPOLLOUT;
     end->held -= count;
     end->seen -= count;
     if (end->seen)
@@ -429,11 +366,23 @@ static void gather(unsigned char *to, size_t size, const struct msghdr *message)
     }
 }
 
+/* From here on it is seen from its time on. The last piece takes what is too many. */
+static void put_piece(struct cop__end *peer, size_t size)
+{
+    uint64_t at_ns = cop__net_arrival();
+
+    if (at_ns < peer->last_ns)
+        at_ns = peer->last_ns;
+    peer->last_ns = at_ns;
+    if (peer->piece_count < COP__PIECES_MAX)
+        peer->pieces[peer->piece_count++] = (struct cop__piece){ at_ns, 0 };
+    peer->pieces[peer->piece_count - 1].size += size;
+}
+
 ssize_t cop__network_send(int fd, const struct msghdr *message)
 {
-    struct end *end = end_of(fd), *peer;
+    struct cop__end *end = end_of(fd), *peer;
     size_t size = 0;
-    uint64_t at_ns;
 
     if (!end)
         return message->msg_iovlen == 1
@@ -442,116 +391,95 @@ ssize_t cop__network_send(int fd, const struct msghdr *message)
                    : sendmsg(fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
     for (size_t i = 0; i < (size_t)message->msg_iovlen; i++)
         size += message->msg_iov[i].iov_len;
+    cop__net_advance(end);
     if (end->error)
         return fail(end->error);
     if (end->shut || end->peer < 0)
         return fail(EPIPE);
-    peer = &ends[end->peer];
-    if (peer->held == ROOM)
+    peer = &net->ends[end->peer];
+    if (peer->held == COP__END_ROOM)
         return fail(EAGAIN);
-    if (size > ROOM - peer->held)
-        size = ROOM - peer->held;
+    if (size > COP__END_ROOM - peer->held)
+        size = COP__END_ROOM - peer->held;
     if (!size)
         return 0;
     size = part_of(size);
     gather(peer->bytes + peer->held, size, message);
     peer->held += size;
-    at_ns = arrival();
-    if (at_ns < peer->last_ns)
-        at_ns = peer->last_ns;
-    peer->last_ns = at_ns;
-    if (peer->piece_count < PIECES_MAX)
-        peer->pieces[peer->piece_count++] = (struct piece){ at_ns, 0 };
-    peer->pieces[peer->piece_count - 1].size += size; /* the last takes what is too many */
+    put_piece(peer, size);
     return (ssize_t)size;
 }
 
 /* --- Ending --------------------------------------------------------------------------------------
  */
 
-static void end_comes(struct end *peer)
-{
-    uint64_t at_ns = arrival();
-
-    peer->end_ns = at_ns < peer->last_ns ? peer->last_ns : at_ns;
-}
-
 int cop__network_shut_write(int fd)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (!end)
         return shutdown(fd, SHUT_WR);
     if (!end->shut && end->peer >= 0)
-        end_comes(&ends[end->peer]);
+        cop__net_end_comes(&net->ends[end->peer]);
     end->shut = true;
     return 0;
 }
 
+/* The system has closed it: its number is free, or was never given. */
+static void close_end(struct cop__end *end)
+{
+    struct cop__end *peer = end->peer >= 0 ? &net->ends[end->peer] : NULL;
+
+    if (peer) {
+        if (end->held)
+            cop__net_reset_comes(peer); /* what was not read */
+        else if (!end->shut)
+            cop__net_end_comes(peer);
+        peer->peer = -1;
+    }
+    end->used = false;
+}
+
+static void close_backlog(struct cop__end *listener)
+{
+    for (int i = 0; i < listener->backlog_count; i++)
+        close_end(&net->ends[listener->backlog[i]]);
+    listener->backlog_count = 0;
+}
+
 int cop__network_shut_read(int fd)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (!end)
         return shutdown(fd, SHUT_RD);
     end->listens = false;
-    for (int i = 0; i < end->backlog_count; i++)
-        cop__network_close(end->backlog[i]);
-    end->backlog_count = 0;
+    close_backlog(end);
     end->ended = end->connected;
     end->news |= EPOLLIN | EPOLLRDHUP;
     return 0;
 }
 
-static void reset(struct end *end)
-{
-    end->error = ECONNRESET;
-    end->peer = -1;
-    end->held = end->seen = 0;
-    end->piece_count = 0;
-    end->end_ns = 0;
-    end->news |= EPOLLIN | EPOLLERR | EPOLLHUP;
-}
-
 int cop__network_close(int fd)
 {
-    struct end *end = end_of(fd);
+    struct cop__end *end = end_of(fd);
 
     if (!end)
         return close(fd);
-    if (end->peer >= 0) {
-        struct end *peer = &ends[end->peer];
-
-        if (end->held) {
-            reset(peer); /* what was not read */
-        } else {
-            if (!end->shut)
-                end_comes(peer);
-            peer->peer = -1;
-        }
-    }
-    for (int i = 0; i < end->backlog_count; i++)
-        cop__network_close(end->backlog[i]);
-    end->used = false;
+    close_backlog(end);
+    close_end(end);
+    end_by_fd[fd] = 0;
     return close(fd);
 }
 
-bool cop__network_cut(void)
+void cop__network_drop(int node)
 {
-    uint32_t count = 0;
-    uint32_t chosen;
+    for (int i = 0; net && i < net->top; i++) {
+        struct cop__end *end = &net->ends[i];
 
-    for (int i = 0; i < ends_top; i++)
-        count += ends[i].used && ends[i].peer > i;
-    if (!count)
-        return false;
-    chosen = cop__choose(COP__CHOOSE_NET, count);
-    for (int i = 0; i < ends_top; i++) {
-        if (!ends[i].used || ends[i].peer <= i || chosen--)
+        if (!end->used || end->node != node)
             continue;
-        reset(&ends[ends[i].peer]);
-        reset(&ends[i]);
-        break;
+        close_backlog(end);
+        close_end(end);
     }
-    return true;
 }

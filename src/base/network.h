@@ -34,11 +34,18 @@ bool cop__network_register(int fd, uint64_t data);
 bool cop__network_unregister(int fd);
 int cop__network_events(struct cop__poll_event *ret_events, int max); /* that are due by now */
 
-/* For the simulation. */
-void cop__network_simulate(bool on);
-bool cop__network_has_news(void);   /* events are due */
-uint64_t cop__network_due_ns(void); /* when the next will be; UINT64_MAX: never */
+/* For the simulation. A run has one network; its nodes, each an operating-system process, see the
+ * same memory and have sockets of their own (world.h). */
+bool cop__network_open(void); /* before they are there; false: no memory */
+void cop__network_discard(void);
+void cop__network_simulate(bool on); /* of this node; off: its sockets are closed */
+bool cop__network_has_news(void);    /* events are due */
+bool cop__network_has_news_for(int node);
+uint64_t cop__network_due_ns(int node); /* when its next will be; UINT64_MAX: never */
 void cop__network_delays(int64_t max_ms);
 bool cop__network_cut(void); /* one connection of those there are, chosen; false: none */
+/* Nothing passes between two nodes until then; 0: it does again. */
+void cop__network_split(int node, int other, uint64_t until_ns);
+void cop__network_drop(int node); /* it was killed: its sockets close as the system closes them */
 
 #endif

@@ -222,7 +222,8 @@ static COP_NORETURN void up(struct connection *connection)
         give_up();
     cop__wire_hold(&connection->wire); /* the writer's */
     cop_spawn_with(cop__writer_main, arg,
-        &(struct cop_spawn_options){ .link = true, .stack_size = is_node ? cop__wire_stack() : 0 },
+        &(struct cop_spawn_options){
+            .link = true, .initial_call = "writer", .stack_size = is_node ? cop__wire_stack() : 0 },
         NULL);
     if (!is_node)
         cop_init_ack(cop("ok"));

@@ -8,6 +8,7 @@
 #include "dist/frame.h"
 #include "dist/nodes.h"
 #include "proc/proc.h"
+#include "proc/simulate.h"
 #include "base/scratch.h"
 #include "dist/bytes.h"
 #include "term/atoms.h"
@@ -41,6 +42,42 @@ static size_t size_of(const struct cop__etf_writer *writer)
     return (size_t)(writer->at - writer->base);
 }
 
+/* For the story of a simulation. */
+static const char *op_text(enum cop__op op)
+{
+    switch (op) {
+    case COP__OP_LINK:
+        return "link";
+    case COP__OP_UNLINK_ID:
+        return "unlink";
+    case COP__OP_UNLINK_ID_ACK:
+        return "unlink ack";
+    case COP__OP_EXIT:
+    case COP__OP_PAYLOAD_EXIT:
+        return "exit of link";
+    case COP__OP_EXIT2:
+    case COP__OP_PAYLOAD_EXIT2:
+        return "exit signal";
+    case COP__OP_MONITOR_P:
+        return "monitor";
+    case COP__OP_DEMONITOR_P:
+        return "demonitor";
+    case COP__OP_MONITOR_P_EXIT:
+    case COP__OP_PAYLOAD_MONITOR_P_EXIT:
+        return "down";
+    case COP__OP_GROUP_LEADER:
+        return "group leader";
+    case COP__OP_SPAWN_REQUEST:
+        return "spawn";
+    case COP__OP_SPAWN_REPLY:
+        return "spawned";
+    case COP__OP_ALIAS_SEND:
+        return "to alias";
+    default:
+        return "message";
+    }
+}
+
 bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sender,
     enum cop__op op, const cop_term *items, size_t count, cop_term payload)
 {
@@ -50,6 +87,8 @@ bool cop__control_send(struct cop__peer *peer, uint64_t connection, uint64_t sen
     unsigned char local[COP__ETF_LOCAL_SIZE], *at;
     size_t control, begin = LENGTH + HEADER;
 
+    if (__builtin_expect(cop__simulated, 0))
+        cop__sim_sent(sender, peer->name, op_text(op), cop_tuple_from(items, count), payload);
     writer.here = cop__name_toward(peer);
     cop__etf_writer_local(&writer, local);
     at = cop__etf_room(&writer, LENGTH + HEADER);

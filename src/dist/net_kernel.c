@@ -254,7 +254,9 @@ static void acceptor_main(cop_term arg)
             continue;
         }
         pid = cop_spawn_with(cop__accepted_main, cop_from_socket(socket),
-            &(struct cop_spawn_options){ .stack_size = cop__wire_stack() }, NULL);
+            &(struct cop_spawn_options){
+                .initial_call = "connection", .stack_size = cop__wire_stack() },
+            NULL);
         if (cop_tcp_give_away(socket, pid) < 0)
             cop_tcp_close(socket);
         cop_send(pid, cop("go"));
@@ -346,7 +348,9 @@ static cop_step handle_info(void *memory, cop_term message)
 
     if (cop_match(message, "{connect, Node, Number}", &node, &number))
         cop_spawn_with(cop__connect_main, cop("{Node, Number}", node, number),
-            &(struct cop_spawn_options){ .stack_size = cop__wire_stack() }, NULL);
+            &(struct cop_spawn_options){
+                .initial_call = "connection", .stack_size = cop__wire_stack() },
+            NULL);
     else if (cop_match(message, "{'EXIT', Pid, _}", &pid)) {
         if (pid.id == state->acceptor.id)
             start_acceptor(state);

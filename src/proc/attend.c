@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/network.h"
+#include "base/world.h"
 #include "base/poller.h"
 #include "proc/idle.h"
 
@@ -143,7 +144,7 @@ static int virtual_wait(struct cop__poll_event *events, uint64_t due_ns)
         return happened;
     if (cop__somebody_is_busy())
         return cop__poller_wait(events, COP__POLL_MAX, nap_end_ns); /* another thread has its say */
-    network_ns = cop__network_due_ns();
+    network_ns = cop__network_due_ns(cop__world_self());
     if (network_ns < due_ns)
         due_ns = network_ns;
     return cop__virtual_idle(due_ns) ? 0 : cop__poller_wait(events, COP__POLL_MAX, UINT64_MAX);

@@ -111,9 +111,10 @@ static void start_node(const struct cop_options *options)
 
     cop__node = (struct cop__node){ 0 };
     cop__sim_begin();
-    if (!cop__simulated)
+    if (!cop__simulated) {
         cop__choices_start();
-    cop__clock_virtual(options->virtual_time || cop__simulated);
+        cop__clock_virtual(options->virtual_time);
+    }
     cop__node.origin_ns = cop__now_ns();
     if (!cop__reserve_start())
         start_failed("what is set aside");

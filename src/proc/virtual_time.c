@@ -13,14 +13,34 @@
 
 #include "base/clock.h"
 #include "base/poller.h"
+#include "base/world.h"
 
 /* Who waits in cop_sim_settle; id 0: nobody. */
 static _Atomic(uint64_t) settling;
 
+/* One of several nodes: all must be still, and time goes on for all. */
+static bool idle_in_world(uint64_t due_ns)
+{
+    uint64_t id = atomic_load(&settling);
+    enum cop__world_news news = cop__world_idle(due_ns, id != 0);
+
+    cop__sim_turn();
+    if (news == COP__WORLD_SETTLED) {
+        atomic_store(&settling, 0);
+        cop__unpark(cop__proc_of(id), cop__pid_generation(id));
+    } else if (news == COP__WORLD_STUCK) {
+        cop__sim_stuck();
+    }
+    return true;
+}
+
 bool cop__virtual_idle(uint64_t due_ns)
 {
-    uint64_t id = atomic_exchange(&settling, 0);
+    uint64_t id;
 
+    if (cop__world)
+        return idle_in_world(due_ns);
+    id = atomic_exchange(&settling, 0);
     if (id) {
         cop__unpark(cop__proc_of(id), cop__pid_generation(id));
         return true;

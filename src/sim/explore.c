@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sim/run.h"
+
 struct cop__outcome *cop__outcome_new(void)
 {
     void *memory = mmap(NULL, sizeof(struct cop__outcome), PROT_READ | PROT_WRITE,
@@ -48,11 +50,8 @@ static int run(struct cop__outcome *outcome, const cop_sim *sim, uint64_t seed,
         .schedule = schedule,
         .recording = &outcome->recording,
         .steps_max = sim->steps_max };
-    char name[] = "simulation", *arguments[] = { name, NULL };
-    int status;
+    int status = cop__sim_run(sim, &run);
 
-    cop__sim_prepare(&run);
-    status = cop_run_main_with(sim->main, 1, arguments, &(struct cop_options){ .schedulers = 1 });
     outcome->steps = run.steps;
     outcome->trace = run.trace;
     outcome->virtual_ms = run.virtual_ms;

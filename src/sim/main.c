@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sim/explore.h"
+#include "sim/run.h"
 
 enum { SEEDS = 200, JOBS_MAX = 64, TWICE_EVERY = 16 };
 
@@ -29,17 +30,12 @@ struct arguments {
 static int run_here(const cop_sim *sim, uint64_t seed, const struct cop__schedule *schedule,
     bool story, struct cop__sim_run *ret_run)
 {
-    char name[] = "simulation", *arguments[] = { name, NULL };
-    int status;
-
     *ret_run = (struct cop__sim_run){
         .seed = seed ? seed : 1, .schedule = schedule, .steps_max = sim->steps_max
     };
     if (story || cop__sim_story_wanted())
         ret_run->story = stderr;
-    cop__sim_prepare(ret_run);
-    status = cop_run_main_with(sim->main, 1, arguments, &(struct cop_options){ .schedulers = 1 });
-    return *ret_run->failure ? 1 : status;
+    return cop__sim_run(sim, ret_run);
 }
 
 static void print_run(const struct cop__sim_run *run, int status)
