@@ -50,9 +50,9 @@ typedef struct cop_gen_server {
 
 /* Spawn a server, run init in it, and return when init has returned; below the three macros.
  *
- * Returns  0, *ret_pid, and for a monitor *ret_monitor. Otherwise a negative error, and *ret_error,
- *          which may be NULL, is Erlang's Reason: -COP_EALREADY with {already_started, Pid},
- *          -COP_ETIMEOUT with timeout, -ECANCELED with ignore, -COP_EEXIT with the reason that init
+ * Returns  0, *ret_pid, and for a monitor *ret_monitor. Otherwise a negative error, and *ret_error
+ *          is Erlang's Reason; each of the three may be NULL: -COP_EALREADY with {already_started,
+ * Pid}, -COP_ETIMEOUT with timeout, -ECANCELED with ignore, -COP_EEXIT with the reason that init
  *          gave or died of.
  * Exits    the caller with badarg for a name of an illegal form, and with the server's reason where
  *          it is linked, init fails abnormally and the caller does not trap exits.

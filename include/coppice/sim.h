@@ -16,7 +16,7 @@
  * connection. One seed is one run, to the last step; another seed is another order. A program of
  * simulations tries many, and shows a run that fails:
  *
- *   static const cop_sim simulations[] = { { "bank", bank_main }, { 0 } };
+ *   static const cop_sim simulations[] = { { .name = "bank", .main = bank_main }, { 0 } };
  *
  *   int main(int argc, char **argv)
  *   {
@@ -200,6 +200,7 @@ COP_API const char *cop_sim_node(void);
 
 /* Split two nodes for so long, COP_INFINITY: until they are healed. What they send meanwhile
  * arrives afterwards, unless the connection was given up; a connect finds nobody, and times out.
+ * One way: only what `from` sends is held up, and no connection is made in either direction.
  *
  * Returns  0; -COP_ENOTFOUND: a name that no node has; -COP_EBADARG: both are one; -ENOTSUP.
  * Parks    no.
@@ -208,6 +209,7 @@ COP_API const char *cop_sim_node(void);
  * OTP      none.
  */
 COP_API int cop_sim_split(const char *name, const char *other, int64_t for_ms);
+COP_API int cop_sim_split_one_way(const char *from, const char *to, int64_t for_ms);
 COP_API int cop_sim_heal(const char *name, const char *other);
 
 /* Memory that all nodes of the run see, 64 KiB, zeroed when it starts: for what the test knows to

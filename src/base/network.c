@@ -260,7 +260,7 @@ int cop__network_connect(int fd, const struct sockaddr *address, socklen_t size)
     listener = listener_at(address, size);
     if (!listener)
         return fail(ECONNREFUSED);
-    if (net->split_until_ns[end->node][listener->node] > cop__clock_now_ns()) {
+    if (cop__net_are_split(end->node, listener->node)) {
         end->give_up_ns = cop__clock_now_ns() + connect_max_ns; /* nobody answers */
         return fail(EINPROGRESS);
     }

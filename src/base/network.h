@@ -44,8 +44,8 @@ bool cop__network_has_news_for(int node);
 uint64_t cop__network_due_ns(int node); /* when its next will be; UINT64_MAX: never */
 void cop__network_delays(int64_t max_ms);
 bool cop__network_cut(void); /* one connection of those there are, chosen; false: none */
-/* Nothing passes between two nodes until then; 0: it does again. */
-void cop__network_split(int node, int other, uint64_t until_ns);
+/* Nothing passes from one node to another until then; 0: it does again. */
+void cop__network_split(int from, int to, uint64_t until_ns);
 void cop__network_drop(int node); /* it was killed: its sockets close as the system closes them */
 
 #endif

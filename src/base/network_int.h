@@ -42,7 +42,7 @@ struct cop__end {
 struct cop__network {
     int top, port_next; /* no end is used from top on */
     int64_t delay_max_ms;
-    uint64_t split_until_ns[COP__WORLD_NODES][COP__WORLD_NODES]; /* nothing passes before that */
+    uint64_t split_until_ns[COP__WORLD_NODES][COP__WORLD_NODES]; /* from, to: nothing passes */
     struct cop__end ends[COP__ENDS_MAX];
 };
 
@@ -51,7 +51,8 @@ extern struct cop__network *cop__net_memory; /* NULL: the system's */
 uint64_t cop__net_arrival(void); /* of what is sent now */
 /* Now, or when the two nodes hear of each other again; UINT64_MAX: never by itself. */
 uint64_t cop__net_passes_ns(const struct cop__end *end);
-void cop__net_advance(struct cop__end *end); /* what has arrived by now */
+bool cop__net_are_split(int node, int other); /* in one direction at least: no connection is made */
+void cop__net_advance(struct cop__end *end);  /* what has arrived by now */
 void cop__net_end_comes(struct cop__end *peer);
 void cop__net_reset_comes(struct cop__end *peer);
 

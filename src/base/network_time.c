@@ -2,9 +2,9 @@
 /* The simulated network in time: what arrives when, what is cut or held up, and what the poller is
  * told. Layer 0.
  *
- * Between two nodes that are split nothing passes, neither bytes nor the end of a connection, and
- * nobody is told: as on a network that loses all packets. What was sent meanwhile arrives when it
- * is whole again, as what is sent once more would. */
+ * From a node to one that it is split from nothing passes, neither bytes nor the end of a
+ * connection, and nobody is told: as on a network that loses all packets. What was sent meanwhile
+ * arrives when it is whole again, as what is sent once more would. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,7 +39,7 @@ uint64_t cop__net_arrival(void)
 uint64_t cop__net_passes_ns(const struct cop__end *end)
 {
     uint64_t now_ns = cop__clock_now_ns(),
-             until_ns = end->connected ? net->split_until_ns[end->node][end->peer_node] : 0;
+             until_ns = end->connected ? net->split_until_ns[end->peer_node][end->node] : 0;
 
     return until_ns > now_ns ? until_ns : now_ns;
 }
@@ -201,8 +201,15 @@ bool cop__network_cut(void)
     return true;
 }
 
-void cop__network_split(int node, int other, uint64_t until_ns)
+void cop__network_split(int from, int to, uint64_t until_ns)
 {
     if (net)
-        net->split_until_ns[node][other] = net->split_until_ns[other][node] = until_ns;
+        net->split_until_ns[from][to] = until_ns;
+}
+
+bool cop__net_are_split(int node, int other)
+{
+    uint64_t now_ns = cop__clock_now_ns();
+
+    return net->split_until_ns[node][other] > now_ns || net->split_until_ns[other][node] > now_ns;
 }

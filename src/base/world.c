@@ -86,8 +86,10 @@ static int place_for(const char *name)
     }
     if (unused >= 0 || left < 0)
         return unused;
-    for (int i = 0; i < COP__WORLD_NODES; i++)
+    for (int i = 0; i < COP__WORLD_NODES; i++) {
         cop__network_split(left, i, 0);
+        cop__network_split(i, left, 0);
+    }
     return left;
 }
 
@@ -116,11 +118,10 @@ static void begin_turn(void)
 
 void cop__world_wait(void)
 {
-    _Atomic(uint32_t) *turn = &cop__world->nodes[self].turn;
+    _Atomic(uint32_t) *turn = &cop__world->turns[self];
 
-    while (!atomic_load_explicit(turn, memory_order_acquire))
+    while (!atomic_exchange_explicit(turn, 0, memory_order_acquire))
         syscall(SYS_futex, turn, FUTEX_WAIT, 0, NULL, NULL, 0);
-    atomic_store_explicit(turn, 0, memory_order_relaxed);
     cop__clock_jump(cop__world->now_ns);
     cop__choices_restore(cop__world->choices);
     begin_turn();
@@ -128,7 +129,7 @@ void cop__world_wait(void)
 
 void cop__world_wake(int node)
 {
-    _Atomic(uint32_t) *turn = &cop__world->nodes[node].turn;
+    _Atomic(uint32_t) *turn = &cop__world->turns[node];
 
     cop__world->nodes[node].state = COP__WORLD_RUNS;
     atomic_store_explicit(turn, 1, memory_order_release);

@@ -26,13 +26,13 @@ enum cop__world_state {
 
 struct cop__world_node {
     char name[COP__WORLD_NAME];
-    _Atomic(uint32_t) turn; /* a futex: 1 when it is its turn, until it has seen that */
     enum cop__world_state state;
     uint64_t due_ns;       /* of a node that waits: its next timer */
     bool settles, settled; /* somebody in it waits for all to be still; and is told */
 };
 
 struct cop__world {
+    _Atomic(uint32_t) turns[COP__WORLD_NODES]; /* futexes: 1 for whose turn it is, until it saw */
     uint64_t now_ns, steps;
     struct cop__choices_place choices;
     bool over; /* the run has failed: the first node stops */

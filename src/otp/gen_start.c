@@ -141,7 +141,8 @@ int cop__gen_start(
             cop_demonitor_flush(monitor); /* GS-21 */
         return error;
     }
-    *ret_pid = pid;
+    if (ret_pid)
+        *ret_pid = pid;
     if (start.monitor && ret_monitor)
         *ret_monitor = monitor;
     return 0;

@@ -138,12 +138,16 @@ static void split_two(void)
     int64_t max_ms = wanted.split_max_ms > 0 ? wanted.split_max_ms : SPLIT_MAX_MS;
     int node = choose_node(-1), other = choose_node(node);
     uint64_t ms = 1 + cop__choose(COP__CHOOSE_FAULT, (uint32_t)max_ms);
+    uint64_t until_ns = cop__clock_now_ns() + ms * 1000000;
+    bool one_way = cop__choose(COP__CHOOSE_FAULT, 4) == 1;
 
     if (other < 0)
         return;
-    cop__network_split(node, other, cop__clock_now_ns() + ms * 1000000);
-    cop__sim_tell("FAULT: %s and %s are split for %llu ms", cop__world->nodes[node].name,
-        cop__world->nodes[other].name, (unsigned long long)ms);
+    cop__network_split(node, other, until_ns);
+    if (!one_way)
+        cop__network_split(other, node, until_ns);
+    cop__sim_tell("FAULT: %s is split from %s%s for %llu ms", cop__world->nodes[node].name,
+        cop__world->nodes[other].name, one_way ? ", one way," : "", (unsigned long long)ms);
 }
 
 void cop__sim_bring_faults(struct cop__thr *self)

@@ -13,7 +13,7 @@ static struct cop__outcome *run_with(
     cop_main *fn, uint64_t seed, uint64_t steps_max, const struct cop__schedule *schedule)
 {
     static struct cop__outcome *outcome;
-    const cop_sim sim = { "test", fn, steps_max };
+    const cop_sim sim = { .name = "test", .main = fn, .steps_max = steps_max };
     pid_t process;
 
     if (!outcome)
@@ -220,7 +220,7 @@ static int fails_with_two(int argc, char **argv)
 
 TEST(a_failed_run_is_made_simpler)
 {
-    const cop_sim sim = { "test", fails_with_two, 0 };
+    const cop_sim sim = { .name = "test", .main = fails_with_two };
     struct cop__schedule schedule = { NULL, 0 };
     struct cop__outcome *run = NULL;
     size_t left = 0;

@@ -51,7 +51,7 @@ static void print_run(const struct cop__sim_run *run, int status)
 
 int cop_simulate(uint64_t seed, cop_main *fn)
 {
-    const cop_sim sim = { "simulation", fn, 0 };
+    const cop_sim sim = { .name = "simulation", .main = fn };
     struct cop__sim_run run;
     int status = run_here(&sim, seed, NULL, false, &run);
 

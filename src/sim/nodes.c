@@ -61,49 +61,52 @@ const char *cop_sim_node(void)
     return cop__world ? cop__world->nodes[cop__world_self()].name : "main";
 }
 
-/* From now on, or no more. */
-static int split(const char *name, const char *other, uint64_t until_ns)
+/* Both directions, or one. */
+static int split(const char *from, const char *to, bool both, uint64_t until_ns)
 {
-    int place = cop__world ? cop__world_find(name) : -1;
-    int other_place = cop__world ? cop__world_find(other) : -1;
+    int place = cop__world ? cop__world_find(from) : -1;
+    int other = cop__world ? cop__world_find(to) : -1;
 
     if (!cop__world)
         return -ENOTSUP;
-    if (place < 0 || other_place < 0)
+    if (place < 0 || other < 0)
         return -COP_ENOTFOUND;
-    if (place == other_place)
+    if (place == other)
         return -COP_EBADARG;
-    cop__network_split(place, other_place, until_ns);
+    cop__network_split(place, other, until_ns);
+    if (both)
+        cop__network_split(other, place, until_ns);
+    cop__enter();
+    if (!until_ns)
+        cop__sim_tell("%s and %s hear each other again", from, to);
+    else
+        cop__sim_tell("FAULT: %s is split from %s%s", from, to, both ? "" : ", one way");
+    cop__leave();
     return 0;
+}
+
+static uint64_t after_ms(int64_t for_ms)
+{
+    uint64_t now_ns = cop__clock_now_ns();
+
+    return for_ms < 0 || for_ms >= (int64_t)((UINT64_MAX - now_ns) / 1000000)
+               ? UINT64_MAX
+               : now_ns + (uint64_t)for_ms * 1000000;
 }
 
 int cop_sim_split(const char *name, const char *other, int64_t for_ms)
 {
-    uint64_t now_ns = cop__clock_now_ns();
-    bool for_ever = for_ms < 0 || for_ms >= (int64_t)((UINT64_MAX - now_ns) / 1000000);
-    int error = split(name, other, for_ever ? UINT64_MAX : now_ns + (uint64_t)for_ms * 1000000);
+    return split(name, other, true, after_ms(for_ms));
+}
 
-    if (error < 0)
-        return error;
-    cop__enter();
-    if (for_ever)
-        cop__sim_tell("FAULT: %s and %s are split", name, other);
-    else
-        cop__sim_tell("FAULT: %s and %s are split for %lld ms", name, other, (long long)for_ms);
-    cop__leave();
-    return 0;
+int cop_sim_split_one_way(const char *from, const char *to, int64_t for_ms)
+{
+    return split(from, to, false, after_ms(for_ms));
 }
 
 int cop_sim_heal(const char *name, const char *other)
 {
-    int error = split(name, other, 0);
-
-    if (error < 0)
-        return error;
-    cop__enter();
-    cop__sim_tell("%s and %s hear each other again", name, other);
-    cop__leave();
-    return 0;
+    return split(name, other, true, 0);
 }
 
 void *cop_sim_memory(void)

@@ -72,7 +72,7 @@ static int bank(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "bank", bank, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "bank", .main = bank }, { 0 } };
 
 int main(int argc, char **argv)
 {

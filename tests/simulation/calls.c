@@ -144,7 +144,7 @@ static int calls(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "calls", calls, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "calls", .main = calls }, { 0 } };
 
 int main(int argc, char **argv)
 {

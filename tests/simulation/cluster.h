@@ -74,8 +74,11 @@ static inline void live_in_trouble(cop_main *fn, bool kills)
         int one = (int)cop_sim_choose(NODES), other = (one + 1) % NODES;
 
         cop_sleep(cop_sim_choose(TICK_MS));
-        switch (cop_sim_choose(4)) {
+        switch (cop_sim_choose(5)) {
         case 0:
+            break;
+        case 4:
+            cop_sim_split_one_way(sim_names[other], sim_names[one], cop_sim_choose(3 * TICK_MS));
             break;
         case 1: /* short, or long enough to be noticed */
             cop_sim_split(sim_names[one], sim_names[other],

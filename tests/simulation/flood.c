@@ -135,7 +135,7 @@ static int flood(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "flood", flood, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "flood", .main = flood }, { 0 } };
 
 int main(int argc, char **argv)
 {

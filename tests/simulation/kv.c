@@ -288,8 +288,8 @@ static int kv_server(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "kv", kv_partitions, 0 }, { "kv_server", kv_server, 0 },
-    { 0 } };
+static const cop_sim simulations[] = { { .name = "kv", .main = kv_partitions },
+    { .name = "kv_server", .main = kv_server }, { 0 } };
 
 int main(int argc, char **argv)
 {

@@ -146,8 +146,8 @@ static int by_hand(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "shortage", shortage, 0 }, { "by_hand", by_hand, 0 },
-    { 0 } };
+static const cop_sim simulations[] = { { .name = "shortage", .main = shortage },
+    { .name = "by_hand", .main = by_hand }, { 0 } };
 
 int main(int argc, char **argv)
 {

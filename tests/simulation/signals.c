@@ -226,7 +226,7 @@ static int signals(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "signals", signals, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "signals", .main = signals }, { 0 } };
 
 int main(int argc, char **argv)
 {

@@ -183,7 +183,8 @@ static int cuts(int argc, char **argv)
     return run(true);
 }
 
-static const cop_sim simulations[] = { { "sockets", sockets, 0 }, { "cuts", cuts, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "sockets", .main = sockets },
+    { .name = "cuts", .main = cuts }, { 0 } };
 
 int main(int argc, char **argv)
 {

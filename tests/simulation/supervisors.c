@@ -163,7 +163,7 @@ static int supervisors(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "supervisors", supervisors, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "supervisors", .main = supervisors }, { 0 } };
 
 int main(int argc, char **argv)
 {

@@ -145,7 +145,7 @@ static int timers_main(int argc, char **argv)
     return 0;
 }
 
-static const cop_sim simulations[] = { { "timers", timers_main, 0 }, { 0 } };
+static const cop_sim simulations[] = { { .name = "timers", .main = timers_main }, { 0 } };
 
 int main(int argc, char **argv)
 {
