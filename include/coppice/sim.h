@@ -191,8 +191,9 @@ COP_API int cop_sim_kill_node(const char *name);
 
 /* Is there a node of that name; and the name of this one.
  *
+ * Returns  whether; and the name, as long as the node lives. Without several nodes: false, "main".
  * Parks    no.
- * Context  any thread. In an ordinary node false, and "main".
+ * Context  any thread.
  * OTP      none.
  */
 COP_API bool cop_sim_node_runs(const char *name);

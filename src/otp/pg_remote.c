@@ -4,6 +4,7 @@
  *
  * A scope speaks for the processes of its own node only, and is believed for these only. Each side
  * monitors the other's scope; its end is the end of its members here. */
+#include "base/bug.h"
 #include "otp/pg_int.h"
 
 static struct pg_remote *find(const struct scope *scope, cop_pid pid)
@@ -209,7 +210,8 @@ bool cop__pg_remote_down(struct scope *scope, cop_ref monitor)
         if (remote->monitor.id != monitor.id)
             continue;
         *place = remote->next;
-        differences(scope, remote->pid, members_now(scope, remote->pid), cop_map_new(), left);
+        if (!cop__bug(lost_member))
+            differences(scope, remote->pid, members_now(scope, remote->pid), cop_map_new(), left);
         cop_free(remote);
         return true;
     }

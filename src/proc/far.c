@@ -3,6 +3,7 @@
  *
  * What goes out goes through cop__cluster()->signal, in the order in which it is done here, behind
  * all that the process has sent to that node before (D-77, D-158). */
+#include "base/bug.h"
 #include "base/reserve.h"
 #include "proc/far.h"
 
@@ -208,7 +209,7 @@ static void unlink_received(struct cop__proc *proc, const struct cop__msg *msg, 
     cop_to_uint(&number, items[1]);
     link = find_link(far_if_any(proc), other);
     if (ack) {
-        if (link && link->unlinking && link->unlinking == number)
+        if (link && ((link->unlinking && link->unlinking == number) || cop__bug(any_unlink_ack)))
             remove_link(proc->ext->far, link);
         return;
     }
@@ -496,7 +497,8 @@ static void node_down(struct cop__thr *self, struct cop__proc *proc, uint64_t co
         return;
     *place = join->next;
     links_down(self, proc, connection);
-    monitors_down(self, proc, connection);
+    if (!cop__bug(deaf_monitor))
+        monitors_down(self, proc, connection);
     watchers_down(self, far, connection);
     for (uint32_t i = 0; i < join->watches; i++) {
         cop_term items[2] = { cop__atom(COP__ATOM_nodedown), cop__atom(join->node) };
