@@ -22,6 +22,9 @@ sim: all setup            ## simulations: TEST=name SEEDS=200, or SEED=7 for one
 stress: setup             ## the stress tests in their long form, plain and under each sanitizer
 	@scripts/test --stress
 
+soak: all setup           ## everything at once for SECONDS=3600: memory and the time of a call stay as they are
+	@scripts/soak $(or $(SECONDS),3600)
+
 fuzz: setup               ## every fuzz target for SECONDS=60 (needs clang)
 	@scripts/fuzz --seconds $(or $(SECONDS),60)
 
@@ -52,4 +55,4 @@ setup-build:
 help:                     ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-.PHONY: all demo test check sim stress fuzz cross bench coverage install format clean setup setup-build help
+.PHONY: all demo test check sim stress soak fuzz cross bench coverage install format clean setup setup-build help
