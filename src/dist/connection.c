@@ -209,7 +209,7 @@ static COP_NORETURN void up(struct connection *connection)
     connection->buffer = malloc(BUFFER_SIZE);
     connection->room = BUFFER_SIZE;
     connection->handle = cop__node_handle(connection->peer->name, connection->theirs.creation);
-    if (!connection->frames || !connection->buffer || !connection->handle)
+    if (!connection->frames || !connection->buffer)
         cop_exit(cop("system_limit"));
     await_settled(connection->peer);
     cop__enter();

@@ -47,7 +47,7 @@ enum cop__etf_tag {
 struct cop__etf_reader {
     const unsigned char *at, *end;
     bool safe;
-    bool full; /* a table of this node has no more room */
+    bool full; /* the atom table has no more room */
     size_t depth_max, integer_max;
     const cop_term *cache; /* the atoms of ATOM_CACHE_REF; NULL: there are none */
     size_t cache_count;

@@ -288,14 +288,6 @@ static bool is_here(const struct cop__etf_reader *reader, cop_term node, uint32_
     return cop__atom_index(node) == here.name && creation == here.creation;
 }
 
-static bool known_node(struct cop__etf_reader *reader, cop_term node, uint32_t creation)
-{
-    if (cop__node_handle(cop__atom_index(node), creation))
-        return true;
-    reader->full = true;
-    return cop__etf_wrong(reader, "the table of nodes is full");
-}
-
 static cop_atom atom_value(cop_term atom)
 {
     return (cop_atom){ cop__atom_index(atom) };
@@ -316,8 +308,6 @@ static bool take_pid(struct cop__etf_reader *reader, unsigned creation_size, cop
         *ret_term = cop__word(cop__pid_word(id, serial));
         return cop__pid_slot(ret_term->word) == id || cop__etf_wrong(reader, "no pid of this node");
     }
-    if (!known_node(reader, node, creation))
-        return false;
     *ret_term = cop_from_pid(cop_pid_remote(atom_value(node), creation, id, serial));
     return true;
 }
@@ -338,8 +328,6 @@ static bool take_port(
         *ret_term = cop__port(id);
         return ret_term->word >> 4 == id || cop__etf_wrong(reader, "no port of this node");
     }
-    if (!known_node(reader, node, creation))
-        return false;
     *ret_term = cop_port_remote(atom_value(node), creation, id);
     return true;
 }
@@ -363,8 +351,6 @@ static bool reference_of(struct cop__etf_reader *reader, cop_term node, uint32_t
             return true;
         }
     }
-    if (!known_node(reader, node, creation))
-        return false;
     *ret_term = cop_ref_remote(atom_value(node), creation, ids, count);
     return true;
 }

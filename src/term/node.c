@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pids, references and ports of other nodes, and the table of those nodes. Layer 1.
- *
- * The hard idea: a handle is a C value that anybody may keep for ever, so the table only grows; its
- * bound is what a hostile peer could fill, and then identifiers of new nodes are refused. */
+/* Pids, references and ports of other nodes. Layer 1. */
 #include "term/node.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/raise.h"
@@ -13,11 +9,6 @@
 
 /* Name and creation at once: others read it while it changes. */
 static _Atomic(uint64_t) local = COP__ATOM_nonode_at_nohost;
-
-/* Entries below `used` never change; read without the lock by those who hold a handle. */
-static struct cop__node_id nodes[COP__NODES_MAX];
-static _Atomic(uint32_t) used = 1;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void cop__local_node_set(uint32_t name, uint32_t creation)
 {
@@ -31,58 +22,9 @@ struct cop__node_id cop__local_node(void)
     return (struct cop__node_id){ (uint32_t)now, (uint32_t)(now >> 32) };
 }
 
-static uint32_t find(uint32_t from, uint32_t to, uint32_t name, uint32_t creation)
-{
-    for (uint32_t i = from; i < to; i++)
-        if (nodes[i].name == name && nodes[i].creation == creation)
-            return i;
-    return 0;
-}
-
-uint64_t cop__node_handle(uint32_t name, uint32_t creation)
-{
-    /* acquire: pairs with the release below. Few nodes are known; a walk over them is quick. */
-    uint32_t seen = atomic_load_explicit(&used, memory_order_acquire), handle;
-    bool entered;
-
-    handle = find(1, seen, name, creation);
-    if (handle)
-        return handle;
-    entered = cop__enter_unless_inside();
-    pthread_mutex_lock(&lock);
-    handle = find(seen, atomic_load_explicit(&used, memory_order_relaxed), name, creation);
-    if (!handle) {
-        handle = atomic_load_explicit(&used, memory_order_relaxed);
-        if (handle < COP__NODES_MAX) {
-            nodes[handle] = (struct cop__node_id){ name, creation };
-            atomic_store_explicit(&used, handle + 1, memory_order_release);
-        } else {
-            handle = 0;
-        }
-    }
-    pthread_mutex_unlock(&lock);
-    if (entered)
-        cop__leave();
-    return handle;
-}
-
-struct cop__node_id cop__node_of(uint64_t handle)
-{
-    return handle ? nodes[handle] : cop__local_node();
-}
-
-static uint64_t handle_or_raise(cop_atom node, uint32_t creation)
-{
-    uint64_t handle = cop__node_handle(node.index, creation);
-
-    if (!handle)
-        cop__raise("system_limit", "the table of node names is full");
-    return handle;
-}
-
 cop_pid cop_pid_remote(cop_atom node, uint32_t creation, uint32_t id, uint32_t serial)
 {
-    cop_pid pid = { (uint64_t)serial << 32 | id, handle_or_raise(node, creation) };
+    cop_pid pid = { (uint64_t)serial << 32 | id, cop__node_handle(node.index, creation) };
 
     return pid;
 }
@@ -129,7 +71,7 @@ bool cop_to_ref(cop_ref *ret_value, cop_term term)
 
 cop_term cop_ref_remote(cop_atom node, uint32_t creation, const uint32_t *ids, size_t count)
 {
-    uint64_t handle = handle_or_raise(node, creation), *box;
+    uint64_t handle = cop__node_handle(node.index, creation), *box;
 
     if (count > 5)
         cop__raise("badarg", "a reference has at most 5 ids");
@@ -143,7 +85,7 @@ cop_term cop_ref_remote(cop_atom node, uint32_t creation, const uint32_t *ids, s
 
 cop_term cop_port_remote(cop_atom node, uint32_t creation, uint64_t id)
 {
-    uint64_t handle = handle_or_raise(node, creation);
+    uint64_t handle = cop__node_handle(node.index, creation);
     uint64_t *box = cop__heap_alloc(cop__turn_heap(), 3);
 
     box[0] = cop__header(COP__PORT_REMOTE, 2);

@@ -228,9 +228,12 @@ void cop__text_bits(struct cop__text *text, cop_term bitstring, bool pretty)
 /* --- Leaves ------------------------------------------------------------------------------------
  */
 
+/* As in Erlang: 0 for this node, else the number of the atom. */
 static uint64_t node_number(cop_term identifier)
 {
-    return cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0;
+    uint64_t handle = cop__is_boxed(identifier) ? cop__box(identifier)[1] : 0;
+
+    return handle ? cop__node_of(handle).name : 0;
 }
 
 static void put_dotted(
@@ -264,7 +267,7 @@ static void put_pid(struct cop__text *text, cop_term pid)
     cop_to_pid(&value, pid);
     numbers[0] = value.node ? (uint32_t)value.id : cop__pid_slot(value.id);
     numbers[1] = value.id >> 32;
-    put_dotted(text, "<", value.node, numbers, 2);
+    put_dotted(text, "<", node_number(pid), numbers, 2);
 }
 
 static void put_fun(struct cop__text *text, cop_term fun)
