@@ -18,13 +18,11 @@
 
 COP_BEGIN_DECLS
 
-/* What becomes of a message to a mailbox that is full. */
+/* What becomes of a message to a mailbox that is full. A call that is refused or dropped, also one
+ * of another node, ends at once with the reason overload. */
 enum cop_when_full {
-    COP_REFUSE, /* a call ends at once with the reason overload; cop_send_flags and cop_try_cast
-                   say so; cop_send and cop_cast do not */
-    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody; a call ends
-                        with overload
-                      */
+    COP_REFUSE,      /* cop_send_flags and cop_try_cast say so; cop_send and cop_cast do not */
+    COP_DROP_NEWEST, /* it is gone, as if it had been sent to nobody */
     COP_DROP_OLDEST, /* the oldest one that has not been handled makes room for it */
     COP_PARK_SENDER  /* the sender waits until half of the room is free. Not a supervisor, a thread
                         that runs no process, a timer or another node: their messages come in */

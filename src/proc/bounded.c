@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "proc/far.h"
 #include "proc/idle.h"
 #include "proc/proc.h"
 #include "proc/simulate.h"
@@ -139,18 +140,21 @@ static void note_room(struct bound *bound, struct after *after, bool all)
 }
 
 /* Who made a call is told: nobody else would. */
-static void drop(struct cop__thr *self, struct cop__msg *msg)
+static void drop(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
 {
-    if (msg->kind == COP__CALL)
+    if (msg->kind == COP__CALL) {
         cop__answer(self, msg, COP__DOWN_REPLY, cop__atom(COP__ATOM_overload));
-    else
-        cop__msg_free(self, msg);
+        return;
+    }
+    if (msg->kind == COP__PLAIN)
+        cop__far_call_refused(self, id, msg->term);
+    cop__msg_free(self, msg);
 }
 
-static void follow(struct cop__thr *self, const struct after *after)
+static void follow(struct cop__thr *self, uint64_t id, const struct after *after)
 {
     if (after->dropped)
-        drop(self, after->dropped);
+        drop(self, id, after->dropped);
     for (size_t i = 0; i < after->woken_count; i++)
         cop__wake(self, cop__proc_of(after->woken[i]), (uint32_t)(after->woken[i] >> 32));
     free(after->woken);
@@ -306,8 +310,10 @@ bool cop__bound_push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
     else if (verdict == DROP && msg->kind == COP__CALL)
         verdict = REFUSE; /* its sender is told, though it is counted as dropped */
     else if (verdict == DROP)
-        cop__msg_free(self, msg);
-    follow(self, &after);
+        drop(self, id, msg);
+    else if (verdict == REFUSE && msg->kind == COP__PLAIN)
+        cop__far_call_refused(self, id, msg->term);
+    follow(self, id, &after);
     self->refusal = verdict == WAIT ? COP__WAIT : COP__REFUSED;
     return verdict == ACCEPT || verdict == DROP;
 }
@@ -426,7 +432,7 @@ void cop__bound_taken(
     note_room(bound, &after, false);
     note_alarm(bound, &after);
     cop__spin_unlock(&bound->lock);
-    follow(self, &after);
+    follow(self, cop__id_of(proc), &after);
 }
 
 /* Of those that were fetched. */
@@ -457,8 +463,10 @@ void cop__bound_trim(struct cop__thr *self, struct cop__proc *proc)
             cop__bound_taken(self, proc, msg, COP__DROPPED);
             cop__queue_unlink(proc, prev, msg);
             if (msg->kind == COP__CALL) {
-                drop(self, msg);
+                drop(self, bound->id, msg);
             } else {
+                if (msg->kind == COP__PLAIN)
+                    cop__far_call_refused(self, bound->id, msg->term);
                 msg->next = proc->turn; /* as one that was taken */
                 proc->turn = msg;
             }
@@ -477,17 +485,31 @@ void cop__bound_given_up(struct cop__proc *proc, uint64_t ref)
         cop__map_put(&bound->given_up, ref, 0); /* without memory it is handled, as ever */
 }
 
+/* Of a call: by what it is in given_up, if it is. 0: it is none. */
+static uint64_t call_key(struct cop__proc *proc, const struct cop__msg *msg)
+{
+    cop_pid caller;
+    cop_term ref;
+
+    if (msg->kind == COP__CALL)
+        return msg->ref;
+    if (msg->kind != COP__PLAIN || !cop__far_is_call(&caller, &ref, msg->term))
+        return 0;
+    cop__far_call_handled(proc, ref);
+    return cop__far_ref_key(ref);
+}
+
 bool cop__bound_handle(struct cop__thr *self, struct cop__proc *proc, struct cop__msg *msg)
 {
     struct bound *bound;
-    uint64_t unused;
+    uint64_t unused, key;
     bool skip = msg->flags & COP__MSG_WITHDRAWN;
 
     if (!(msg->flags & COP__MSG_BOUND))
         return !skip;
     bound = bound_of(cop__id_of(proc));
-    if (msg->kind == COP__CALL && bound->given_up.count &&
-        cop__map_remove(&bound->given_up, msg->ref, &unused))
+    if (bound->limits.skip_given_up && (key = call_key(proc, msg)) != 0 && bound->given_up.count &&
+        cop__map_remove(&bound->given_up, key, &unused))
         skip = true;
     cop__bound_taken(self, proc, msg, skip ? COP__SKIPPED : COP__HANDLED);
     /* Those whose call had been answered when it was given up: it is not in a queue any more. */
@@ -510,7 +532,7 @@ struct cop__msg *cop__bound_close(struct cop__thr *self, struct cop__proc *proc)
     note_room(bound, &after, true);
     cop__spin_unlock(&bound->lock);
     cop__map_free(&bound->given_up);
-    follow(self, &after);
+    follow(self, cop__id_of(proc), &after);
     return msg;
 }
 
@@ -573,7 +595,7 @@ void cop_mailbox_set(const struct cop_mailbox *mailbox)
     note_room(bound, &after, true); /* they look again */
     cop__spin_unlock(&bound->lock);
     atomic_fetch_or(&proc->mbox, COP__MBOX_BOUND);
-    follow(self, &after);
+    follow(self, id, &after);
     cop__leave();
 }
 

@@ -5,6 +5,7 @@
  * all that the process has sent to that node before (D-77, D-158). */
 #include "base/bug.h"
 #include "base/reserve.h"
+#include "proc/bounded.h"
 #include "proc/far.h"
 
 #include <stdlib.h>
@@ -102,7 +103,7 @@ uint64_t cop__far_join(struct cop__proc *proc, uint32_t node)
 
 static uint64_t pid_key(cop_pid pid)
 {
-    uint64_t key = (pid.id ^ pid.node << 48) * 0x9e3779b97f4a7c15ull;
+    uint64_t key = (pid.id ^ pid.node << 12) * 0x9e3779b97f4a7c15ull;
 
     return (key ^ key >> 32) | 1;
 }
@@ -241,14 +242,14 @@ static void exit_received(struct cop__thr *self, struct cop__proc *proc, struct 
  * The signal that asked for it is the record: {Pid, Ref, Target}, Target as the watcher calls this
  * process (D-73); ref is the number of the connection. */
 
-static uint64_t ref_key(cop_term ref)
+uint64_t cop__far_ref_key(cop_term ref)
 {
     return cop_hash(ref) | 1;
 }
 
 static void watcher_received(struct cop__proc *proc, struct cop__msg *msg)
 {
-    uint64_t key = ref_key(cop__elements(msg->term)[1]), *place;
+    uint64_t key = cop__far_ref_key(cop__elements(msg->term)[1]), *place;
     struct cop__far *far = far_of(proc);
     cop_pid watcher = { 0, 0 };
 
@@ -280,10 +281,71 @@ static struct cop__msg *without(
     return chain;
 }
 
+/* --- Calls that wait in a bounded mailbox (bounded.c) -------------------------------------------
+ */
+
+/* [alias | Ref], or Ref alone as before OTP 24. */
+bool cop__far_is_call(cop_pid *ret_caller, cop_term *ret_ref, cop_term message)
+{
+    const cop_term *items, *from;
+    cop_term head;
+
+    if (cop_type_of(message) != COP_TYPE_TUPLE || cop_tuple_size(message) != 3)
+        return false;
+    items = cop__elements(message);
+    if (items[0].word != cop__atom(COP__ATOM_gen_call).word ||
+        cop_type_of(items[1]) != COP_TYPE_TUPLE || cop_tuple_size(items[1]) != 2)
+        return false;
+    from = cop__elements(items[1]);
+    *ret_ref = from[1];
+    if (cop_type_of(from[1]) == COP_TYPE_LIST)
+        cop_list_next(&head, ret_ref); /* it is the tail then */
+    return cop_to_pid(ret_caller, from[0]) && ret_caller->node &&
+           cop_type_of(*ret_ref) == COP_TYPE_REFERENCE;
+}
+
+void cop__far_call_refused(struct cop__thr *self, uint64_t id, cop_term message)
+{
+    struct cop__msg *forget;
+    cop_pid caller;
+    cop_term ref;
+
+    if (!cop__far_is_call(&caller, &ref, message))
+        return;
+    signal_to(COP__FAR_SEND_DOWN, 0, cop__word(id), caller, ref, 0, cop__atom(COP__ATOM_overload));
+    forget = cop__msg_new(self, COP__FAR_DEMONITOR, ref);
+    if (!cop__push(self, id, forget))
+        cop__msg_free(self, forget);
+}
+
+/* The chain of what was asked for by this reference. */
+static struct cop__msg *watchers_of(const struct cop__proc *proc, cop_term ref)
+{
+    const struct cop__far *far = far_if_any(proc);
+    uint64_t *place = far ? cop__map_at(&far->watchers, cop__far_ref_key(ref)) : NULL;
+
+    return place ? (struct cop__msg *)(uintptr_t)*place : NULL;
+}
+
+void cop__far_call_handled(struct cop__proc *proc, cop_term ref)
+{
+    for (struct cop__msg *msg = watchers_of(proc, ref); msg; msg = msg->next)
+        msg->flags |= COP__MSG_WITHDRAWN; /* of a record: there is no call to be given up */
+}
+
+/* The caller waits no more, and its call may still be in the mailbox. */
+static void note_given_up(struct cop__proc *proc, cop_term ref)
+{
+    const struct cop__msg *msg = watchers_of(proc, ref);
+
+    if (msg && !(msg->flags & COP__MSG_WITHDRAWN))
+        cop__bound_given_up(proc, cop__far_ref_key(ref));
+}
+
 static void forget_watcher(struct cop__thr *self, struct cop__proc *proc, cop_term ref)
 {
     uint64_t *place =
-        far_if_any(proc) ? cop__map_at(&proc->ext->far->watchers, ref_key(ref)) : NULL;
+        far_if_any(proc) ? cop__map_at(&proc->ext->far->watchers, cop__far_ref_key(ref)) : NULL;
     struct cop__msg *left;
 
     if (!place)
@@ -530,6 +592,8 @@ void cop__far_received(struct cop__thr *self, struct cop__proc *proc, struct cop
         unlink_received(proc, msg, true);
         break;
     case COP__FAR_DEMONITOR:
+        if (cop__unlikely(cop__load(proc->mbox) & COP__MBOX_BOUND))
+            note_given_up(proc, msg->term);
         forget_watcher(self, proc, msg->term);
         break;
     case COP__FAR_SPAWNED:

@@ -52,6 +52,16 @@ void cop__far_received(struct cop__thr *self, struct cop__proc *proc, struct cop
 /* The same for a receiver that is gone; msg stays. */
 void cop__far_refused(const struct cop__msg *msg);
 
+/* Is it a call of a process of another node: {'$gen_call', {Pid, Tag}, _}, Tag with the reference
+ * of its monitor. */
+bool cop__far_is_call(cop_pid *ret_caller, cop_term *ret_ref, cop_term message);
+/* That call does not get in, or not to the end: its monitor fires with overload, and id, whom it
+ * called, knows of it no more. rt odd. */
+void cop__far_call_refused(struct cop__thr *self, uint64_t id, cop_term message);
+/* The running process handles a call with this reference, so that it is not given up any more. */
+void cop__far_call_handled(struct cop__proc *proc, cop_term ref);
+uint64_t cop__far_ref_key(cop_term ref); /* never 0 */
+
 /* The process ends: whoever is tied to it is told, then all of it is given back. */
 void cop__far_tell(struct cop__proc *proc, cop_term reason);
 void cop__far_free(struct cop__thr *self, struct cop__proc *proc);

@@ -276,6 +276,22 @@ def two_of_ours(cluster):
 
 
 @test
+def bounded_mailbox(cluster):
+    """OVL-13, OVL-14: calls of Erlang to a full mailbox exit with overload at once, whether the server is called by
+    pid or by name; what was given up is not handled; and no monitor is left."""
+    cluster.coppice("c")
+    text = cluster.eval(
+        "a", "N = 'c@127.0.0.1', P = erpc:call(N, demo, narrow, []), Me = self(), "
+             "Call = fun(S, T) -> spawn(fun() -> Me ! {got, try gen_server:call(S, x, T) catch exit:{R, {gen_server, call, _}} -> R end} end) end, "
+             "Call(P, 9000), timer:sleep(100), Call(P, 100), timer:sleep(50), Call(P, 9000), Call({narrow, N}, 9000), "
+             "Get = fun() -> receive {got, R} -> R after 9000 -> nothing end end, "
+             "First = [Get(), Get(), Get(), Get()], timer:sleep(300), "
+             "Last = gen_server:call(P, x), {monitored_by, W} = rpc:call(N, erlang, process_info, [P, monitored_by]), "
+             "io:format(\"~p\", [{First, Last, W}])")
+    return check("bounded mailbox", text, "{[overload,overload,timeout,1],2,[]}")
+
+
+@test
 def global_bystander(cluster):
     """Row 20, D-45, D-116, D-117, D-118, D-120: names and locks of three Erlang nodes, with us connected."""
     cluster.coppice("c")

@@ -229,6 +229,38 @@ static cop_term demo_call(cop_term arguments)
     return cop_call(server, request, .timeout_ms = timeout_ms);
 }
 
+/* A server that holds one request and handles one in 400 ms, and skips what was given up. */
+static cop_step narrow_init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    cop_mailbox_set(&(struct cop_mailbox){ .messages_max = 1, .skip_given_up = true });
+    return cop_ok();
+}
+
+static cop_step narrow_call(void *state, cop_term request)
+{
+    int *handled = state;
+
+    (void)request;
+    cop_sleep(400);
+    return cop_reply(cop("N", (int64_t)++ * handled));
+}
+
+static const cop_gen_server narrow = { .name = "narrow",
+    .module = "narrow",
+    .state_size = sizeof(int),
+    .init = narrow_init,
+    .handle_call = narrow_call };
+
+static cop_term demo_narrow(cop_term arguments)
+{
+    cop_pid pid;
+
+    (void)arguments;
+    cop_must(cop_gen_server_start(&pid, &narrow, 0) == 0);
+    return cop_from_pid(pid);
+}
+
 static cop_term demo_members(cop_term arguments)
 {
     return cop_pg_members("pg", only(arguments));
@@ -582,6 +614,7 @@ int main(int argc, char **argv)
     cop_export("demo", "call", 2, demo_call);
     cop_export("demo", "call", 3, demo_call);
     cop_export("demo", "members", 1, demo_members);
+    cop_export("demo", "narrow", 0, demo_narrow);
     cop_export("demo", "watch", 3, demo_watch);
     cop_export("demo", "spawn", 4, demo_spawn);
     cop_export("demo", "get_state", 1, demo_get_state);
