@@ -331,6 +331,10 @@ static void check_samples(int count)
            "%.4f %% at first, %.4f %% at last\n",
         count, samples[tenth].megabytes, samples[count - 1].megabytes, slope(tenth, count),
         100 * slow_part(tenth, quarter), 100 * slow_part(count - quarter, count));
+    printf("MiB, a tenth of the time apart:");
+    for (int i = 1; i <= 10; i++)
+        printf(" %.2f", samples[count * i / 10 - 1].megabytes);
+    printf("\n");
     if (count >= 1800)
         CHECK(slope(tenth, count) < 1);
     else
