@@ -151,6 +151,22 @@ COP_API const char *cop_version(void);
 COP_API void cop_system_monitor_set(cop_pid receiver, int64_t long_schedule_ms);
 COP_API cop_pid cop_system_monitor(int64_t *ret_long_schedule_ms);
 
+/* Tell receiver of each process in whose mailbox `from` messages wait, and when there are `until`
+ * or fewer again: {monitor, Pid, long_message_queue, true}, and false; not again in between. A
+ * process looks when it takes messages in, and before it waits for others; one that does neither is
+ * found by long_schedule. The receiver itself is not watched. There is one in a node, the last one
+ * that was set; its death ends it. For a process that bounds its mailbox: coppice/mailbox.h.
+ *
+ * Exits    the caller with badarg: a receiver that is no local process, no `from`, or an `until`
+ *          that is not below it.
+ * Parks    no.
+ * Options  a receiver with id 0: tell nobody. While somebody is told, a process counts up to `from`
+ *          of its messages each time that it looks.
+ * Context  any thread, while a node runs.
+ * OTP      erlang:system_monitor/2 with {long_message_queue, {Until, From}}. Clause OVL-15.
+ */
+COP_API void cop_system_monitor_queues(cop_pid receiver, uint32_t from, uint32_t until);
+
 COP_END_DECLS
 
 #endif

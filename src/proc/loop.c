@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "proc/bounded.h"
 #include "proc/fault.h"
+#include "proc/long_queue.h"
 #include "term/atoms.h"
 
 enum { TURNS_MAX = 256, TURNS_OVERLOAD_MAX = 1024 };
@@ -79,6 +80,7 @@ static inline __attribute__((always_inline)) struct cop__thr *wait_idle(
             cop__deadline_set(self, proc, proc->ext->deadline_ns); /* it fired early: lazy */
         }
     }
+    cop__long_queue_look(self, proc);
     if (cop__unlikely(proc->stack->heap.chunks != NULL))
         cop__heap_reset(&proc->stack->heap);   /* answers to process_info were built in no turn */
     cop__switch_out_here(self, COP__ACT_IDLE); /* a new activation follows */

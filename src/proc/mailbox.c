@@ -9,6 +9,7 @@
  * tests/models/mailbox.py checks the transitions below in all interleavings. */
 #include "proc/bounded.h"
 #include "proc/proc.h"
+#include "proc/long_queue.h"
 #include "proc/simulate.h"
 
 bool cop__push(struct cop__thr *self, uint64_t id, struct cop__msg *msg)
@@ -178,6 +179,7 @@ void cop__fetch_slow(struct cop__thr *self, struct cop__proc *proc)
     }
     if (cop__unlikely(word & COP__MBOX_BOUND))
         take_in(self, proc, cop__bound_fetch(proc));
+    cop__long_queue_look(self, proc);
 }
 
 struct cop__msg *cop__mailbox_close(struct cop__thr *self, struct cop__proc *proc)

@@ -5,6 +5,7 @@
  * hot receives wait in one frame, cop__receive_search, so that what the return predictor holds of
  * one process is right for the next. */
 #include "proc/activation.h"
+#include "proc/long_queue.h"
 #include "proc/bounded.h"
 #include "term/atoms.h"
 
@@ -137,6 +138,7 @@ static __attribute__((noinline)) struct cop__msg *wait_after(
     struct cop__msg *msg;
     bool first = true;
 
+    cop__long_queue_look(self, proc);
     do {
         if (cop__fetch(self, proc)) {
             self = cop__obey(self, proc);
@@ -175,9 +177,10 @@ __attribute__((used)) cop_term cop__receive_search(struct cop__thr *self, uint64
         while (!msg) {
             if (cop__fetch(self, proc))
                 self = cop__obey(self, proc);
-            else if (cop__likely(deadline_ns == UINT64_MAX))
+            else if (cop__likely(deadline_ns == UINT64_MAX)) {
+                cop__long_queue_look(self, proc);
                 self = wait_any_here(self, proc);
-            else if (!wait_after(self, proc, prev, deadline_ns)) {
+            } else if (!wait_after(self, proc, prev, deadline_ns)) {
                 cop__leave();
                 return COP_NONE;
             }

@@ -314,6 +314,7 @@ struct cop__ext {
     uint64_t random;            /* state of cop_random, 0: not used yet */
     uint64_t mark_ref;          /* the last reference made, and the newest message then: what is */
     struct cop__msg *mark_last; /* before cannot mention it (cop_receive_begin_ref) */
+    uint32_t long_queue;        /* its mailbox was long, by the setting of this number */
     struct cop__far *far;       /* ties to processes of other nodes */
 };
 _Static_assert(sizeof(struct cop__ext) <= 256, "ext is one block of the third class");

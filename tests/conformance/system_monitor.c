@@ -2,6 +2,8 @@
 /* Who runs user code for long is told to a receiver, with where it is. */
 #include "conformance/faulty.h"
 
+#include <coppice/gen_server.h>
+
 static volatile int64_t spun;
 static _Atomic(int) enough;
 static int pipes[2];
@@ -172,4 +174,92 @@ CLAUSE(who_waits_in_the_system_is_not_disturbed)
     cop_spawn_monitor(undisturbed_main, COP_NONE, &ref);
     EXPECT("{'DOWN', Ref, process, _, normal}", ref);
     EXPECT("{monitor, _, long_schedule, _}");
+}
+
+/* --- long_message_queue --- */
+
+/* Takes nothing until it is told to; then five, and no more. */
+static void picky_main(cop_term arg)
+{
+    (void)arg;
+    cop_receive_match("drain");
+    for (int i = 0; i < 5; i++)
+        cop_receive_match("number");
+    cop_receive_match("end");
+}
+
+static void numbers_to(cop_pid pid, int count)
+{
+    for (int i = 0; i < count; i++) {
+        cop_send(pid, cop("number"));
+        cop_yield(); /* one by one, or together */
+    }
+}
+
+static cop_step slow_init(void *state, cop_term arg)
+{
+    (void)state, (void)arg;
+    return cop_ok();
+}
+
+static cop_step slow_info(void *state, cop_term message)
+{
+    (void)state;
+    if (cop_match(message, "wait"))
+        cop_receive_match("go");
+    return cop_noreply();
+}
+
+static const cop_gen_server slow = {
+    .module = "slow", .init = slow_init, .handle_info = slow_info
+};
+
+CLAUSE(OVL_15)
+{
+    cop_pid picky = cop_spawn(picky_main, COP_NONE), server,
+            other = cop_spawn(picky_main, COP_NONE);
+
+    CHECK_EQ_INT(cop_gen_server_start(&server, &slow, 0), 0);
+    cop_system_monitor_queues(cop_self(), 5, 1);
+    numbers_to(picky, 4);
+    NEVER("{monitor, _, long_message_queue, _}");
+    numbers_to(picky, 3);
+    EXPECT("{monitor, Picky, long_message_queue, true}", picky);
+    numbers_to(picky, 10);
+    NEVER("{monitor, _, long_message_queue, _}");
+    cop_send(picky, cop("drain"));
+    NEVER("{monitor, _, long_message_queue, _}"); /* 12 are there still */
+    cop_exit_signal(picky, cop("kill"));
+
+    cop_send(server, cop("wait"));
+    numbers_to(server, 6);
+    EXPECT("{monitor, Server, long_message_queue, true}", server);
+    cop_send(server, cop("go"));
+    EXPECT("{monitor, Server, long_message_queue, false}", server);
+    numbers_to(server, 3);
+    NEVER("{monitor, _, long_message_queue, _}");
+
+    cop_system_monitor_queues((cop_pid){ 0 }, 0, 0); /* nobody wants to know */
+    numbers_to(other, 10);
+    NEVER("{monitor, _, long_message_queue, _}");
+    cop_system_monitor_queues(cop_self(), 8, 7); /* who is long already is told of */
+    cop_send(other, cop("number"));
+    EXPECT("{monitor, Other, long_message_queue, true}", other);
+    cop_system_monitor_queues((cop_pid){ 0 }, 0, 0);
+    cop_exit_signal(other, cop("kill"));
+}
+
+static void until_above_main(cop_term arg)
+{
+    (void)arg;
+    cop_system_monitor_queues(cop_self(), 4, 4);
+}
+
+CLAUSE(a_queue_ends_below_where_it_begins)
+{
+    cop_ref ref;
+
+    hush();
+    cop_spawn_monitor(until_above_main, COP_NONE, &ref);
+    EXPECT("{'DOWN', Ref, process, _, {badarg, [{erlang, system_monitor, _, _} | _]}}", ref);
 }
