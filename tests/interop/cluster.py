@@ -277,7 +277,7 @@ def two_of_ours(cluster):
 
 @test
 def bounded_mailbox(cluster):
-    """OVL-13, OVL-14: calls of Erlang to a full mailbox exit with overload at once, whether the server is called by
+    """Calls of Erlang (also: OVL-13, OVL-14) to a full mailbox exit with overload at once, whether the server is called by
     pid or by name; what was given up is not handled; and no monitor is left."""
     cluster.coppice("c")
     text = cluster.eval(
