@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 /* The kernel's numbers: its headers are not everywhere a C library is (musl). */
+enum { COP__FUTEX_WAIT = 0, COP__FUTEX_WAKE = 1 }; /* between processes */
 enum { COP__FUTEX_WAIT_PRIVATE = 128, COP__FUTEX_WAKE_PRIVATE = 129 };
 
 struct cop__spinlock {
@@ -55,6 +56,17 @@ static inline void cop__futex_wait(
 static inline void cop__futex_wake(_Atomic(uint32_t) *word, int count)
 {
     syscall(SYS_futex, word, COP__FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/* The same for a word that several operating-system processes see. */
+static inline void cop__futex_wait_shared(_Atomic(uint32_t) *word, uint32_t expected)
+{
+    syscall(SYS_futex, word, COP__FUTEX_WAIT, expected, NULL, NULL, 0);
+}
+
+static inline void cop__futex_wake_shared(_Atomic(uint32_t) *word)
+{
+    syscall(SYS_futex, word, COP__FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 #endif

@@ -7,14 +7,13 @@
  * the time of all to what is due next. */
 #include "base/world.h"
 
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/network.h"
 
 enum { STEPS_CHOSEN = 64, STEPS_MAX = 4096 };
@@ -121,7 +120,7 @@ void cop__world_wait(void)
     _Atomic(uint32_t) *turn = &cop__world->turns[self];
 
     while (!atomic_exchange_explicit(turn, 0, memory_order_acquire))
-        syscall(SYS_futex, turn, FUTEX_WAIT, 0, NULL, NULL, 0);
+        cop__futex_wait_shared(turn, 0);
     cop__clock_jump(cop__world->now_ns);
     cop__choices_restore(cop__world->choices);
     begin_turn();
@@ -133,7 +132,7 @@ void cop__world_wake(int node)
 
     cop__world->nodes[node].state = COP__WORLD_RUNS;
     atomic_store_explicit(turn, 1, memory_order_release);
-    syscall(SYS_futex, turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+    cop__futex_wake_shared(turn);
 }
 
 static void give(int to)
