@@ -98,8 +98,8 @@ int cop__world_place(const char *name)
 
     if (place < 0)
         return -1;
-    cop__world->started++;
-    cop__world->nodes[place] = (struct cop__world_node){ .state = COP__WORLD_RUNS };
+    cop__world->nodes[place] =
+        (struct cop__world_node){ .state = COP__WORLD_RUNS, .number = ++cop__world->started };
     snprintf(cop__world->nodes[place].name, COP__WORLD_NAME, "%s", name);
     return place;
 }

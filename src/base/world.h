@@ -27,6 +27,7 @@ enum cop__world_state {
 struct cop__world_node {
     char name[COP__WORLD_NAME];
     enum cop__world_state state;
+    uint32_t number;       /* the how many-th node of the run it is: its own chance comes from it */
     uint64_t due_ns;       /* of a node that waits: its next timer */
     bool settles, settled; /* somebody in it waits for all to be still; and is told */
 };

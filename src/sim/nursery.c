@@ -50,7 +50,7 @@ static COP_NORETURN void be_node(int place, cop_main *fn, int other_end, const s
     sigprocmask(SIG_SETMASK, signals, NULL);
     memcpy(name, cop__world->nodes[place].name, sizeof name);
     run = of_nodes;
-    run.seed = (seed + cop__world->started) * 0x9e3779b97f4a7c15ull | 1;
+    run.seed = (seed + cop__world->nodes[place].number) * 0x9e3779b97f4a7c15ull | 1;
     cop__world_join(place);
     cop__sim_prepare(&run);
     _exit(cop_run_main_with(fn, 1, arguments, &(struct cop_options){ .schedulers = 1 }));
