@@ -23,6 +23,8 @@ COP_BEGIN_DECLS
 enum cop_epmd {
     COP_EPMD_SPAWN,   /* epmd; where none answers, `epmd -daemon` is started */
     COP_EPMD_REQUIRE, /* epmd; where none answers, the start fails */
+    COP_EPMD_BUILTIN, /* epmd; where none answers, this node is it too, on loopback, for Erlang's
+                         nodes as well. When it ends, another node that is told so takes over */
     COP_EPMD_NONE     /* nobody is asked: fixed ports and static routes */
 };
 

@@ -15,19 +15,12 @@
 enum {
     PATH_SIZE = 4096,
     EPMD_PORT = 4369,
-    ALIVE2 = 120,
-    PORT_PLEASE2 = 122,
-    PORT2 = 119,
-    ALIVE2_RESP = 118,
-    ALIVE2_OLD_RESP = 121,
     TYPE_NORMAL = 77,
     TYPE_HIDDEN = 72,
-    VERSION = 6,
-    NAME_MAX_SIZE = 255,
     PORT_HEAD = 10 /* tag, result, port16, type, protocol, highest16, lowest16 */
 };
 
-static int epmd_port(void)
+int cop__epmd_own_port(void)
 {
     const char *wanted = getenv("ERL_EPMD_PORT");
     long port = wanted ? strtol(wanted, NULL, 10) : 0;
@@ -37,7 +30,8 @@ static int epmd_port(void)
 
 static int open_epmd(cop_socket *ret_socket, const char *host)
 {
-    return cop_tcp_connect(ret_socket, host, epmd_port(), .timeout_ms = COP__EPMD_TIMEOUT_MS);
+    return cop_tcp_connect(
+        ret_socket, host, cop__epmd_own_port(), .timeout_ms = COP__EPMD_TIMEOUT_MS);
 }
 
 static int request(cop_socket socket, unsigned char *body, size_t size)
@@ -54,12 +48,12 @@ static int read_registered(cop_socket socket, uint32_t *ret_creation)
 
     if (error < 0)
         return error;
-    if (answer[0] == ALIVE2_RESP) {
+    if (answer[0] == COP__EPMD_ALIVE2_RESP) {
         error = cop_tcp_recv_exactly(socket, answer + 4, 2, COP__EPMD_TIMEOUT_MS);
         if (error < 0)
             return error;
         *ret_creation = (uint32_t)cop__get_be(answer + 2, 4);
-    } else if (answer[0] == ALIVE2_OLD_RESP) {
+    } else if (answer[0] == COP__EPMD_ALIVE2_OLD_RESP) {
         *ret_creation = (uint32_t)cop__get_be(answer + 2, 2);
     } else {
         return -EPROTO;
@@ -70,21 +64,21 @@ static int read_registered(cop_socket socket, uint32_t *ret_creation)
 int cop__epmd_register(
     cop_socket *ret_socket, uint32_t *ret_creation, const char *alive, int port, bool hidden)
 {
-    unsigned char body[32 + NAME_MAX_SIZE];
+    unsigned char body[32 + COP__EPMD_NAME_MAX];
     size_t name = strlen(alive), at = 2;
     int error;
 
-    if (!name || name > NAME_MAX_SIZE)
+    if (!name || name > COP__EPMD_NAME_MAX)
         return -COP_EBADARG;
     error = open_epmd(ret_socket, "127.0.0.1");
     if (error < 0)
         return error;
-    body[at++] = ALIVE2;
+    body[at++] = COP__EPMD_ALIVE2;
     cop__put_be(body + at, (uint64_t)port, 2);
     body[at + 2] = hidden ? TYPE_HIDDEN : TYPE_NORMAL;
     body[at + 3] = 0;
-    cop__put_be(body + at + 4, VERSION, 2);
-    cop__put_be(body + at + 6, VERSION, 2);
+    cop__put_be(body + at + 4, COP__EPMD_VERSION, 2);
+    cop__put_be(body + at + 6, COP__EPMD_VERSION, 2);
     cop__put_be(body + at + 8, name, 2);
     memcpy(body + at + 10, alive, name);
     cop__put_be(body + at + 10 + name, 0, 2);
@@ -98,30 +92,31 @@ int cop__epmd_register(
 
 int cop__epmd_read_port(const unsigned char *bytes, size_t size)
 {
-    if (size >= 1 && bytes[0] != PORT2)
+    if (size >= 1 && bytes[0] != COP__EPMD_PORT2)
         return -EPROTO;
     if (size >= 2 && bytes[1])
         return -COP_ENOTFOUND;
     if (size < PORT_HEAD)
         return 0;
-    if (cop__get_be(bytes + 6, 2) < VERSION || cop__get_be(bytes + 8, 2) > VERSION)
+    if (cop__get_be(bytes + 6, 2) < COP__EPMD_VERSION ||
+        cop__get_be(bytes + 8, 2) > COP__EPMD_VERSION)
         return -COP_ENOTFOUND; /* D-19 */
     return cop__get_be(bytes + 2, 2) ? (int)cop__get_be(bytes + 2, 2) : -COP_ENOTFOUND;
 }
 
 int cop__epmd_port(const char *host, const char *alive)
 {
-    unsigned char body[8 + NAME_MAX_SIZE], answer[PORT_HEAD];
+    unsigned char body[8 + COP__EPMD_NAME_MAX], answer[PORT_HEAD];
     size_t name = strlen(alive), have = 0;
     cop_socket socket;
     int result;
 
-    if (!name || name > NAME_MAX_SIZE)
+    if (!name || name > COP__EPMD_NAME_MAX)
         return -COP_EBADARG;
     result = open_epmd(&socket, host);
     if (result < 0)
         return result;
-    body[2] = PORT_PLEASE2;
+    body[2] = COP__EPMD_PORT_PLEASE2;
     memcpy(body + 3, alive, name);
     result = request(socket, body, 3 + name);
     while (result == 0) {

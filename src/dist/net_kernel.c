@@ -158,6 +158,20 @@ static int register_name(cop_socket *ret_socket, uint32_t *ret_creation)
 /* D-17, D-20, D-21. The socket is this process's, and goes to the keeper. */
 static cop_pid start_keeper(cop_socket socket);
 
+/* Where none answers: with one of our own, or the program's. 0: one is there, or comes. */
+static int provide_epmd(void)
+{
+    switch (cop__net.options->epmd) {
+    case COP_EPMD_SPAWN:
+        return cop__epmd_start();
+    case COP_EPMD_BUILTIN:
+        (void)cop__epmd_serve(); /* or another was quicker */
+        return 0;
+    default:
+        return -ECONNREFUSED;
+    }
+}
+
 static void register_first(struct net_kernel *state)
 {
     const struct cop_net_kernel_options *options = cop__net.options;
@@ -168,8 +182,8 @@ static void register_first(struct net_kernel *state)
     if (options->epmd == COP_EPMD_NONE || options->no_listen)
         return;
     error = register_name(&socket, &cop__net.creation);
-    if (error == -ECONNREFUSED && options->epmd == COP_EPMD_SPAWN) {
-        error = cop__epmd_start();
+    if (error == -ECONNREFUSED) {
+        error = provide_epmd();
         for (int tries = 0; error == 0 && tries < 100; tries++) {
             error = register_name(&socket, &cop__net.creation);
             if (error != -ECONNREFUSED)
@@ -270,6 +284,7 @@ static void keeper_main(cop_term arg)
 {
     cop_socket socket;
     uint32_t creation;
+    int error;
     char byte;
 
     if (!cop_to_socket(&socket, arg))
@@ -279,9 +294,12 @@ static void keeper_main(cop_term arg)
         while (cop_tcp_recv(socket, &byte, 1, COP_INFINITY) > 0)
             ;
         cop_tcp_close(socket);
-        do
+        do {
             cop_receive_match_within(REGISTER_AGAIN_MS, "never");
-        while (register_name(&socket, &creation) < 0);
+            error = register_name(&socket, &creation);
+            if (error == -ECONNREFUSED && cop__net.options->epmd == COP_EPMD_BUILTIN)
+                (void)cop__epmd_serve();
+        } while (error < 0);
     }
 }
 

@@ -47,10 +47,14 @@ class Cluster:
     def start_epmd(self):
         epmd = self.start(["epmd", "-address", "127.0.0.1", "-port", str(self.port)],
                           stderr=subprocess.DEVNULL)
-        for _ in range(500):
+        self.await_epmd()
+        return epmd
+
+    def await_epmd(self):
+        for _ in range(2000):
             with socket.socket() as sock:
                 if sock.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return epmd
+                    return
             time.sleep(0.01)
         raise RuntimeError("epmd does not start")
 
@@ -188,6 +192,61 @@ def without_epmd(cluster):
                         more=("-start_epmd", "false", "-erl_epmd_port", str(port), "-dist_listen",
                               "false"))
     return check("no epmd", text, "pong")
+
+
+@test
+def builtin_epmd(cluster):
+    """D-15 to D-21: where there is no epmd one of our nodes serves as one, for Erlang's nodes too: names are listed,
+    found, and refused when they are taken; a second request on a registration ends it (D-16); what is no request
+    closes the connection; and when that node ends, another takes over and Erlang's nodes come back to it."""
+    cluster.epmd.kill()
+    cluster.epmd.wait()
+    first = cluster.coppice("c", "--builtin-epmd")
+    cluster.coppice("d", "--builtin-epmd")
+    own = ("-start_epmd", "false")
+    erlang = cluster.start(cluster.erl_command("b", more=own), stdout=subprocess.DEVNULL)
+    text = cluster.eval(
+        "a", "timer:sleep(500), {ok, L} = erl_epmd:names({127,0,0,1}), "
+             "io:format(\"~p~p\", [[net_adm:ping(N) || N <- ['b@127.0.0.1', 'c@127.0.0.1', 'd@127.0.0.1']], "
+             "lists:sort([N || {N, _} <- L])])", more=own)
+    results = [check("found at our epmd", text, '[pong,pong,pong]["a","b","c","d"]')]
+    second = cluster.coppice("c", "--builtin-epmd")
+    results.append(check("a name that is taken", str(second.wait(timeout=20)), "1"))
+
+    def ask(request, keep=None):
+        sock = keep or socket.create_connection(("127.0.0.1", cluster.port), timeout=20)
+        try:
+            sock.sendall(struct.pack(">H", len(request)) + request)
+            return sock, sock.recv(1000)
+        except ConnectionError:  # closed with something unread
+            return sock, b""
+
+    alive = bytes([120]) + struct.pack(">HBBHHH", 5555, 77, 0, 6, 6, 2) + b"xy" + struct.pack(">H", 3) + b"ext"
+    held, answer = ask(alive)
+    results.append(check("registered", str(answer[:2]), str(b"v\0")))
+    results.append(check("not again", str(ask(alive)[1][:2]), str(b"v\1")))
+    results.append(check("looked up", str(ask(b"zxy")[1]),
+                         str(b"w\0" + struct.pack(">HBBHHH", 5555, 77, 0, 6, 6, 2) + b"xy\0\3ext")))
+    results.append(check("not known", str(ask(b"znobody")[1]), str(b"w\1")))
+    results.append(check("another word ends it", str(ask(b"n", held)[1]), "b''"))
+    old = bytes([120]) + struct.pack(">HBBHHH", 5555, 77, 0, 5, 5, 2) + b"xy" + struct.pack(">H", 0)
+    results.append(check("an old node", str(ask(old)[1][:2] + ask(b"zxy")[1][:1]), str(b"y\0w")))
+    for request in (b"", b"z", b"n2", b"k", b"s" + b"x" * 500, b"x" * 60000, alive[:-1], alive + b"!",
+                    bytes([120]) + b"\0" * 12):
+        results.append(check(f"no request: {request[:20]}", str(ask(request)[1]), "b''"))
+    results.append(check("a name that is too long", str(ask(
+        bytes([120]) + struct.pack(">HBBHHH", 1, 77, 0, 6, 6, 256) + b"x" * 256 + b"\0\0")[1][:2]), str(b"v\1")))
+    first.kill()
+    first.wait()
+    del first.log
+    cluster.await_epmd()
+    text = cluster.eval(
+        "a", "F = fun F(0) -> never; F(N) -> case catch erl_epmd:names({127,0,0,1}) of {ok, L} when length(L) > 2 -> "
+             "lists:sort([X || {X, _} <- L]); _ -> timer:sleep(200), F(N - 1) end end, io:format(\"~p\", [F(100)])",
+        more=own)
+    results.append(check("another takes over", text, '["a","b","d"]'))
+    del erlang
+    return total(results)
 
 
 @test

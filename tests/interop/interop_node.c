@@ -497,7 +497,8 @@ static const cop_supervisor tree = {
 static int usage(void)
 {
     fputs("usage: interop_node --name N@HOST | --sname N --cookie C [--port P] [--no-epmd] "
-          "[--hidden] [--ticktime MS] [--connect NODE] [--allow NODE] [--route NODE:PORT] "
+          "[--builtin-epmd] [--hidden] [--ticktime MS] [--connect NODE] [--allow NODE] [--route "
+          "NODE:PORT] "
           "[--connect-all] [--isolated] [--tls DIR: cert.pem, key.pem, ca.pem]\n",
         stderr);
     return 2;
@@ -590,6 +591,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--no-epmd") == 0)
             options.epmd = COP_EPMD_NONE;
+        else if (strcmp(argv[i], "--builtin-epmd") == 0)
+            options.epmd = COP_EPMD_BUILTIN;
         else if (strcmp(argv[i], "--hidden") == 0)
             options.hidden = true;
         else if (strcmp(argv[i], "--connect-all") == 0)
