@@ -400,6 +400,7 @@ CLAUSE(a_fatal_exit_signal_ends_what_spins)
 }
 
 static int64_t unsafe_done;
+static _Atomic(bool) kill_sent;
 
 static void unsafe_main(cop_term arg)
 {
@@ -409,6 +410,8 @@ static void unsafe_main(cop_term arg)
     cop_unsafe_begin();
     cop_unsafe_begin();
     cop_send(owner, cop("ready"));
+    while (!kill_sent)
+        spun++;
     for (int64_t until_ns = cop_monotonic_ns() + 30 * 1000000; cop_monotonic_ns() < until_ns;)
         spun++;
     cop_unsafe_end();
@@ -426,9 +429,11 @@ CLAUSE(a_kill_waits_for_the_end_of_an_unsafe_section)
     if (!contains_faults())
         return;
     unsafe_done = 0;
+    kill_sent = false;
     pid = cop_spawn_monitor(unsafe_main, cop("Self", cop_self()), &ref);
     EXPECT("ready");
     cop_exit_signal(pid, cop("kill"));
+    kill_sent = true;
     EXPECT("{'DOWN', Ref, process, _, killed}", ref);
     CHECK_EQ_INT(unsafe_done, 1);
 }
