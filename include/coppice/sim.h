@@ -163,9 +163,9 @@ COP_API void cop_sim_pause(int64_t by_ms);
  * A simulation that says so (several_nodes) may start other nodes of the same program. Each is an
  * operating-system process with memory of its own, and one of them runs at a time: the seed decides
  * which goes on, and for how long. They have one clock and one network, and become nodes of a
- * cluster as ever (coppice/net_kernel.h; without epmd: fixed ports on 127.0.0.1, and routes). Two
- * can be split: nothing that either sends reaches the other, and nobody is told. The story says in
- * each line which node it is of; the first is called main. */
+ * cluster as ever (coppice/net_kernel.h, with names on 127.0.0.1 and COP_EPMD_BUILTIN, or with
+ * fixed ports and routes). Two can be split: nothing that either sends reaches the other, and
+ * nobody is told. The story says in each line which node it is of; the first is called main. */
 
 /* Start a node whose first process runs fn, with its name as argv[0]. It ends when fn returns, and
  * the whole run fails when that is not 0. A name may be used again when its node has ended.

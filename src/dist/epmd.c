@@ -155,7 +155,7 @@ int cop__epmd_start(void)
 {
     static const char *const args[] = { "-daemon", "-address", "127.0.0.1", NULL };
     char path[PATH_SIZE];
-    cop_os_process process;
+    cop_os_process process = { 0 };
     int error;
 
     if (!find_program(path))

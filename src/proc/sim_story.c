@@ -28,17 +28,24 @@ static const char *kind_text(enum cop__msg_kind kind)
         return "to alias";
     case COP__EXIT:
     case COP__EXIT_LINK:
+    case COP__FAR_EXIT:
         return "exit signal";
     case COP__DOWN:
         return "down";
     case COP__LINK:
+    case COP__FAR_LINK:
         return "link";
     case COP__UNLINK:
+    case COP__FAR_UNLINK:
         return "unlink";
     case COP__MONITOR:
+    case COP__FAR_MONITOR:
         return "monitor";
     case COP__DEMONITOR:
+    case COP__FAR_DEMONITOR:
         return "demonitor";
+    case COP__NODE_DOWN:
+        return "the connection is lost";
     case COP__FORGET:
         return "waits no more";
     default:
@@ -116,8 +123,8 @@ void cop__sim_sent(
     cop_format_term(about_text, sizeof about_text, about);
     if (!cop_is_none(payload))
         cop_format_term(shown, sizeof shown, payload);
-    cop__sim_tell("%s => %.*s: %s %s %s", cop__sim_who(from, sender),
-        COP_STR(cop_atom_text((cop_atom){ node })), what, about_text, shown);
+    cop__sim_tell("%s => %.*s: %s %s%s%s", cop__sim_who(from, sender),
+        COP_STR(cop_atom_text((cop_atom){ node })), what, about_text, *shown ? " " : "", shown);
 }
 
 void cop__sim_spawned(const struct cop__proc *child)

@@ -6,6 +6,7 @@
 
 #include "base/lock.h"
 #include "proc/proc.h"
+#include "proc/simulate.h"
 #include "term/atoms.h"
 
 struct watcher { /* one turning on */
@@ -47,6 +48,10 @@ void cop__nodes_changed(uint32_t name, bool up, bool visible, uint32_t reason)
     struct watcher *copies = NULL, *copy;
     unsigned kind = visible ? COP_NODES_VISIBLE : COP_NODES_HIDDEN;
 
+    if (cop__unlikely(cop__simulated))
+        cop__sim_tell("%s %s%s%s", up ? "connected with" : "lost the connection with",
+            cop_atom_text((cop_atom){ name }).data, up ? "" : ": ",
+            up ? "" : cop_atom_text((cop_atom){ reason }).data);
     cop__spin_lock(&lock);
     for (const struct watcher *watcher = watchers; watcher; watcher = watcher->next)
         if ((watcher->kinds ? watcher->kinds : COP_NODES_VISIBLE) & kind) {
