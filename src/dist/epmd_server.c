@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "dist/bytes.h"
 #include "dist/epmd.h"
+#include "dist/nodes.h"
 
-enum { NAMES_MAX = 1000, CONNECTIONS_MAX = 2000, CREATION_MIN = 4, OLD_CREATIONS = 3 };
+enum { NAMES_MAX = 1000, CONNECTIONS_MAX = 2000, OLD_CREATIONS = 3 };
 enum { NAME_AT = 12, NAME_LENGTH_AT = 10, PORT_AT = 2 }; /* in the answer to PORT_PLEASE2 */
 
 struct entry {
@@ -91,11 +91,8 @@ static struct entry **find(struct server *server, cop_bytes name)
 
 static int64_t new_creation(bool is_old)
 {
-    uint32_t creation = 0;
+    uint32_t creation = cop__random_creation();
 
-    while (creation < CREATION_MIN)
-        if (!cop__clock_secret(&creation, sizeof creation))
-            cop_exit(cop("system_limit"));
     return is_old ? 1 + creation % OLD_CREATIONS : creation;
 }
 

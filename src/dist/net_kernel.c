@@ -128,7 +128,7 @@ static void listen_somewhere(struct net_kernel *state)
     cop__net.port = cop_tcp_port(state->listener);
 }
 
-static uint32_t random_creation(void)
+uint32_t cop__random_creation(void)
 {
     uint32_t creation = 0;
 
@@ -178,7 +178,7 @@ static void register_first(struct net_kernel *state)
     cop_socket socket;
     int error;
 
-    cop__net.creation = random_creation();
+    cop__net.creation = cop__random_creation();
     if (options->epmd == COP_EPMD_NONE || options->no_listen)
         return;
     error = register_name(&socket, &cop__net.creation);

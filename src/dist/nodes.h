@@ -39,6 +39,10 @@ int cop__route_find(char ret_host[256], uint32_t node);
 /* --- net_kernel
  * ------------------------------------------------------------------------------------- */
 
+/* By chance, and none of the numbers that are kept for something (D-07). Exits when there is none.
+ */
+uint32_t cop__random_creation(void);
+
 /* rt odd, any context. */
 bool cop__nodes_may_connect(void);
 /* Ask for the attempt of this number to be made. */

@@ -21,6 +21,7 @@
 
 #include "proc/far.h"
 #include "proc/idle.h"
+#include "proc/long_queue.h"
 #include "proc/proc.h"
 #include "proc/simulate.h"
 #include "term/atoms.h"
@@ -158,15 +159,8 @@ static void follow(struct cop__thr *self, uint64_t id, const struct after *after
     for (size_t i = 0; i < after->woken_count; i++)
         cop__wake(self, cop__proc_of(after->woken[i]), (uint32_t)(after->woken[i] >> 32));
     free(after->woken);
-    if (after->alarm) {
-        cop_term items[4] = { cop__atom(COP__ATOM_monitor), cop__word(after->about),
-            cop__atom(COP__ATOM_long_message_queue),
-            cop__atom(after->alarm_on ? COP__ATOM_true : COP__ATOM_false) };
-        struct cop__msg *msg = cop__msg_tuple(self, COP__PLAIN, items, 4);
-
-        if (!cop__push(self, after->alarm_to.id, msg))
-            cop__msg_free(self, msg);
-    }
+    if (after->alarm)
+        cop__long_queue_tell(self, after->alarm_to.id, after->about, after->alarm_on);
 }
 
 /* --- The sender's side ---------------------------------------------------------------------------

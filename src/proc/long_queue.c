@@ -29,16 +29,25 @@ static uint32_t count_up_to(const struct cop__proc *proc, uint32_t max)
     return count;
 }
 
-static void tell(struct cop__thr *self, struct cop__proc *proc, uint64_t receiver, bool on)
+bool cop__long_queue_tell(struct cop__thr *self, uint64_t receiver, uint64_t about, bool on)
 {
-    cop_term items[4] = { cop__atom(COP__ATOM_monitor), cop__word(cop__id_of(proc)),
+    cop_term items[4] = { cop__atom(COP__ATOM_monitor), cop__word(about),
         cop__atom(COP__ATOM_long_message_queue), cop__atom(on ? COP__ATOM_true : COP__ATOM_false) };
     struct cop__msg *msg = cop__msg_tuple(self, COP__PLAIN, items, 4);
 
     if (cop__push(self, receiver, msg))
-        return;
+        return true;
     cop__msg_free(self, msg);
-    cop__store(cop__long_queue_from, 0); /* the receiver is gone */
+    return false;
+}
+
+/* Another may have been set meanwhile. */
+static void end_for(uint64_t receiver)
+{
+    cop__spin_lock(&setting.lock);
+    if (setting.receiver == receiver)
+        cop__store(cop__long_queue_from, 0);
+    cop__spin_unlock(&setting.lock);
 }
 
 void cop__long_queue_look_slow(struct cop__thr *self, struct cop__proc *proc)
@@ -60,7 +69,8 @@ void cop__long_queue_look_slow(struct cop__thr *self, struct cop__proc *proc)
     if (is == was)
         return;
     cop__ext_of(proc)->long_queue = is ? number : 0;
-    tell(self, proc, receiver, is);
+    if (!cop__long_queue_tell(self, receiver, cop__id_of(proc), is))
+        end_for(receiver);
 }
 
 void cop_system_monitor_queues(cop_pid receiver, uint32_t from, uint32_t until)
